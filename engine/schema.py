@@ -1,0 +1,100 @@
+"""The data contract: column names, units and checks of everything that goes into the engine and comes out of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import polars as pl
+
+from engine.errors import DataError
+
+ATOMS_PER_UNIT = 100_000_000
+"""Balances and quantities are int64 atoms of 1e-8 of a currency."""
+
+US_PER_SECOND = 1_000_000
+
+STABLECOINS = frozenset({"USDC", "USDT", "BUSD", "TUSD", "DAI", "USDP", "PYUSD", "FDUSD", "GUSD"})
+"""Currencies whose revaluation counts as peg; every other currency's counts as inventory."""
+
+TIMESTAMP = pl.Datetime("us", "UTC")
+
+BARS = pl.Schema(
+    {
+        "ts": TIMESTAMP,  # open time, a multiple of the interval
+        "open": pl.Float64,  # quote per base, > 0
+        "high": pl.Float64,  # >= open, low, close
+        "low": pl.Float64,  # <= open, high, close
+        "close": pl.Float64,
+        "volume": pl.Float64,  # base units, >= 0; 0 is a carry bar: no observation
+    }
+)
+
+
+SYNTHETIC_PREFIX = "synthetic-"
+"""Venues whose names begin so hold invented prices; every result on them says so."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def micros(when: datetime) -> int:
+    """Return an aware time as int µs since the epoch, floored."""
+    return (when - _EPOCH) // timedelta(microseconds=1)
+
+
+def instant(us: int) -> datetime:
+    """Return int µs since the epoch as an aware UTC time."""
+    return _EPOCH + timedelta(microseconds=us)
+
+
+class SeriesKey(NamedTuple):
+    """What names a series: venue (lower case) and instrument (`BASE/QUOTE`, upper case)."""
+
+    venue: str
+    instrument: str
+
+    def __str__(self) -> str:
+        return f"{self.venue} {self.instrument}"
+
+    @property
+    def base(self) -> str:
+        """Currency that is bought and sold."""
+        return self.instrument.partition("/")[0]
+
+    @property
+    def quote(self) -> str:
+        """Currency that prices are in."""
+        return self.instrument.partition("/")[2]
+
+
+def check_bars(frame: pl.DataFrame, *, key: SeriesKey, interval_us: int) -> pl.DataFrame:
+    """Return the frame if it keeps the contract of `BARS`.
+
+    Parameters
+    ----------
+    frame : (T,) rows with the columns of `BARS`, sorted by `ts`.
+    key : SeriesKey
+        Only for the messages.
+    interval_us : int [µs]
+        Bar length.
+
+    Raises
+    ------
+    DataError
+        With the series, the time and the value of the first row that breaks a rule.
+    """
+    if frame.schema != BARS:
+        raise DataError(f"{key}: expected columns {dict(BARS)}, found {dict(frame.schema)}")
+    price = pl.col("open", "high", "low", "close")
+    rules = (
+        ("a number in every column", pl.any_horizontal(pl.all().is_null(), pl.exclude("ts").is_nan())),
+        ("prices that are finite and above 0", pl.any_horizontal(price <= 0, price.is_infinite())),
+        ("a volume that is finite and not negative", (pl.col("volume") < 0) | pl.col("volume").is_infinite()),
+        ("a high that is the highest price", pl.col("high") < pl.max_horizontal("open", "low", "close")),
+        ("a low that is the lowest price", pl.col("low") > pl.min_horizontal("open", "high", "close")),
+        (f"open times on multiples of {interval_us / US_PER_SECOND:g} s", pl.col("ts").dt.epoch("us") % interval_us != 0),
+        ("open times that increase, each once", pl.col("ts").diff().dt.total_microseconds() <= 0),
+    )
+    for expected, broken in rules:
+        bad = frame.filter(broken)
+        if bad.height:
+            raise DataError(f"{key}: expected {expected}, found {bad.row(0, named=True)} ({bad.height} of {frame.height} bars)")
+    return frame
