@@ -1,0 +1,1 @@
+"""The application: command line, API, jobs and appliance around the engine."""

@@ -1,0 +1,183 @@
+"""The tables, as SQLAlchemy models; `migrations/` makes them and a test holds the two equal."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from app.db.ids import new_id
+
+Json = dict[str, Any]
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class RunState(StrEnum):
+    """Where a run stands; the last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Base(DeclarativeBase):
+    """Base of the tables: which column type a Python type stands for."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+    type_annotation_map: ClassVar[Mapping[Any, Any]] = {
+        str: Text,
+        int: BigInteger,
+        float: Double,
+        bytes: LargeBinary,
+        datetime: DateTime(timezone=True),
+        Json: JSONB(none_as_null=True),
+    }
+
+
+class Venue(Base):
+    """A place to trade at, by its lower-case name."""
+
+    __tablename__ = "venues"
+
+    id: Mapped[int] = mapped_column(SmallInteger, Identity(always=True), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+
+
+class Instrument(Base):
+    """A venue's market `BASE/QUOTE`."""
+
+    __tablename__ = "instruments"
+    __table_args__ = (UniqueConstraint("venue_id", "name"),)
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    venue_id: Mapped[int] = mapped_column(SmallInteger, ForeignKey("venues.id"))
+    name: Mapped[str]
+    base: Mapped[str]
+    quote: Mapped[str]
+
+
+class Bar(Base):
+    """One bar by its open time, in the units of `engine.schema.BARS`.
+
+    The natural key makes an import repeatable. No foreign key: its check for each row would slow the bulk path, which
+    makes the instrument in the same transaction; nothing deletes instruments.
+    """
+
+    __tablename__ = "bars"
+
+    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    interval_us: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ts: Mapped[datetime] = mapped_column(primary_key=True)
+    open: Mapped[float]
+    high: Mapped[float]
+    low: Mapped[float]
+    close: Mapped[float]
+    volume: Mapped[float]
+
+
+class Import(Base):
+    """What was read from one file, and how much of it was new."""
+
+    __tablename__ = "imports"
+    __table_args__ = (Index(None, "instrument_id", "interval_us"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    path: Mapped[str]
+    sha256: Mapped[str]
+    format: Mapped[str]
+    instrument_id: Mapped[int] = mapped_column(Integer, ForeignKey("instruments.id"))
+    interval_us: Mapped[int]
+    rows_read: Mapped[int]
+    rows_new: Mapped[int]
+    first_ts: Mapped[datetime]
+    last_ts: Mapped[datetime]
+    detail: Mapped[Json] = mapped_column(server_default=text("'{}'::jsonb"))
+
+
+class Run(Base):
+    """A backtest that was asked for: its spec, its state, who computes it, and what came out."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in RunState)})", name="state"),
+        Index(None, "state", "created_at"),
+        Index("ix_runs_newest", text("created_at DESC"), "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_by: Mapped[str]
+    name: Mapped[str]
+    strategy: Mapped[str]
+    spec: Mapped[Json]
+    spec_hash: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default=RunState.QUEUED.value)
+    progress: Mapped[float] = mapped_column(server_default=text("0"))
+    stage: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    crashes: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    cancel_requested: Mapped[bool] = mapped_column(server_default=false())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    summary: Mapped[Json | None]
+    manifest: Mapped[Json | None]
+    manifest_hash: Mapped[str | None]
+
+
+class RunFile(Base):
+    """One file of a run's result, as `Result.files()` names it."""
+
+    __tablename__ = "run_files"
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[bytes]
+
+
+class Outbox(Base):
+    """A ring that the queue server still owes a worker: written with the run, marked when sent."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (Index("ix_outbox_unsent", "id", postgresql_where=text("sent_at IS NULL")),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    attempt: Mapped[int] = mapped_column(Integer)
+    sent_at: Mapped[datetime | None]
