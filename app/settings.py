@@ -1,0 +1,161 @@
+"""Settings from the environment and `.env`, checked once at the start; secrets are never shown."""
+
+import os
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from arq.connections import RedisSettings
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import URL
+
+from app.errors import SettingsError
+
+_PLACEHOLDER = re.compile(r"your_|change.?me|<.*>$|^(?:password|secret|example|admin|postgres)$", re.IGNORECASE)
+_NEW_SECRET = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')"  # noqa: S105 - a command that makes one
+SIGNING_BYTES: Final = 32
+"""Shortest key with which HMAC-SHA256 may sign (RFC 7518, section 3.2)."""
+
+
+class LogLevel(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+class LogFormat(StrEnum):
+    """For whom the log is written: `json` for collectors, `console` for people."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def data_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder for data where none is set: below XDG_DATA_HOME, else below the home folder."""
+    home = environment.get("XDG_DATA_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "share") / "usdc-arb"
+
+
+def _filled(value: SecretStr) -> SecretStr:
+    secret = value.get_secret_value()
+    if not secret.strip():
+        raise PydanticCustomError("empty", "is empty")
+    if _PLACEHOLDER.search(secret):
+        raise PydanticCustomError("placeholder", "still holds a placeholder of the guide; anybody could guess it")
+    return value
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    length = len(value.get_secret_value().encode())
+    if length < SIGNING_BYTES:
+        raise PydanticCustomError("short", f"has {length} bytes and needs {SIGNING_BYTES} or more")
+    return value
+
+
+def _host(value: str) -> str:
+    if not value or re.search(r"[\s/@?#]", value):
+        raise PydanticCustomError("host", "should be a host name or an address, without scheme, port or path")
+    return value
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Host = Annotated[str, AfterValidator(_host)]
+Password = Annotated[SecretStr, AfterValidator(_filled)]
+SigningKey = Annotated[SecretStr, AfterValidator(_filled), AfterValidator(_long_enough)]
+
+
+class Settings(BaseSettings):
+    """Everything that is set from outside; one field a variable, by the same name in capitals."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", case_sensitive=False, populate_by_name=True, hide_input_in_errors=True, env_file_encoding="utf-8"
+    )
+
+    db_host: Host = Field(default="127.0.0.1", examples=["postgres"])
+    db_port: Port = Field(default=5432, examples=["5432"])
+    db_name: str = Field(default="usdc_arbitrage", min_length=1, max_length=63, examples=["usdc_arbitrage"])
+    db_user: str = Field(default="usdc_arb", min_length=1, max_length=63, examples=["usdc_arb"])
+    db_password: Password = Field(examples=[_NEW_SECRET])
+    redis_host: Host = Field(default="127.0.0.1", examples=["redis"])
+    redis_port: Port = Field(default=6379, examples=["6379"])
+    redis_password: Password = Field(examples=[_NEW_SECRET])
+    api_host: Host = Field(default="127.0.0.1", examples=["127.0.0.1"])
+    api_port: Port = Field(default=8000, examples=["8000"])
+    api_secret_key: SigningKey = Field(examples=[_NEW_SECRET])
+    jwt_secret: SigningKey = Field(examples=[_NEW_SECRET])
+    jwt_expiration: int = Field(default=600, ge=60, le=86_400, examples=["600"])
+    log_level: LogLevel = Field(default=LogLevel.INFO, examples=["INFO"])
+    log_format: LogFormat = Field(default=LogFormat.JSON, examples=["json"])
+    usdc_arb_data: Path = Field(default_factory=data_home, examples=["/var/lib/usdc-arb"])
+
+    @property
+    def database_url(self) -> URL:
+        """Return the database's address for SQLAlchemy on asyncpg."""
+        return URL.create("postgresql+asyncpg", self.db_user, self.db_password.get_secret_value(), self.db_host, self.db_port, self.db_name)
+
+    @property
+    def libpq_uri(self) -> str:
+        """Return the database's address for libpq, which ADBC and psql use; it holds the password."""
+        user, password = (quote(part, safe="") for part in (self.db_user, self.db_password.get_secret_value()))
+        host = f"[{self.db_host}]" if ":" in self.db_host else self.db_host
+        return f"postgresql://{user}:{password}@{host}:{self.db_port}/{quote(self.db_name, safe='')}"
+
+    @property
+    def redis(self) -> RedisSettings:
+        """Return the queue server's address for arq."""
+        return RedisSettings(host=self.redis_host, port=self.redis_port, password=self.redis_password.get_secret_value())
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret, for the log to blot out."""
+        return tuple(value.get_secret_value() for name in type(self).model_fields if isinstance(value := getattr(self, name), SecretStr))
+
+
+def load_settings(overrides: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env")) -> Settings:
+    """Return the settings; `overrides` (by variable name) come before the environment, and that before `env_file`.
+
+    Raises SettingsError, which names each variable that is missing or wrong, with an example.
+    """
+    values = {name.lower(): value for name, value in (overrides or {}).items() if name.lower() in Settings.model_fields}
+    build: Any = Settings  # the required fields come from the environment, which the type checker cannot know
+    try:
+        settings: Settings = build(_env_file=env_file, **values)
+    except ValidationError as error:
+        raise SettingsError(_explain(error)) from None  # the cause holds the values, secrets among them
+    except OSError as error:
+        raise SettingsError(f"{env_file} cannot be read ({error.strerror}); let this user read it, or remove it") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{env_file} is not a text file in UTF-8; write it anew, starting from .env.example") from None
+    return settings
+
+
+def _explain(error: ValidationError) -> str:
+    lines = sorted(_problem(detail) for detail in error.errors(include_url=False))
+    return "the settings cannot be used; set these in the environment or in .env:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _problem(detail: ErrorDetails) -> str:
+    name = str(detail["loc"][0])
+    example = (Settings.model_fields[name].examples or [""])[0]
+    return f"{name.upper()} {_what_is_wrong(name, detail)}; for example {name.upper()}={example}"
+
+
+def _what_is_wrong(name: str, detail: ErrorDetails) -> str:
+    if detail["type"] == "missing":
+        return "is not set"
+    if _is_secret(name):
+        return detail["msg"]
+    found = "is empty" if detail["input"] == "" else f"is {str(detail['input'])[:80]!r}"
+    return f"{found} and {detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _is_secret(name: str) -> bool:
+    return "SecretStr" in repr(Settings.model_fields[name].annotation)
