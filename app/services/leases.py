@@ -1,0 +1,200 @@
+"""Runs as workers hold them: claimed for a lease, every write guarded by the claim's fence.
+
+A claim raises the run's fence. Whoever holds an older one (frozen, cut off, declared dead) finds no row to write to, so
+each run has one result, however often it was delivered. Times are the database's, so workers' clocks do not matter.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.models import Json, Outbox, Run, RunFile, RunState
+from app.db.session import Sessions
+
+Values = Mapping[str, object]
+
+POISONED = "POISONED"
+"""Failure code of a run that ended its worker's process too often to be tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to compute a run, until its fence is raised by another."""
+
+    run_id: UUID
+    fence: int
+    spec: Json
+
+
+class Standing(StrEnum):
+    """What became of a claim since it was last looked at."""
+
+    HELD = "held"
+    CANCEL = "cancel"
+    """Still held, and the run's owner asks to stop."""
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """What a run brought: what is asked for often, and the files."""
+
+    summary: Json
+    manifest: Json
+    manifest_hash: str
+    files: Mapping[str, bytes]
+
+
+async def claim(sessions: Sessions, *, run_id: UUID, attempt: int, worker: str, lease_s: float) -> Claim | None:
+    """Take a queued run at one attempt; commits. None if somebody else has it, or it is over, or at another attempt."""
+    taken = (
+        update(Run)
+        .where(Run.id == run_id, Run.attempt == attempt, Run.state == RunState.QUEUED)
+        .values(
+            state=RunState.RUNNING,
+            fence=Run.fence + 1,
+            worker=worker,
+            lease_until=_from_now(lease_s),
+            started_at=func.coalesce(Run.started_at, func.now()),
+            progress=0.0,
+            stage=None,
+        )
+        .returning(Run.id, Run.fence, Run.spec)
+    )
+    async with sessions.begin() as session:
+        row = (await session.execute(taken)).one_or_none()
+    return row and Claim(run_id=row.id, fence=row.fence, spec=row.spec)
+
+
+async def heartbeat(sessions: Sessions, held: Claim, *, lease_s: float, progress: float, stage: str | None) -> Standing:
+    """Renew the lease and write how far the run is; commits."""
+    renewed = (
+        update(Run)
+        .where(_holds(held))
+        .values(lease_until=_from_now(lease_s), progress=progress, stage=stage)
+        .returning(Run.cancel_requested)
+    )
+    async with sessions.begin() as session:
+        return _standing(await session.scalar(renewed))
+
+
+async def standing(sessions: Sessions, held: Claim) -> Standing:
+    """Look at a claim without writing anything."""
+    async with sessions() as session:
+        return _standing(await session.scalar(select(Run.cancel_requested).where(_holds(held))))
+
+
+async def finish(sessions: Sessions, held: Claim, product: Product) -> bool:
+    """Store files, summary and the state `done` together; commits. False, and nothing stored, if lost or to be cancelled."""
+    done = {
+        "state": RunState.DONE,
+        "progress": 1.0,
+        "summary": product.summary,
+        "manifest": product.manifest,
+        "manifest_hash": product.manifest_hash,
+    }
+    async with sessions.begin() as session:
+        if not await _close(session, and_(_holds(held), ~Run.cancel_requested), done):
+            return False
+        files = [{"run_id": held.run_id, "name": name, "content": content} for name, content in product.files.items()]
+        if files:
+            await session.execute(insert(RunFile), files)
+    return True
+
+
+async def fail(sessions: Sessions, held: Claim, *, code: str, message: str) -> bool:
+    """End a run that cannot succeed, with a reason that its owner understands; commits. False if the claim is lost."""
+    async with sessions.begin() as session:
+        return await _close(session, _holds(held), {"state": RunState.FAILED, "error_code": code, "error_message": message})
+
+
+async def stop(sessions: Sessions, held: Claim) -> bool:
+    """End a run whose owner asked to cancel it; commits. False if the claim is lost or nobody asked."""
+    async with sessions.begin() as session:
+        return await _close(session, and_(_holds(held), Run.cancel_requested), {"state": RunState.CANCELLED})
+
+
+async def give_back(sessions: Sessions, held: Claim) -> bool:
+    """Queue a run again that its worker has no time for, which is no crash; commits. False if the claim is lost."""
+    async with sessions.begin() as session:
+        return bool(await _requeue(session, _holds(held), _given_back()))
+
+
+async def crash(sessions: Sessions, held: Claim, *, reason: str, max_crashes: int) -> RunState | None:
+    """Queue a run again whose computation broke, or fail it as poisoned; commits. None if the claim is lost."""
+    async with sessions.begin() as session:
+        ended = await _requeue(session, _holds(held), _crashed(literal(reason), max_crashes))
+    return next(iter(ended.values()), None)
+
+
+async def reap(sessions: Sessions, *, max_crashes: int, limit: int = 100) -> dict[UUID, RunState]:
+    """Treat runs whose lease ran out as crashed and return what became of them; commits. Skips what another reaper has."""
+    overdue = (
+        select(Run.id)
+        .where(Run.state == RunState.RUNNING, Run.lease_until < func.now())
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    reason = func.concat("its worker ", Run.worker, " stopped answering")
+    async with sessions.begin() as session:
+        return await _requeue(session, Run.id.in_(overdue), _crashed(reason, max_crashes))
+
+
+def _holds(held: Claim) -> ColumnElement[bool]:
+    return and_(Run.id == held.run_id, Run.fence == held.fence, Run.state == RunState.RUNNING)
+
+
+def _from_now(seconds: float) -> ColumnElement[Any]:
+    return func.now() + timedelta(seconds=seconds)
+
+
+def _standing(cancel_requested: bool | None) -> Standing:
+    if cancel_requested is None:
+        return Standing.LOST
+    return Standing.CANCEL if cancel_requested else Standing.HELD
+
+
+async def _close(session: AsyncSession, which: ColumnElement[bool], values: Values) -> bool:
+    ended = update(Run).where(which).values(lease_until=None, finished_at=func.now(), **values).returning(Run.id)
+    return await session.scalar(ended) is not None
+
+
+def _given_back() -> Values:
+    # Whoever asked to cancel gets that, whatever else happens to the run.
+    cancelled = Run.cancel_requested
+    return {
+        "state": case((cancelled, RunState.CANCELLED), else_=RunState.QUEUED),
+        "attempt": case((cancelled, Run.attempt), else_=Run.attempt + 1),
+        "finished_at": case((cancelled, func.now()), else_=None),
+    }
+
+
+def _crashed(reason: ColumnElement[str], max_crashes: int) -> Values:
+    crashes = Run.crashes + 1
+    cancelled, poisoned = Run.cancel_requested, crashes >= max_crashes
+    why = func.concat("given up after breaking ", crashes, " times; the last time: ", reason)
+    return {
+        "crashes": crashes,
+        "state": case((cancelled, RunState.CANCELLED), (poisoned, RunState.FAILED), else_=RunState.QUEUED),
+        "attempt": case((or_(cancelled, poisoned), Run.attempt), else_=Run.attempt + 1),
+        "finished_at": case((or_(cancelled, poisoned), func.now()), else_=None),
+        "error_code": case((cancelled, None), (poisoned, POISONED), else_=None),
+        "error_message": case((cancelled, None), (poisoned, why), else_=None),
+    }
+
+
+async def _requeue(session: AsyncSession, which: ColumnElement[bool], values: Values) -> dict[UUID, RunState]:
+    # The next claim raises the fence; until then no row is `running`, which is the other half of the guard.
+    reset = {"worker": None, "lease_until": None, "progress": 0.0, "stage": None}
+    moved = update(Run).where(which).values(**values, **reset).returning(Run.id, Run.attempt, Run.state)
+    rows = (await session.execute(moved)).all()
+    rings = [{"run_id": row.id, "attempt": row.attempt} for row in rows if row.state == RunState.QUEUED]
+    if rings:
+        await session.execute(insert(Outbox), rings)
+    return {row.id: RunState(row.state) for row in rows}
