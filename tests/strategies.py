@@ -1,0 +1,188 @@
+"""Hypothesis strategies that the engine's tests share: small random worlds, a spec and the bars that it runs on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from hypothesis import strategies as st
+
+from engine.config import Spec, parse_spec
+from engine.schema import BARS, US_PER_SECOND, SeriesKey, instant
+
+MINUTE = 60 * US_PER_SECOND
+EPOCH_US = 1_704_067_200 * US_PER_SECOND
+"""2024-01-01T00:00:00Z, on which bars of every interval here begin."""
+
+VENUES = ("alfa", "bravo", "charlie", "delta")
+DEVIATIONS = (0, 0, 0, 4, -4, 10, -10, 25, -25, 40, -40, 80, -80, 150, -150, 300)
+OPENS = (0, 0, 0, 3, -3, 15, -60, 200)
+VOLUMES = (1.0, 0.5, 0.1, 0.02, 5.0, 0.003, 10.0, 100.0)
+WICKS = (0, 2, 20, 100)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A spec as a user writes it, the same parsed, and bars for every series of it."""
+
+    form: dict[str, object]
+    spec: Spec
+    bars: dict[SeriesKey, pl.DataFrame]
+
+    def but(self, **parts: object) -> "World":
+        """Return the world with parts of the form replaced."""
+        form = {**self.form, **parts}
+        return World(form=form, spec=parse_spec(form), bars=self.bars)
+
+    def on(self, bars: dict[SeriesKey, pl.DataFrame]) -> "World":
+        """Return the world with other bars."""
+        return World(form=self.form, spec=self.spec, bars=bars)
+
+
+def frame(rows: Sequence[tuple[int, float, float, float, float, float]]) -> pl.DataFrame:
+    """Return (open time [µs], open, high, low, close, volume) rows as bars."""
+    return pl.DataFrame(rows, schema=BARS, orient="row")
+
+
+def iso(us: int) -> str:
+    """Return µs since the epoch as specs write times."""
+    return f"{instant(us):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, most_bars: int = 60) -> World:
+    """Draw a world in which most runs send packages, and some drop, miss and fill in part."""
+    interval = draw(st.sampled_from((MINUTE, MINUTE, MINUTE, MINUTE // 2, 5 * MINUTE, 10 * MINUTE)))
+    numeraire, quotes, par = draw(_currencies())
+    base = draw(st.sampled_from(("BTC", "BTC", "ETH")))
+    places = [(venue, quote) for venue in VENUES for quote in quotes]
+    traded = draw(st.lists(st.sampled_from(places), min_size=2, max_size=4, unique=True))
+    instruments = [draw(_instruments(venue, f"{base}/{quote}", "trade")) for venue, quote in traded]
+    home = quotes[0] if len({quote for _, quote in traded}) == 1 else numeraire
+    for foreign in sorted({quote for _, quote in traded} - {numeraire}):
+        uses = ("mark", "convert") if foreign in par or home != numeraire else ("convert",)
+        instruments += draw(_links(foreign, numeraire, uses))
+    venues = {name: draw(_venues(name, instruments, interval)) for name in sorted({str(i["venue"]) for i in instruments})}
+    count = draw(st.integers(5, most_bars))
+    start = EPOCH_US + 60 * MINUTE + (MINUTE if interval > MINUTE else 0)
+    form = {
+        "name": "a world",
+        "numeraire": numeraire,
+        "start": iso(start),
+        "end": iso(start + max(count * interval // MINUTE, 1) * MINUTE),
+        "interval": f"{interval // US_PER_SECOND}s",
+        "clock": draw(st.sampled_from(("1m", "1m", "30s", "20s"))),
+        "assume_par": par,
+        "strategy": draw(_spatial()),
+        "execution": draw(_executions(interval)),
+        "venues": venues,
+        "instruments": instruments,
+    }
+    spec = parse_spec(form)
+    first = start // interval * interval - 2 * interval
+    return World(form=form, spec=spec, bars=draw(_bars(spec, first, count + 2)))
+
+
+@st.composite
+def _currencies(draw: st.DrawFn) -> tuple[str, list[str], list[str]]:
+    numeraire, quotes = draw(
+        st.sampled_from((("USD", ["USD"]), ("USD", ["USD", "USDC"]), ("USD", ["USDC"]), ("USDC", ["USD", "USDC"]), ("USD", ["USD", "USDC", "USDT"])))
+    )
+    foreign = [c for c in quotes if c != numeraire]
+    return numeraire, quotes, draw(st.lists(st.sampled_from(foreign), unique=True)) if foreign and draw(st.integers(0, 3)) == 3 else []
+
+
+@st.composite
+def _instruments(draw: st.DrawFn, venue: str, name: str, use: str) -> dict[str, object]:
+    near_one = use != "trade"
+    return {
+        "venue": venue,
+        "name": name,
+        "use": use,
+        "half_spread_bps": draw(st.sampled_from((0.0, 0.5, 1.0, 3.3))),
+        "tick": draw(st.sampled_from(("0.0001", "0.00001") if near_one else ("0.01", "0.05", "0.03", "0.1"))),
+        "lot": draw(st.sampled_from(("0.001", "0.00000001", "0.002", "0.003", "0.005"))),
+        "min_notional": draw(st.sampled_from(("0", "0.5", "0", "5"))),
+    }
+
+
+@st.composite
+def _links(draw: st.DrawFn, foreign: str, numeraire: str, uses: Sequence[str]) -> list[dict[str, object]]:
+    places = draw(st.lists(st.sampled_from(VENUES), min_size=1, max_size=2, unique=True))
+    names = (f"{foreign}/{numeraire}", f"{foreign}/{numeraire}", f"{numeraire}/{foreign}")
+    linking = [draw(_instruments(venue, draw(st.sampled_from(names)), uses[-1])) for venue in places]
+    return [{**link, "use": draw(st.sampled_from(uses))} for link in linking]
+
+
+@st.composite
+def _venues(draw: st.DrawFn, name: str, instruments: Sequence[Mapping[str, object]], interval: int) -> dict[str, object]:
+    held = sorted({currency for i in instruments if i["venue"] == name and i["use"] == "trade" for currency in str(i["name"]).split("/")})
+    amounts = {c: st.sampled_from(("3", "0.0123", "0.5", "1000", "0") if c in ("BTC", "ETH") else ("3000", "41.07", "1000000", "0.01", "0")) for c in held}
+    return {
+        "fee_bps": draw(st.sampled_from((0.0, 1.0, 2.5, 10.0, 26.0))),
+        "feed_latency": draw(st.sampled_from(("0s", "50ms", "1s", f"{min(interval // 2, 40 * US_PER_SECOND)}us"))),
+        "order_latency": draw(st.sampled_from(("0s", "80ms", "1us", f"{interval}us", f"{5 * interval // 2}us"))),
+        "balances": {c: draw(amount) for c, amount in amounts.items()},
+    }
+
+
+@st.composite
+def _spatial(draw: st.DrawFn) -> dict[str, object]:
+    size = draw(st.sampled_from(({"size": "max"}, {"max_notional": "0.4"}, {"max_notional": "60"}, {"size": "fixed", "fixed_notional": "0.3"})))
+    if draw(st.integers(0, 3)) == 3:
+        size = {"size": "fixed", "fixed_notional": draw(st.sampled_from(("20", "333.33")))}
+    return {
+        "kind": "spatial",
+        "threshold_bps": draw(st.sampled_from((0.0, 0.5, 5.0, 20.0, -15.0))),
+        "cool_down": draw(st.sampled_from(("0s", "0s", "1m", "90s", "5m"))),
+        **size,
+    }
+
+
+@st.composite
+def _executions(draw: st.DrawFn, interval: int) -> dict[str, object]:
+    form = {
+        "volume_share": draw(st.sampled_from((0.1, 1.0, 0.33, 0.01))),
+        "fill_price": draw(st.sampled_from(("open", "open", "worst"))),
+        "tolerance_bps": draw(st.sampled_from((10.0, 0.0, 1.0, 100.0))),
+    }
+    waits = draw(st.sampled_from((None, None, 2, 3)))
+    return form if waits is None else {**form, "max_wait": f"{waits * interval}us"}
+
+
+@st.composite
+def _bars(draw: st.DrawFn, spec: Spec, first: int, count: int) -> dict[SeriesKey, pl.DataFrame]:
+    # bytes, not numbers: they shrink to a flat market, and a bar costs two
+    level = _path(draw(st.binary(min_size=count, max_size=count)), step=0.0005)
+    peg = _path(draw(st.binary(min_size=count, max_size=count)), step=0.0005)
+    found = {}
+    for key in spec.series:
+        code = draw(st.binary(min_size=2 * count, max_size=2 * count))
+        fair = [_fair(key, value, rate) for value, rate in zip(level, peg, strict=True)]
+        rows = [_bar(first + n * spec.interval, fair[n], code[2 * n], code[2 * n + 1], n < 2) for n in range(count)]
+        found[key] = frame([row for row in rows if row is not None])
+    return found
+
+
+def _path(code: bytes, *, step: float) -> list[float]:
+    # 1 at first; a quarter of the bytes move it by a step up or down
+    value, path = 1.0, []
+    for byte in code:
+        value += step * {1: 1, 2: -1, 3: 4, 4: -4}.get(byte % 16, 0)
+        path.append(value)
+    return path
+
+
+def _fair(key: SeriesKey, level: float, peg: float) -> float:
+    worth = {"BTC": 100 * level, "ETH": 100 * level, "USD": 1.0, "USDC": peg, "USDT": 2 - peg}
+    return worth[key.base] / worth[key.quote]
+
+
+def _bar(opens: int, fair: float, first: int, second: int, certain: bool) -> tuple[int, float, float, float, float, float] | None:
+    kind = 0 if certain else first % 16
+    if kind == 15:
+        return None
+    close = round(fair * (1 + DEVIATIONS[first // 16] * 1e-4), 5)
+    opened = round(close * (1 + OPENS[second % 8] * 1e-4), 5)
+    wick = WICKS[second // 64] * 1e-4
+    volume = 0.0 if kind == 14 else VOLUMES[second // 8 % 8]
+    return opens, opened, max(opened, close) * (1 + wick), min(opened, close) * (1 - wick), close, volume
