@@ -151,7 +151,9 @@ class Spec(Table):
             if 0 < venue.fee_bps < FRACTION_SUSPECT_BPS
         ]
         if self.assume_par:
-            found.append(f"assume_par: decisions count {', '.join(self.assume_par)} as one {self.comparison_currency}, whatever it is worth; marks do not")
+            found.append(
+                f"assume_par: decisions count {', '.join(self.assume_par)} as one {self.comparison_currency}, whatever it is worth; marks do not"
+            )
         return found
 
 
@@ -230,11 +232,7 @@ def _leg_problems(spec: Spec) -> list[str]:
 
 
 def _amount_problems(spec: Spec) -> list[str]:
-    return [
-        f"instruments: {i.key} has a tick of {i.tick}, below 1e-8"
-        for i in spec.instruments
-        if atoms(i.tick) < 1 or atoms(i.lot) < 1
-    ]
+    return [f"instruments: {i.key} has a tick of {i.tick}, below 1e-8" for i in spec.instruments if atoms(i.tick) < 1 or atoms(i.lot) < 1]
 
 
 def _problems(error: ErrorDetails, form: Mapping[str, object]) -> list[Problem]:
@@ -253,7 +251,11 @@ def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
     table: type[BaseModel] = Spec
     for part in loc:
         if part in table.model_fields:
-            inner = [t for t in (table.model_fields[str(part)].annotation, *get_args(table.model_fields[str(part)].annotation)) if isinstance(t, type) and issubclass(t, BaseModel)]
+            inner = [
+                t
+                for t in (table.model_fields[str(part)].annotation, *get_args(table.model_fields[str(part)].annotation))
+                if isinstance(t, type) and issubclass(t, BaseModel)
+            ]
             table = inner[0] if inner else table
     return list(table.model_fields)
 
@@ -265,4 +267,3 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 def _iso(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
