@@ -21,8 +21,11 @@ def run(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame], *, on_progress: Prog
     Parameters
     ----------
     spec : Spec
-    bars : a frame of `engine.schema.BARS` for each of `spec.series`; it may reach beyond the run's window.
-    on_progress : called as each stage begins.
+        What to run.
+    bars : Mapping[SeriesKey, pl.DataFrame]
+        A frame of `engine.schema.BARS` for each of `spec.series`; it may reach beyond the run's window.
+    on_progress : Progress
+        Called as each stage begins.
 
     Raises
     ------

@@ -35,7 +35,7 @@ class Venue(Table):
     """From event at the venue to us."""
     order_latency: Duration
     """From our decision to the venue."""
-    balances: dict[Currency, Annotated[Amount, Field(ge=0)]] = {}
+    balances: dict[Currency, Annotated[Amount, Field(ge=0)]] = Field(default_factory=dict)
     """Starting balances by currency."""
 
 
@@ -146,7 +146,7 @@ class Spec(Table):
     def warnings(self) -> list[str]:
         """Return sentences about values that are allowed and look like mistakes."""
         found = [
-            f"venues.{name}.fee_bps = {venue.fee_bps:g} looks like a fraction; fees are in bps: {venue.fee_bps:g} as a fraction is {venue.fee_bps * 1e4:g} bps"
+            f"venues.{name}.fee_bps = {venue.fee_bps:g} looks like a fraction; fees are in bps, and that fraction is {venue.fee_bps * 1e4:g} bps"
             for name, venue in sorted(self.venues.items())
             if 0 < venue.fee_bps < FRACTION_SUSPECT_BPS
         ]
@@ -203,32 +203,35 @@ def _time_problems(spec: Spec) -> list[str]:
 
 
 def _instrument_problems(spec: Spec) -> list[str]:
-    found = []
-    for i in spec.instruments:
-        if i.venue not in spec.venues:
-            found.append(f"instruments: {i.key} is at venue {i.venue!r}, which [venues] does not have; {_suggest(i.venue, spec.venues)}")
-    if len(set(spec.series)) < len(spec.series):
-        found.append("instruments: each venue and name may be given once")
-    for name in sorted(set(spec.venues) - {i.venue for i in spec.instruments}):
-        found.append(f"venues.{name} has no instrument: add one or leave the venue out")
-    return found
+    found = [
+        f"instruments: {i.key} is at venue {i.venue!r}, which [venues] does not have; {_suggest(i.venue, spec.venues)}"
+        for i in spec.instruments
+        if i.venue not in spec.venues
+    ]
+    found += [f"instruments: {i.key} has one currency on both sides" for i in spec.instruments if i.key.base == i.key.quote]
+    found += [f"instruments: {key} is there twice" for key in sorted(set(spec.series)) if spec.series.count(key) > 1]
+    idle = sorted(set(spec.venues) - {i.venue for i in spec.instruments})
+    return found + [f"venues.{name} has no instrument: add one or leave the venue out" for name in idle]
 
 
 def _leg_problems(spec: Spec) -> list[str]:
     if len(spec.legs) < 2:
         return ['instruments: at least two with use = "trade" are needed']
-    found = []
     bases = sorted({leg.key.base for leg in spec.legs})
-    if len(bases) > 1:
-        found.append(f'instruments: those with use = "trade" must have one base currency, found {", ".join(bases)}')
-    convertible = {c for i in spec.instruments if i.use == "convert" for c in (i.key.base, i.key.quote)} | set(spec.assume_par)
-    foreign = {leg.key.quote for leg in spec.legs} - {spec.comparison_currency} - convertible
-    for currency in sorted(foreign):
-        found.append(
-            f"instruments: {currency} is a quote currency beside {spec.comparison_currency}; add an instrument {currency}/{spec.comparison_currency}"
-            ' with use = "convert", or name it in assume_par'
-        )
-    return found
+    found = [f'instruments: those with use = "trade" must have one base currency, found {", ".join(bases)}'] if len(bases) > 1 else []
+    common = spec.comparison_currency
+    convertible = {currency for i in spec.instruments if i.use == "convert" for currency in _other_side(i.key, common)}
+    foreign = {leg.key.quote for leg in spec.legs} - {common} - convertible - set(spec.assume_par)
+    return found + [
+        f"instruments: {currency} is a quote currency beside {common}; add an instrument {currency}/{common}"
+        ' with use = "convert", or name it in assume_par'
+        for currency in sorted(foreign)
+    ]
+
+
+def _other_side(key: SeriesKey, currency: str) -> set[str]:
+    sides = {key.base, key.quote}
+    return sides - {currency} if currency in sides else set()
 
 
 def _amount_problems(spec: Spec) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arrays import Bools, Floats, Int64s
+from engine.arrays import Bools, Floats, Int32s, Int64s
 from engine.config import Instrument, Spec
 from engine.panel import Panel, Series, implied_ask, implied_bid
 
@@ -49,9 +49,10 @@ def net_edge_bps(received: Floats, spent: Floats) -> Floats:
 def quotes(spec: Spec, panel: Panel) -> Quotes:
     """Return the quotes of all legs at all instants."""
     legs = [_leg_quotes(spec, panel, leg) for leg in spec.legs]
-    columns = {name: np.column_stack([leg[name] for leg in legs]) for name in ("bid", "ask", "received", "spent", "ask_value", "volume_cap")}
-    columns["volume_cap"] = columns["volume_cap"].astype(np.int64)
-    return Quotes(at_us=panel.instants_us, instant=np.arange(panel.instants_us.size), **columns)
+    columns = {name: np.column_stack([leg[name] for leg in legs]) for name in ("bid", "ask", "received", "spent", "ask_value")}
+    caps = [np.where(rows >= 0, series.volume_cap[rows], 0) for series, rows in map(panel.of, (leg.key for leg in spec.legs))]
+    instants = np.arange(panel.instants_us.size, dtype=np.int64)
+    return Quotes(at_us=panel.instants_us, instant=instants, volume_cap=np.column_stack(caps), **columns)
 
 
 def candidates(all_quotes: Quotes, threshold_bps: float) -> Bools:
@@ -98,11 +99,10 @@ def _leg_quotes(spec: Spec, panel: Panel, leg: Instrument) -> dict[str, Floats]:
         "received": bid * (1 - fee) * received_at,
         "spent": ask * (1 + fee) * spent_at,
         "ask_value": ask * spent_at,
-        "volume_cap": np.where(rows >= 0, series.volume_cap[rows], 0),
     }
 
 
-def _bid_ask(series: Series, rows: np.ndarray[tuple[int], np.dtype[np.int32]]) -> tuple[Floats, Floats]:
+def _bid_ask(series: Series, rows: Int32s) -> tuple[Floats, Floats]:
     bid = implied_bid(series.close, series.instrument)[rows]
     absent = (rows < 0) | (bid <= 0)
     return np.where(absent, np.nan, bid), np.where(absent, np.nan, implied_ask(series.close, series.instrument)[rows])

@@ -59,7 +59,7 @@ def sides(orders: Orders) -> Int64s:
 
 def is_open(orders: Orders) -> Bools:
     """Return which orders had not resolved at the end."""
-    return orders.outcome == OPEN
+    return np.equal(orders.outcome, OPEN)
 
 
 def equity(spec: Spec, held: list[Holding], marks: Marks) -> pl.DataFrame:

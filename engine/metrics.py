@@ -18,18 +18,19 @@ def performance(equity: pl.DataFrame) -> dict[str, float | int | None]:
 
     Parameters
     ----------
-    equity : (K,) rows of ts, equity, hold, excess [numeraire], a tick each; the first is the start.
+    equity : pl.DataFrame
+        (K,) rows of ts, equity, hold, excess [numeraire], a tick each; the first is the start.
 
     Returns
     -------
     dict
-        `excess` [numeraire], `excess_return_bps` of starting equity; `annual_return`, `annual_volatility` [fraction], `sharpe`, `sortino`, `calmar`; `max_drawdown`
-        [numeraire], `max_drawdown_s` [s] from its high to its end. None where it is not defined.
+        `excess` [numeraire], `excess_return_bps` of starting equity; `annual_return`, `annual_volatility` [fraction], `sharpe`, `sortino`,
+        `calmar`; `max_drawdown` [numeraire], `max_drawdown_s` [s] from its high to the recovery. None where it is not defined.
 
     Notes
     -----
-    Simple returns of the excess on starting equity, per UTC day, or hour where the run is shorter than 30 days; ddof 1; a year is 365 days of 24 hours.
-    Sharpe = mean / deviation × √(periods a year). Sortino divides by √(mean(min(r, 0)²)).
+    Simple returns of the excess on starting equity, per UTC day, or hour where the run is shorter than 30 days; ddof 1; a year is 365 days
+    of 24 hours. Sharpe = mean / deviation × √(periods a year). Sortino divides by √(mean(min(r, 0)²)).
     """
     at_us, excess = equity["ts"].dt.epoch("us").to_numpy(), equity["excess"].to_numpy()
     start_equity = float(equity["equity"][0])
@@ -85,11 +86,12 @@ def max_drawdown(at_us: Int64s, excess: Floats) -> tuple[float, float]:
 
 
 def trading(packages: pl.DataFrame, *, turnover: float, kept: Floats, excess: float) -> dict[str, float | int | None]:
-    """Return turnover [numeraire], shares of packages that paid and that missed, and what a further cost would have to be to take all [bps of turnover].
+    """Return turnover [numeraire], the shares of packages that paid and that missed, and the further cost that would take all [bps of turnover].
 
     Parameters
     ----------
-    packages : the table of `engine.attribution.packages_table`.
+    packages : pl.DataFrame
+        The table of `engine.attribution.packages_table`.
     turnover : float [numeraire]
         Sum of |flow| of all fills.
     kept : (P,) float64

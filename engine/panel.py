@@ -56,7 +56,9 @@ def build(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame]) -> Panel:
     Parameters
     ----------
     spec : Spec
-    bars : a frame of `engine.schema.BARS` for each of `spec.series`; bars outside the window are cut.
+        What to read.
+    bars : Mapping[SeriesKey, pl.DataFrame]
+        A frame of `engine.schema.BARS` for each of `spec.series`; bars outside the window are cut.
 
     Raises
     ------

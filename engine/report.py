@@ -1,5 +1,6 @@
 """The report: one HTML page that needs no network, the verdict first."""
 
+import itertools
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -54,7 +55,7 @@ def _extremes(values: Floats, points: int) -> np.ndarray[tuple[int], np.dtype[np
     if values.size <= points:
         return np.arange(values.size)
     edges = np.linspace(0, values.size, points // 2 + 1).astype(np.int64)
-    rows = [start + pick(values[start:end]) for start, end in zip(edges[:-1], edges[1:], strict=True) for pick in (np.argmin, np.argmax)]
+    rows = [start + pick(values[start:end]) for start, end in itertools.pairwise(edges) for pick in (np.argmin, np.argmax)]
     return np.unique(np.concatenate([[0], rows, [values.size - 1]]))
 
 

@@ -20,11 +20,11 @@ TIMESTAMP = pl.Datetime("us", "UTC")
 BARS = pl.Schema(
     {
         "ts": TIMESTAMP,  # open time, a multiple of the interval
-        "open": pl.Float64,  # quote per base, > 0
-        "high": pl.Float64,  # >= open, low, close
-        "low": pl.Float64,  # <= open, high, close
-        "close": pl.Float64,
-        "volume": pl.Float64,  # base units, >= 0; 0 is a carry bar: no observation
+        "open": pl.Float64(),  # quote per base, > 0
+        "high": pl.Float64(),  # >= open, low, close
+        "low": pl.Float64(),  # <= open, high, close
+        "close": pl.Float64(),
+        "volume": pl.Float64(),  # base units, >= 0; 0 is a carry bar: no observation
     }
 )
 
@@ -70,7 +70,8 @@ def check_bars(frame: pl.DataFrame, *, key: SeriesKey, interval_us: int) -> pl.D
 
     Parameters
     ----------
-    frame : (T,) rows with the columns of `BARS`, sorted by `ts`.
+    frame : pl.DataFrame
+        (T,) rows with the columns of `BARS`, sorted by `ts`.
     key : SeriesKey
         Only for the messages.
     interval_us : int [µs]

@@ -53,7 +53,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
 
 
 def verdict(spec: Spec, parts: Parts) -> str:
-    """Return one sentence that answers the question: what would this have earned?"""
+    """Return the sentence that says what this would have earned."""
     packages, excess = parts.packages.height, float(parts.equity["excess"][-1])
     if not parts.opportunities.height:
         return f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {_best(parts.best_edge_bps)}."
@@ -62,8 +62,8 @@ def verdict(spec: Spec, parts: Parts) -> str:
     trading = sum(parts.attribution[line] for line in ("gross", "slippage", "leg_misses", "fees"))
     word = "Earned" if trading >= 0 else "Lost"
     return (
-        f"{word} {abs(trading):,.2f} {spec.numeraire} by trading {packages} package{'s' if packages > 1 else ''}, after fees, slippage and missed legs; "
-        f"with what its holdings were revalued by, {excess:+,.2f} {spec.numeraire} against holding."
+        f"{word} {abs(trading):,.2f} {spec.numeraire} by trading {packages} package{'s' if packages > 1 else ''}, after fees, slippage "
+        f"and missed legs; with what its holdings were revalued by, {excess:+,.2f} {spec.numeraire} against holding."
     )
 
 
@@ -72,7 +72,7 @@ def assumptions(spec: Spec) -> list[str]:
     found = [
         "Bars, not quotes: bid and ask are a bar's price and the given half-spread, so the result is indicative.",
         f"An order takes at most {100 * spec.execution.volume_share:g} % of a bar's volume and does not move its price.",
-        f"Fills at the {'open' if spec.execution.fill_price == 'open' else 'worst price'} of the first traded bar that opens after the order arrives.",
+        f"Fills at the {'open' if spec.execution.fill_price == 'open' else 'worst price'} of the first traded bar that opens after an order arrives.",
         "Unequal legs are carried and revalued at marks; they are not unwound.",
         "Balances stay where trades leave them: no transfers between venues.",
     ]

@@ -1,13 +1,15 @@
 """A synthetic depeg weekend with a planted arbitrage whose every fill is known beforehand, in exact decimal arithmetic.
 
-Nothing here is a market: venue names begin with `synthetic-`. Outside the planted windows all venues follow one fair price closely enough that no pair
-earns its costs, although USDC falls to 0.88. The truth is computed from the plan with `decimal`, by no code of the backtest.
+Nothing here is a market: venue names begin with `synthetic-`. Outside the planted windows all venues follow one fair price closely
+enough that no pair earns its costs, although USDC falls to 0.88. The truth is computed from the plan with `decimal`, by no code of
+the backtest.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -28,8 +30,7 @@ _USDC_KNOTS = ((0, 1.0), (120, 1.0), (430, 0.88), (700, 0.915), (1200, 0.945), (
 _CALM_VOLUME, _PLANTED_VOLUME = 25.0, 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Episode:
+class Episode(NamedTuple):
     """One planted dislocation."""
 
     minute: int  # its first bar, from the start
@@ -52,18 +53,15 @@ class Episode:
 
 
 EPISODES = (
-    Episode(minute=90, bars=4, leg=BETA, shift_bps=38, against=ALPHA, volumes={}, story="USDC at par: taken whole"),
-    Episode(minute=300, bars=4, leg=BETA, shift_bps=-38, against=ALPHA, volumes={}, story="in the fall of USDC: taken whole"),
-    Episode(minute=480, bars=2, leg=GAMMA, shift_bps=60, against=ALPHA, volumes={(GAMMA, 0): 9.0, (GAMMA, 1): 9.0, (GAMMA, 2): 12.0},
-            story="a thin venue: a tenth of its volume"),
-    Episode(minute=720, bars=1, leg=BETA, shift_bps=38, against=ALPHA, volumes={}, story="gone before the order arrives: the sell misses its limit"),
-    Episode(minute=1100, bars=4, leg=ALPHA, shift_bps=-36, against=BETA, volumes={(BETA, 2): 8.0}, story="the bar that fills is thin: the sell fills in part"),
-    Episode(minute=1500, bars=4, leg=BETA, shift_bps=40, against=ALPHA, volumes={(ALPHA, 2): 0.0}, story="nobody trades when the order waits: the buy misses"),
-    Episode(minute=2000, bars=2, leg=GAMMA, shift_bps=-60, against=ALPHA, volumes={(GAMMA, 0): 11.0, (GAMMA, 1): 11.0},
-            story="the thin venue the other way"),
-    Episode(minute=2500, bars=4, leg=BETA, shift_bps=38, against=ALPHA, volumes={(ALPHA, 0): 90.0, (BETA, 0): 90.0, (ALPHA, 2): 90.0, (BETA, 2): 90.0},
-            story="more volume than the largest package: taken up to it"),
-)  # fmt: skip
+    Episode(90, 4, BETA, 38, ALPHA, {}, "USDC at par: taken whole"),
+    Episode(300, 4, BETA, -38, ALPHA, {}, "USDC in its fall: taken whole"),
+    Episode(480, 2, GAMMA, 60, ALPHA, {(GAMMA, 0): 9, (GAMMA, 1): 9, (GAMMA, 2): 12}, "a thin venue: a tenth of its volume"),
+    Episode(720, 1, BETA, 38, ALPHA, {}, "gone before the orders arrive: the sell misses its limit"),
+    Episode(1100, 4, ALPHA, -36, BETA, {(BETA, 2): 8}, "the bar that fills is thin: the sell fills in part"),
+    Episode(1500, 4, BETA, 40, ALPHA, {(ALPHA, 2): 0}, "nobody trades while the order waits: the buy misses"),
+    Episode(2000, 2, GAMMA, -60, ALPHA, {(GAMMA, 0): 11, (GAMMA, 1): 11}, "the thin venue the other way"),
+    Episode(2500, 4, BETA, 38, ALPHA, {(leg, bar): 90 for leg in (ALPHA, BETA) for bar in (0, 2)}, "more volume than the largest package"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

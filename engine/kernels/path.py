@@ -106,13 +106,13 @@ class Orders(NamedTuple):
 @njit(cache=True, nogil=True)
 def flow_of(price: float, quantity: int) -> int:
     """Return price [quote per base] × quantity [atoms] in atoms of quote, to the nearest, ties to even."""
-    return np.int64(np.rint(price * quantity))
+    return int(np.rint(price * quantity))
 
 
 @njit(cache=True, nogil=True)
 def fee_of(flow: int, fee: float) -> int:
     """Return the fee on a flow [atoms], rounded up."""
-    return np.int64(np.ceil(flow * fee))
+    return int(np.ceil(flow * fee))
 
 
 @njit(cache=True, nogil=True)
@@ -135,7 +135,7 @@ def least_common_multiple(a: int, b: int) -> int:
 def affordable(most: int, limit: float, fee: float, free: int, step: int) -> int:
     """Return the largest multiple of step, at most `most`, whose cost at the limit is covered by what is free [atoms]."""
     estimate = free / (limit * (1 + fee))
-    quantity = most if estimate >= most else np.int64(estimate)
+    quantity = most if estimate >= most else int(estimate)
     quantity = quantity // step * step
     while quantity + step <= most and cost_of(limit, quantity + step, fee) <= free:
         quantity += step
@@ -147,13 +147,13 @@ def affordable(most: int, limit: float, fee: float, free: int, step: int) -> int
 @njit(cache=True, nogil=True)
 def sell_limit(bid: float, tolerance: float, tick: float) -> float:
     """Return the lowest price at which a sell fills: the bid less the tolerance, rounded up to the tick."""
-    return np.ceil(bid * (1 - tolerance) / tick - _TICK_SLACK) * tick
+    return float(np.ceil(bid * (1 - tolerance) / tick - _TICK_SLACK) * tick)
 
 
 @njit(cache=True, nogil=True)
 def buy_limit(ask: float, tolerance: float, tick: float) -> float:
     """Return the highest price at which a buy fills: the ask plus the tolerance, rounded down to the tick."""
-    return np.floor(ask * (1 + tolerance) / tick + _TICK_SLACK) * tick
+    return float(np.floor(ask * (1 + tolerance) / tick + _TICK_SLACK) * tick)
 
 
 @njit(cache=True, nogil=True)
@@ -166,7 +166,7 @@ def size_package(legs: Legs, rules: Rules, state: State, row: Candidates, at: in
     value = row.ask_value[at, buy]
     volume = min(row.volume_cap[at, sell] - state.under_way[sell], row.volume_cap[at, buy] - state.under_way[buy]) // step * step
     if rules.fixed_notional > 0:
-        volume_needed = np.int64(np.floor(rules.fixed_notional / value)) // step * step
+        volume_needed = int(np.floor(rules.fixed_notional / value)) // step * step
         if volume_needed <= 0:
             return 0, 1 + DROPPED_BELOW_MINIMUM
         if volume < volume_needed:
@@ -179,7 +179,7 @@ def size_package(legs: Legs, rules: Rules, state: State, row: Candidates, at: in
     if quantity <= 0 or (rules.fixed_notional > 0 and quantity < volume):
         return 0, 1 + DROPPED_NO_FUNDS
     if rules.max_notional > 0:
-        quantity = min(quantity, np.int64(np.floor(rules.max_notional / value)) // step * step)
+        quantity = min(quantity, int(np.floor(rules.max_notional / value)) // step * step)
     below = flow_of(row.bid[at, sell], quantity) < legs.min_notional[sell] or flow_of(row.ask[at, buy], quantity) < legs.min_notional[buy]
     if quantity <= 0 or below:
         return 0, 1 + DROPPED_BELOW_MINIMUM
@@ -216,7 +216,7 @@ def find_bar(bars: Bars, leg: int, arrival_us: int, max_wait_us: int) -> int:
 def resolution_us(bars: Bars, bar: int, arrival_us: int, rules: Rules) -> int:
     """Return when it is known what an order met: the end of its bar, or of the last bar that it waited for."""
     if bar >= 0:
-        return bars.open_us[bar] + rules.interval_us
+        return int(bars.open_us[bar]) + rules.interval_us
     last_open = (arrival_us + rules.max_wait_us - 1) // rules.interval_us * rules.interval_us
     return last_open + rules.interval_us
 
@@ -291,7 +291,7 @@ def send(orders: Orders, order: int, leg: int, at_us: int, bars: Bars, legs: Leg
     orders.leg[order], orders.bar[order] = leg, bar
     orders.decided_us[order], orders.arrival_us[order] = at_us, arrival
     orders.recorded_us[order] = resolution_us(bars, bar, arrival, rules)
-    return orders.recorded_us[order]
+    return int(orders.recorded_us[order])
 
 
 @njit(cache=True, nogil=True)
@@ -301,7 +301,7 @@ def settle_until(queue: list[tuple[int, int, int]], until_us: int, orders: Order
         at_us, kind, order = heapq.heappop(queue)
         if kind == _RESOLVE:
             resolve(orders, order, bars, legs, state)
-            heapq.heappush(queue, (np.int64(at_us + legs.feed_latency_us[orders.leg[order]]), np.int64(_NOTICE), np.int64(order)))
+            heapq.heappush(queue, (int(at_us + legs.feed_latency_us[orders.leg[order]]), _NOTICE, order))
         else:
             take_notice(orders, order, legs, state)
 
@@ -354,9 +354,12 @@ def walk(rows: Candidates, bars: Bars, legs: Legs, rules: Rules, state: State) -
 
     Parameters
     ----------
-    rows : (C,) candidates in time order. A superset of the instants with an opportunity gives the same orders.
-    bars, legs, rules : what orders meet, what the venues are, what the strategy wants.
-    state : written to; at the end it is the state at `rules.end_us`.
+    rows : Candidates
+        (C,) in time order. A superset of the instants with an opportunity gives the same orders.
+    bars, legs, rules : Bars, Legs, Rules
+        What orders meet, what the venues are, what the strategy wants.
+    state : State
+        Written to; at the end it is the state at `rules.end_us`.
 
     Returns
     -------
@@ -364,7 +367,7 @@ def walk(rows: Candidates, bars: Bars, legs: Legs, rules: Rules, state: State) -
     """
     legs_count = legs.fee.size
     pairs, edges = np.empty(legs_count * legs_count, np.int64), np.empty(legs_count * legs_count)
-    queue = [(np.int64(0), np.int64(0), np.int64(0))]
+    queue = [(0, 0, 0)]
     queue.pop()
     orders, used = new_orders(256), 0
     for at in range(rows.at_us.size):
@@ -386,7 +389,7 @@ def walk(rows: Candidates, bars: Bars, legs: Legs, rules: Rules, state: State) -
             plan_package(orders, used, quantity, bid, ask, limits, legs.fee[buy], edges[rank])
             for side, leg in ((SELL, sell), (BUY, buy)):
                 resolves = send(orders, used + side, leg, now, bars, legs, rules, state)
-                heapq.heappush(queue, (np.int64(resolves), np.int64(_RESOLVE), np.int64(used + side)))
+                heapq.heappush(queue, (resolves, _RESOLVE, used + side))
             state.last_decision_us[sell, buy] = now
             used += 2
     settle_until(queue, rules.end_us, orders, bars, legs, state)
