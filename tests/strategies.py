@@ -16,7 +16,9 @@ EPOCH_US = 1_704_067_200 * US_PER_SECOND
 VENUES = ("alfa", "bravo", "charlie", "delta")
 DEVIATIONS = (0, 0, 0, 4, -4, 10, -10, 25, -25, 40, -40, 80, -80, 150, -150, 300)
 OPENS = (0, 0, 0, 3, -3, 15, -60, 200)
-VOLUMES = (1.0, 0.5, 0.1, 0.02, 5.0, 0.003, 10.0, 100.0)
+VOLUMES = (1.0, 0.5, 0.1, 30.0, 5.0, 0.003, 10.0, 100.0)
+COINS = ("3", "1000", "0.5", "10", "0.0123", "0")
+MONEY = ("3000", "1000000", "300", "100000", "41.07", "0")
 WICKS = (0, 2, 20, 100)
 
 
@@ -78,8 +80,17 @@ def worlds(draw: st.DrawFn, *, most_bars: int = 60) -> World:
         "instruments": instruments,
     }
     spec = parse_spec(form)
-    first = start // interval * interval - 2 * interval
-    return World(form=form, spec=spec, bars=draw(_bars(spec, first, count + 2)))
+    before, after = draw(st.sampled_from((2, 12))), draw(st.sampled_from((0, 3)))
+    first = start // interval * interval - before * interval
+    return World(form=form, spec=spec, bars=draw(_bars(spec, first, before, before + count + after)))
+
+
+@st.composite
+def unmarked_worlds(draw: st.DrawFn) -> World:
+    """Draw a world whose bars begin after its start, so that nothing is marked there."""
+    world = draw(worlds())
+    bars = {key: table.filter(pl.col("ts") >= world.spec.start).slice(draw(st.integers(0, 8))) for key, table in world.bars.items()}
+    return world.on(bars)
 
 
 @st.composite
@@ -100,8 +111,8 @@ def _instruments(draw: st.DrawFn, venue: str, name: str, use: str) -> dict[str, 
         "use": use,
         "half_spread_bps": draw(st.sampled_from((0.0, 0.5, 1.0, 3.3))),
         "tick": draw(st.sampled_from(("0.0001", "0.00001") if near_one else ("0.01", "0.05", "0.03", "0.1"))),
-        "lot": draw(st.sampled_from(("0.001", "0.00000001", "0.002", "0.003", "0.005"))),
-        "min_notional": draw(st.sampled_from(("0", "0.5", "0", "5"))),
+        "lot": draw(st.sampled_from(("0.001", "0.00000001", "0.001", "0.002", "0.003"))),
+        "min_notional": draw(st.sampled_from(("0", "0.5", "0", "0", "5"))),
     }
 
 
@@ -116,7 +127,7 @@ def _links(draw: st.DrawFn, foreign: str, numeraire: str, uses: Sequence[str]) -
 @st.composite
 def _venues(draw: st.DrawFn, name: str, instruments: Sequence[Mapping[str, object]], interval: int) -> dict[str, object]:
     held = sorted({currency for i in instruments if i["venue"] == name and i["use"] == "trade" for currency in str(i["name"]).split("/")})
-    amounts = {c: st.sampled_from(("3", "0.0123", "0.5", "1000", "0") if c in ("BTC", "ETH") else ("3000", "41.07", "1000000", "0.01", "0")) for c in held}
+    amounts = {c: st.sampled_from(COINS if c in ("BTC", "ETH") else MONEY) for c in held}
     return {
         "fee_bps": draw(st.sampled_from((0.0, 1.0, 2.5, 10.0, 26.0))),
         "feed_latency": draw(st.sampled_from(("0s", "50ms", "1s", f"{min(interval // 2, 40 * US_PER_SECOND)}us"))),
@@ -141,7 +152,7 @@ def _spatial(draw: st.DrawFn) -> dict[str, object]:
 @st.composite
 def _executions(draw: st.DrawFn, interval: int) -> dict[str, object]:
     form = {
-        "volume_share": draw(st.sampled_from((0.1, 1.0, 0.33, 0.01))),
+        "volume_share": draw(st.sampled_from((0.1, 1.0, 0.33, 0.5, 0.01))),
         "fill_price": draw(st.sampled_from(("open", "open", "worst"))),
         "tolerance_bps": draw(st.sampled_from((10.0, 0.0, 1.0, 100.0))),
     }
@@ -150,7 +161,7 @@ def _executions(draw: st.DrawFn, interval: int) -> dict[str, object]:
 
 
 @st.composite
-def _bars(draw: st.DrawFn, spec: Spec, first: int, count: int) -> dict[SeriesKey, pl.DataFrame]:
+def _bars(draw: st.DrawFn, spec: Spec, first: int, before: int, count: int) -> dict[SeriesKey, pl.DataFrame]:
     # bytes, not numbers: they shrink to a flat market, and a bar costs two
     level = _path(draw(st.binary(min_size=count, max_size=count)), step=0.0005)
     peg = _path(draw(st.binary(min_size=count, max_size=count)), step=0.0005)
@@ -158,7 +169,7 @@ def _bars(draw: st.DrawFn, spec: Spec, first: int, count: int) -> dict[SeriesKey
     for key in spec.series:
         code = draw(st.binary(min_size=2 * count, max_size=2 * count))
         fair = [_fair(key, value, rate) for value, rate in zip(level, peg, strict=True)]
-        rows = [_bar(first + n * spec.interval, fair[n], code[2 * n], code[2 * n + 1], n < 2) for n in range(count)]
+        rows = [_bar(first + n * spec.interval, fair[n], code[2 * n], code[2 * n + 1], n in (before - 1, before - 2)) for n in range(count)]
         found[key] = frame([row for row in rows if row is not None])
     return found
 

@@ -77,9 +77,9 @@ def replay(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
     Raises
     ------
     DataError
-        If a currency that is held or traded has no mark at the start.
+        If a series has no bar with volume in the window, or a currency that is held or traded no mark at the start.
     """
-    market = {key: observations(spec, bars[key]) for key in spec.series}
+    market = {key: observations(spec, key, bars[key]) for key in spec.series}
     run = Run(spec=spec, market=market, marks=mark_table(spec, market), wallets=opening_wallets(spec))
     walk(run)
     return OracleResult(

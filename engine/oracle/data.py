@@ -31,14 +31,16 @@ class Observation:
 Market = dict[SeriesKey, list[Observation]]
 
 
-def observations(spec: Spec, frame: pl.DataFrame) -> list[Observation]:
-    """Return the bars of one series that are observations and lie in the run's window."""
+def observations(spec: Spec, key: SeriesKey, frame: pl.DataFrame) -> list[Observation]:
+    """Return the bars of one series that are observations and lie in the run's window; DataError if there is none."""
     found = []
     for row in frame.iter_rows(named=True):
         opens = micros(row.pop("ts"))
         event = opens + spec.interval
         if row["volume"] > 0 and micros(spec.start) - MARK_MAX_AGE_US <= event <= micros(spec.end):
             found.append(Observation(opens=opens, event=event, available=event + spec.feed_latency_us, **row))
+    if not found:
+        raise DataError(f"{key}: no bar with volume ends in the five minutes before {spec.start} or between it and {spec.end}")
     return found
 
 
