@@ -1,19 +1,23 @@
 """What a result was made from: enough to make the same bytes again, and nothing that differs between two such runs."""
 
 import hashlib
+import itertools
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 
+import numpy as np
 import polars as pl
 
+from engine.arrays import Floats, Int64s
 from engine.config import Spec
 from engine.panel import window
-from engine.schema import SeriesKey
+from engine.schema import US_PER_SECOND, SeriesKey, instant
 
+_DAY_US = 86_400 * US_PER_SECOND
 _LIBRARIES = ("numba", "numpy", "polars")
 
 
@@ -36,19 +40,27 @@ def digest(manifest: Mapping[str, object]) -> str:
 
 
 def _day_hashes(key: SeriesKey, frame: pl.DataFrame) -> list[dict[str, object]]:
-    days = frame.group_by(pl.col("ts").dt.date().alias("day"), maintain_order=True)
+    opened = frame["ts"].dt.epoch("us").to_numpy()
+    columns = [opened, *(frame[name].to_numpy() for name in frame.columns if name != "ts")]
+    days = np.unique(opened // _DAY_US) if opened.size else opened
+    bounds = np.searchsorted(opened, np.append(days, days[-1:] + 1) * _DAY_US)
     return [
-        {"venue": key.venue, "instrument": key.instrument, "day": f"{day[0]}", "bars": part.height, "sha256": columns_hash(part)}
-        for day, part in days
+        {
+            "venue": key.venue,
+            "instrument": key.instrument,
+            "day": f"{instant(int(day) * _DAY_US):%Y-%m-%d}",
+            "bars": int(last - first),
+            "sha256": columns_hash([column[first:last] for column in columns]),
+        }
+        for day, (first, last) in zip(days, itertools.pairwise(bounds), strict=True)
     ]
 
 
-def columns_hash(frame: pl.DataFrame) -> str:
-    """Return the SHA-256 of a frame's columns as little-endian int64 µs and float64, in order."""
+def columns_hash(columns: Sequence[Int64s | Floats]) -> str:
+    """Return the SHA-256 of columns, one after the other, as little-endian int64 [µs] and float64."""
     found = hashlib.sha256()
-    for column in frame.get_columns():
-        values = column.dt.epoch("us") if column.dtype.is_temporal() else column
-        found.update(values.to_numpy().astype("<i8" if column.dtype.is_temporal() else "<f8", copy=False).tobytes())
+    for column in columns:
+        found.update(np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<"), copy=False).data)
     return found.hexdigest()
 
 

@@ -1,14 +1,15 @@
 """What each currency is worth in the numeraire, from data alone."""
 
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
 from engine.arrays import Bools, Floats, Int64s
 from engine.config import MARK_MAX_AGE_US, Spec
 from engine.errors import DataError
-from engine.kernels.alignment import asof_rows
-from engine.panel import Panel, Series
+from engine.kernels.alignment import asof_rows, union
+from engine.panel import Panel, Series, within
 from engine.schema import instant, micros
 
 
@@ -35,8 +36,7 @@ def build(spec: Spec, panel: Panel) -> Marks:
         Where a currency has no mark at the start; names the first start that works.
     """
     ticks_us = np.arange(micros(spec.start), micros(spec.end) + 1, spec.clock, dtype=np.int64)
-    available = [s.available_us[(s.available_us > micros(spec.start)) & (s.available_us <= micros(spec.end))] for s in panel.series]
-    at_us = np.unique(np.concatenate([ticks_us, *available]))
+    at_us = reduce(union, [within(s.available_us, micros(spec.start), micros(spec.end)) for s in panel.series], ticks_us)
     ticks = np.searchsorted(at_us, ticks_us)
     closes = [(s, fresh_closes(s, at_us)) for s in panel.series]
     fresh = {currency: _fresh_mark(currency, spec.numeraire, closes, at_us.size) for currency in spec.currencies}
@@ -102,4 +102,7 @@ def _refuse_unmarked_start(fresh: dict[str, Floats], at_us: Int64s, ticks: Int64
         if marked.any()
         else "no later start works either: add an instrument that prices it"
     )
-    raise DataError(f"expected a mark of {', '.join(missing)} at the start, found no price of the five minutes before it; {advice}")
+    start = instant(int(at_us[0]))
+    raise DataError(
+        f"expected a mark of {', '.join(missing)} at the start ({start:%Y-%m-%dT%H:%M:%SZ}), found no price of the five minutes before; {advice}"
+    )

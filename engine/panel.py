@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import polars as pl
@@ -9,7 +10,7 @@ import polars as pl
 from engine.arrays import Floats, Int32s, Int64s
 from engine.config import MARK_MAX_AGE_US, Instrument, Spec
 from engine.errors import DataError
-from engine.kernels.alignment import asof_rows
+from engine.kernels.alignment import asof_rows, union
 from engine.schema import ATOMS_PER_UNIT, SeriesKey, check_bars, micros
 
 _TICK_SLACK = 1e-6
@@ -79,6 +80,11 @@ def window(spec: Spec, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.filter(event.is_between(micros(spec.start) - MARK_MAX_AGE_US, micros(spec.end)))
 
 
+def within(times_us: Int64s, first_us: int, last_us: int) -> Int64s:
+    """Return those of some increasing times that lie in [first, last]."""
+    return times_us[np.searchsorted(times_us, first_us) : np.searchsorted(times_us, last_us, side="right")]
+
+
 def floor_tick(price: Floats, tick: float) -> Floats:
     """Return prices [quote per base] rounded down to the tick; within 1e-6 of a tick above, to that."""
     return np.floor(price / tick + _TICK_SLACK) * tick
@@ -130,5 +136,4 @@ def _coverage(frame: pl.DataFrame) -> str:
 
 
 def _instants(spec: Spec, series: list[Series]) -> Int64s:
-    times = np.unique(np.concatenate([s.available_us for s in series]))
-    return times[(times >= micros(spec.start)) & (times <= micros(spec.end))]
+    return reduce(union, [within(s.available_us, micros(spec.start), micros(spec.end)) for s in series])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from engine import metrics
-from engine.attribution import LINES, FillLines
+from engine.attribution import LINES, TRADE_LINES, FillLines
 from engine.config import Spec
 from engine.schema import SYNTHETIC_PREFIX
 
@@ -59,11 +59,11 @@ def verdict(spec: Spec, parts: Parts) -> str:
         return f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {_best(parts.best_edge_bps)}."
     if not packages:
         return f"Nothing traded: {parts.opportunities.height} opportunities, but no funds, volume or minimum size allowed a package."
-    trading = sum(parts.attribution[line] for line in ("gross", "slippage", "leg_misses", "fees"))
-    word = "Earned" if trading >= 0 else "Lost"
+    trading = sum(parts.attribution[line] for line in TRADE_LINES)
+    word, plural = "Earned" if excess >= 0 else "Lost", "s" if packages > 1 else ""
     return (
-        f"{word} {abs(trading):,.2f} {spec.numeraire} by trading {packages} package{'s' if packages > 1 else ''}, after fees, slippage "
-        f"and missed legs; with what its holdings were revalued by, {excess:+,.2f} {spec.numeraire} against holding."
+        f"{word} {abs(excess):,.2f} {spec.numeraire} against holding: {trading:+,.2f} from trading {packages} package{plural}, after fees, "
+        f"slippage and missed legs, and {excess - trading:+,.2f} as what was left behind changed in value."
     )
 
 

@@ -1,0 +1,44 @@
+"""What a benchmark says about the machine that it ran on."""
+
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+
+def best_of(times: int, work: Callable[[], object]) -> float:
+    """Return the shortest of several timings [s]."""
+    found = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - began)
+    return min(found)
+
+
+def copy_gib_per_s() -> float:
+    """Return how fast one thread copies memory, read and written counted [GiB/s]."""
+    source = np.ones(2**25)
+    target = np.empty_like(source)
+    return 2 * source.nbytes / 2**30 / best_of(5, lambda: np.copyto(target, source))
+
+
+def two_thread_speedup() -> float:
+    """Return how much faster two processes' worth of arithmetic finishes on two Polars threads than on one: the machine's scaling now."""
+    frame = pl.DataFrame({"a": np.random.default_rng(0).random(2**22)})
+    one = best_of(3, lambda: frame.select(pl.col("a").sin().sum()))
+    two = best_of(3, lambda: frame.select(pl.col("a").sin().sum(), pl.col("a").sin().sum().alias("b")))
+    return 2 * one / two
+
+
+def machine() -> str:
+    """Return one line on processor, cores, versions and commit."""
+    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "unknown")
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False).stdout.strip()
+    cores = len(os.sched_getaffinity(0))
+    return f"{model}, {cores} cores, Python {platform.python_version()}, NumPy {np.__version__}, Polars {pl.__version__}, commit {commit}"
