@@ -1,0 +1,22 @@
+"""A piece of a table as it was read: columns of `BARS` before they are checked, and the way back to what the file says."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import polars as pl
+
+
+class Row(NamedTuple):
+    """One row in the file's own words."""
+
+    place: str
+    """Such as `line 17`."""
+    texts: tuple[str, ...]
+    """Of `layout.FIELDS`."""
+
+
+class Batch(NamedTuple):
+    """Rows as read: `ts` as integers, numbers, text or times, the rest float64; null where a value is none of that."""
+
+    frame: pl.DataFrame
+    row: Callable[[int], Row]

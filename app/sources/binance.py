@@ -1,0 +1,11 @@
+"""Binance's public archive of klines: 12 columns without header, open time in ms, since 2025 in µs.
+
+Columns: open time, open, high, low, close, volume, close time, quote volume, trades, taker buy base, taker buy quote, unused.
+Source: https://github.com/binance/binance-public-data, read 2025-11.
+"""
+
+from app.sources.clock import Unit
+from app.sources.layout import headless
+
+VENUE = "binance"
+LAYOUT = headless(12, frozenset({Unit.MILLISECONDS, Unit.MICROSECONDS}))

@@ -1,0 +1,14 @@
+"""Kraken's archive of OHLCVT: 7 columns without header, open time in seconds; minutes without a trade are left out.
+
+Columns: open time, open, high, low, close, volume, trades. The file name is the pair, in Kraken's words, and the interval in minutes.
+Source: https://support.kraken.com/articles/360047124832, read 2025-11.
+"""
+
+from app.sources.clock import Unit
+from app.sources.layout import headless
+
+VENUE = "kraken"
+LAYOUT = headless(7, frozenset({Unit.SECONDS}))
+
+CURRENCIES = {"XBT": "BTC", "XDG": "DOGE"}
+"""Kraken's own codes, in the words of everybody else."""

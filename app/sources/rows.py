@@ -1,0 +1,142 @@
+"""The rules of a bar, on whole batches: a batch passes as it is, or its first bad row is refused with the reason."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import polars as pl
+
+from app.sources.batch import Batch, Row
+from app.sources.clock import Unit, describe, in_micros, is_number, unit_of
+from app.sources.errors import BadRow
+from app.sources.layout import FIELDS, Layout
+from engine.schema import BARS, TIMESTAMP, instant
+from engine.units import format_duration
+
+Bar = tuple[int, float, float, float, float, float]
+"""A row that passed: µs, open, high, low, close, volume."""
+
+_PRICES = FIELDS[1:5]
+_OUT = "correct it or take the row out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the rows of one file are held to."""
+
+    label: str
+    layout: Layout
+    unit: Unit | None
+    """None where times are no numbers."""
+    interval_us: int
+
+
+class Checked(NamedTuple):
+    """Rows that passed, in the schema `BARS`; how many repeated the row before; the last row."""
+
+    frame: pl.DataFrame
+    repeated: int
+    last: Bar | None
+
+
+class _Complaint(NamedTuple):
+    field: int
+    expected: str
+    advice: str
+
+
+def check(batch: Batch, rules: Rules, last: Bar | None) -> Checked:
+    """Return the rows of a batch that comes after the row `last`, without those that repeat it, or raise `BadRow`."""
+    frame = batch.frame.with_columns(ts=in_micros(batch.frame.schema["ts"], rules.unit))
+    marks = frame.select(repeated=_repeated(last), fine=_fine(last, rules.interval_us))
+    if not marks["fine"].all():
+        index = int((~marks["fine"]).arg_max() or 0)
+        raise _refusal(batch.row(index), frame["ts"][index], frame.row(index - 1) if index else last, rules)
+    kept = frame if not marks["repeated"].any() else frame.filter(~marks["repeated"])
+    bars = kept.select(pl.col("ts").cast(TIMESTAMP), *FIELDS[1:])
+    assert bars.schema == BARS, "readers yield the columns of the contract"
+    return Checked(bars, frame.height - kept.height, frame.row(-1) if frame.height else last)
+
+
+# The rows before, column by column: shifted, with the last row of the batch before in front.
+def _before(name: str, last: Bar | None) -> pl.Expr:
+    return pl.col(name).shift(1, fill_value=None if last is None else last[FIELDS.index(name)])
+
+
+def _repeated(last: Bar | None) -> pl.Expr:
+    return pl.all_horizontal(pl.col(name) == _before(name, last) for name in FIELDS).fill_null(value=False)
+
+
+def _fine(last: Bar | None, interval_us: int) -> pl.Expr:
+    ts, prices = pl.col("ts"), [pl.col(name) for name in _PRICES]
+    return pl.all_horizontal(
+        *((price > 0) & price.is_finite() for price in prices),
+        (pl.col("volume") >= 0) & pl.col("volume").is_finite(),
+        pl.col("high") >= pl.max_horizontal("open", "low", "close"),
+        pl.col("low") <= pl.min_horizontal("open", "close"),
+        ts % interval_us == 0,
+        (ts > _before("ts", last)).fill_null(value=True) | _repeated(last),
+    ).fill_null(value=False)
+
+
+def _refusal(row: Row, ts: int | None, before: Sequence[float] | None, rules: Rules) -> BadRow:
+    found = _unreadable(row.texts, ts, rules) or _impossible(row.texts) or _misplaced(ts, before, rules)
+    complaint = found or _Complaint(0, "a bar", _OUT)
+    return BadRow(
+        file=rules.label,
+        place=row.place,
+        field=rules.layout.names[complaint.field],
+        value=row.texts[complaint.field],
+        expected=complaint.expected,
+        advice=complaint.advice,
+    )
+
+
+def _unreadable(texts: Sequence[str], ts: int | None, rules: Rules) -> _Complaint | None:
+    if ts is None:
+        return _no_time(texts[0], rules)
+    for field, text in enumerate(texts[1:], 1):
+        if not is_number(text) or not math.isfinite(float(text)):
+            return _Complaint(field, "a finite number with a decimal point and no other separators", _OUT)
+    return None
+
+
+def _no_time(text: str, rules: Rules) -> _Complaint:
+    if rules.unit is None:
+        return _Complaint(0, "a UTC time of 2009 to 2099 such as 2023-03-08 00:01:00", "convert it to UTC, or take the row out")
+    expected = f"a time of 2009 to 2099 in {rules.unit}, the unit of this file's first row"
+    if is_number(text) and unit_of(float(text)) is not None:
+        return _Complaint(0, expected, f"it would be {describe(float(text))}: give all rows one unit")
+    return _Complaint(0, expected, _OUT)
+
+
+def _impossible(texts: Sequence[str]) -> _Complaint | None:
+    opened, high, low, close, volume = map(float, texts[1:])
+    for field, price in enumerate((opened, high, low, close), 1):
+        if price <= 0:
+            return _Complaint(field, "a price above 0", _OUT)
+    if volume < 0:
+        return _Complaint(5, "a volume of 0 or more", _OUT)
+    if high < max(opened, low, close):
+        return _Complaint(2, f"the highest price of the bar, at least {max(opened, low, close)!r}", f"are the columns in order? else {_OUT}")
+    if low > min(opened, close):
+        return _Complaint(3, f"the lowest price of the bar, at most {min(opened, close)!r}", f"are the columns in order? else {_OUT}")
+    return None
+
+
+def _misplaced(ts: int | None, before: Sequence[float] | None, rules: Rules) -> _Complaint | None:
+    if ts is None:
+        return None
+    if ts % rules.interval_us:
+        length = format_duration(rules.interval_us)
+        advice = "bars carry their open time; if they have another length, say it with --interval"
+        return _Complaint(0, f"the open time of a bar of {length}, a multiple of it", f"{instant(ts):%Y-%m-%d %H:%M:%S.%f} is none; {advice}")
+    if before is not None and ts == before[0]:
+        return _Complaint(
+            0, "each time once, or again with the same values", "the row before has this time and other values: find out which is right"
+        )
+    if before is not None and ts < before[0]:
+        earlier = instant(int(before[0]))
+        return _Complaint(0, f"a time after {earlier:%Y-%m-%d %H:%M:%S} of the row before", "sort the file by time, oldest first")
+    return None

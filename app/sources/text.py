@@ -1,0 +1,118 @@
+"""Text tables, block by block: a file larger than memory passes through, and every row keeps its line number."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import polars as pl
+
+from app.errors import BadInput
+from app.sources.batch import Batch, Row
+from app.sources.clock import is_number, is_whole
+from app.sources.errors import BadRow
+from app.sources.layout import FIELDS, Layout
+
+BLOCK = 8 << 20
+"""Bytes that are parsed at a time: some 130,000 bars."""
+
+_LONGEST_LINE = 1 << 16
+_BOM = b"\xef\xbb\xbf"
+
+
+class Block(NamedTuple):
+    """Whole lines of a file, each with its end, and the number of the first."""
+
+    label: str
+    line: int
+    data: bytes
+
+
+def blocks(read: Callable[[int], bytes], *, label: str, size: int = BLOCK) -> Iterator[Block]:
+    """Yield a file in pieces that end where a line ends; the last line need not."""
+    line, rest = 1, b""
+    while chunk := read(size):
+        rest = (rest + chunk).removeprefix(_BOM) if line == 1 else rest + chunk
+        cut = rest.rfind(b"\n") + 1
+        if len(rest) - cut > _LONGEST_LINE:
+            raise BadInput(f"{label}: expected lines of text, found none within {_LONGEST_LINE} bytes at line {line}; is it the right file?")
+        if cut:
+            yield Block(label, line, rest[:cut])
+            line, rest = line + rest.count(b"\n", 0, cut), rest[cut:]
+    if rest.strip():
+        yield Block(label, line, rest + b"\n")
+
+
+def batches(found: Iterator[Block], layout: Layout) -> Iterator[Batch]:
+    """Yield the rows of a text table, without its header."""
+    kind: type[pl.DataType] | None = None
+    for number, block in enumerate(found):
+        body = _without_first_line(block) if layout.header and number == 0 else block
+        if body.data.strip():
+            kind = kind or _kind(_fields(body.data.lstrip().partition(b"\n")[0], layout)[0])
+            yield _batch(body, layout, kind)
+
+
+def _without_first_line(block: Block) -> Block:
+    return block._replace(line=block.line + 1, data=block.data.partition(b"\n")[2])
+
+
+def _kind(text: str) -> type[pl.DataType]:
+    if is_whole(text):
+        return pl.Int64
+    return pl.Float64 if is_number(text) else pl.String
+
+
+def _batch(block: Block, layout: Layout, kind: type[pl.DataType]) -> Batch:
+    data = block.data.replace(b'"', b"") if b'"' in block.data else block.data
+    if data.count(b",") != data.count(b"\n") * (layout.width - 1):
+        data = _rows_only(block._replace(data=data), layout)
+    try:
+        frame = _parse(data, layout, {field: kind if field == "ts" else pl.Float64 for field in FIELDS})
+    except pl.exceptions.PolarsError:
+        data = _rows_only(block._replace(data=data), layout)
+        frame = _cast(_parse(data, layout, dict.fromkeys(FIELDS, pl.String)), kind)
+    return Batch(frame, partial(_row, block, layout))
+
+
+def _parse(data: bytes, layout: Layout, types: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+    columns = {position: field for field, position in zip(FIELDS, layout.positions, strict=True)}
+    names = [columns.get(position, f"column {position}") for position in range(layout.width)]
+    schema = {name: types.get(name, pl.String) for name in names}
+    return pl.read_csv(data, has_header=False, schema=schema, quote_char=None, encoding="utf8-lossy").select(FIELDS)
+
+
+def _cast(texts: pl.DataFrame, kind: type[pl.DataType]) -> pl.DataFrame:
+    plain = pl.all().str.strip_chars()
+    return texts.with_columns(plain).cast({"ts": kind, **dict.fromkeys(FIELDS[1:], pl.Float64)}, strict=False)
+
+
+# Drops empty lines, which say nothing, and refuses the first line with another number of columns.
+def _rows_only(block: Block, layout: Layout) -> bytes:
+    lines = block.data.split(b"\n")[:-1]
+    for number, line in enumerate(lines, block.line):
+        if line.strip() and line.count(b",") != layout.width - 1:
+            raise BadRow(
+                file=block.label,
+                place=f"line {number}",
+                field="the whole line",
+                value=_text(line),
+                expected=f"{layout.width} columns, not {line.count(b',') + 1}",
+                advice="was the file cut off or edited? get it again, or take the line out",
+            )
+    return b"".join(line + b"\n" for line in lines if line.strip())
+
+
+def _row(block: Block, layout: Layout, index: int) -> Row:
+    rows = ((number, line) for number, line in enumerate(block.data.split(b"\n"), block.line) if line.strip())
+    number, line = next(itertools.islice(rows, index, None))
+    return Row(f"line {number}", _fields(line, layout))
+
+
+def _fields(line: bytes, layout: Layout) -> tuple[str, ...]:
+    texts = _text(line).split(",")
+    return tuple(texts[position].strip() if position < len(texts) else "" for position in layout.positions)
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace").replace('"', "").strip()
