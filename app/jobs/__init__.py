@@ -1,0 +1,1 @@
+"""The worker: PostgreSQL is the queue of record, arq rings, children compute."""

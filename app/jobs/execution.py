@@ -1,0 +1,174 @@
+"""One run at one worker: hand it to a child, keep the lease, heed its owner and the worker, store how it ended."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+
+import orjson
+
+from app import log
+from app.db.session import Sessions
+from app.jobs.faults import SERVERS, passes
+from app.jobs.process import Child, Crashed, Finished, Outcome
+from app.jobs.wire import Progress, Refused, Task
+from app.services import leases
+from app.services.leases import Claim, Product, Standing
+
+TIMEOUT = "TIMEOUT"
+"""Failure code of a run that computed for longer than a run may."""
+
+_log = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How runs are attended to; times in seconds."""
+
+    lease_s: float = 30.0
+    """For so long a run stays with a worker of which nothing is heard."""
+    heartbeat_s: float = 5.0
+    progress_s: float = 0.5
+    """How often progress is written, if there is any."""
+    look_s: float = 0.25
+    """How often a run is looked at, for a wish to cancel it or a lost claim."""
+    run_s: float = 3600.0
+    """For so long a run may compute."""
+    store_s: float = 300.0
+    """For so long storing a result is tried while the database is away."""
+    max_crashes: int = 3
+
+
+class Interruption(StrEnum):
+    """Why a computation was ended before its end."""
+
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    TOO_LONG = "too long"
+    GIVEN_BACK = "given back"
+
+
+End = Outcome | Interruption
+
+
+@dataclass(slots=True, kw_only=True)
+class Pulse:
+    """The heartbeat of a claim, which carries the progress."""
+
+    sessions: Sessions
+    claim: Claim
+    rules: Rules
+    reading: Progress
+    _written: Progress | None = None
+    _written_at: float = 0.0
+
+    def told(self, progress: Progress) -> None:
+        """Take down how far the run is."""
+        self.reading = progress
+
+    async def beat(self) -> Standing:
+        """Renew the lease if it is time, else look; while the database is away the claim counts as held."""
+        try:
+            async with asyncio.timeout(self.rules.lease_s):
+                return await (self._renew() if self._due() else leases.standing(self.sessions, self.claim))
+        except SERVERS as error:
+            _log.warning("heartbeat did not reach the database", error=repr(error))
+            return Standing.HELD
+
+    def _due(self) -> bool:
+        since = _now() - self._written_at
+        return since >= self.rules.heartbeat_s or (since >= self.rules.progress_s and self.reading != self._written)
+
+    async def _renew(self) -> Standing:
+        reading = self.reading
+        found = await leases.heartbeat(self.sessions, self.claim, lease_s=self.rules.lease_s, progress=reading.fraction, stage=reading.stage)
+        self._written, self._written_at = reading, _now()
+        return found
+
+
+async def attend(sessions: Sessions, claim: Claim, child: Child, *, rules: Rules, leave: asyncio.Event) -> None:
+    """See a claimed run through to a state that is stored, or to the loss of the claim; `leave` asks to give it back."""
+    end = await _compute(sessions, claim, child, rules, leave)
+    if isinstance(end, Crashed):
+        _log.error("run crashed", reason=end.reason, reference=end.reference, detail=end.detail)
+    stored = await _store(sessions, claim, end, rules, leave)
+    _log.info("run left", end=end if isinstance(end, Interruption) else type(end).__name__, stored=stored)
+
+
+async def _compute(sessions: Sessions, claim: Claim, child: Child, rules: Rules, leave: asyncio.Event) -> End:
+    pulse = Pulse(sessions=sessions, claim=claim, rules=rules, reading=Progress(stage="starting", fraction=0.0))
+    task = Task(run_id=str(claim.run_id), spec=claim.spec, memory_bytes=child.options.memory_bytes)
+    work = asyncio.create_task(child.work(task, pulse.told))
+    leaving = asyncio.create_task(leave.wait())
+    try:
+        return await _watch(work, leaving, pulse)
+    finally:
+        leaving.cancel()
+        if not work.done():
+            child.kill()
+            await asyncio.wait({work})
+
+
+async def _watch(work: asyncio.Task[Outcome], leaving: asyncio.Task[bool], pulse: Pulse) -> End:
+    deadline = _now() + pulse.rules.run_s
+    while True:
+        await asyncio.wait({work, leaving}, timeout=pulse.rules.look_s, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        if leaving.done():
+            return Interruption.GIVEN_BACK
+        if _now() > deadline:
+            return Interruption.TOO_LONG
+        found = await pulse.beat()
+        if found != Standing.HELD:
+            return Interruption.CANCELLED if found == Standing.CANCEL else Interruption.LOST
+
+
+async def _store(sessions: Sessions, claim: Claim, end: End, rules: Rules, leave: asyncio.Event) -> bool:
+    # Where this gives up the lease runs out, and another worker begins anew.
+    deadline = _now() + rules.store_s
+    while True:
+        try:
+            return await _write(sessions, claim, end, rules)
+        except SERVERS as error:
+            if not passes(error):
+                _log.exception("the database refused a result")
+                end = Crashed(reason=f"its result could not be stored ({type(error).__name__})", detail=str(error))
+                continue
+            if _now() > deadline or leave.is_set():
+                raise
+            _log.warning("a result waits for the database", error=repr(error))
+        await asyncio.sleep(min(1.0, rules.heartbeat_s))
+
+
+async def _write(sessions: Sessions, claim: Claim, end: End, rules: Rules) -> bool:
+    match end:
+        case Finished(files=files):
+            return await leases.finish(sessions, claim, _product(files)) or await leases.stop(sessions, claim)
+        case Refused(code=code, message=message):
+            return await leases.fail(sessions, claim, code=code, message=message)
+        case Crashed():
+            return bool(await leases.crash(sessions, claim, reason=end.explained, max_crashes=rules.max_crashes))
+        case interruption:
+            return await _write_interruption(sessions, claim, interruption, rules)
+
+
+async def _write_interruption(sessions: Sessions, claim: Claim, why: Interruption, rules: Rules) -> bool:
+    match why:
+        case Interruption.CANCELLED:
+            return await leases.stop(sessions, claim)
+        case Interruption.GIVEN_BACK:
+            return await leases.give_back(sessions, claim)
+        case Interruption.TOO_LONG:
+            message = f"the run computed for longer than the {rules.run_s:,.0f} s that a run may; shorten its window or lengthen its interval"
+            return await leases.fail(sessions, claim, code=TIMEOUT, message=message)
+        case Interruption.LOST:
+            return False
+
+
+def _product(files: dict[str, bytes]) -> Product:
+    summary, manifest = orjson.loads(files["summary.json"]), orjson.loads(files["manifest.json"])
+    return Product(summary=summary, manifest=manifest, manifest_hash=summary["manifest_hash"], files=files)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
