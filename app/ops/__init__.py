@@ -1,0 +1,1 @@
+"""The appliance: the box, and what keeps an installation healthy."""

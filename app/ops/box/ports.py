@@ -1,0 +1,52 @@
+"""Ports on loopback: a default moves when it is taken, a port that was asked for does not."""
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from app.errors import Conflict
+
+LOOPBACK = "127.0.0.1"
+_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A port that somebody asked for (`asked`), or else the default to begin with."""
+
+    purpose: str
+    default: int
+    asked: int | None = None
+
+    def candidates(self) -> Iterator[int]:
+        """Yield free ports, the best first; Conflict where the port asked for is taken or no port is left."""
+        if self.asked is not None:
+            if not is_free(self.asked):
+                raise self.taken(self.asked)
+            yield self.asked
+            return
+        yield from (port for port in range(self.default, self.default + _TRIES) if is_free(port))
+        raise Conflict(f"no port for {self.purpose} is free from {self.default} to {self.default + _TRIES - 1}; ask for a free one")
+
+    def first(self) -> int:
+        """Return the best free port."""
+        return next(self.candidates())
+
+    def taken(self, port: int) -> Conflict:
+        """Return the error for a port that is in use."""
+        return Conflict(
+            f"port {port} on {LOOPBACK}, asked for as the port of {self.purpose}, is taken by another program; stop that, ask for another port, "
+            "or ask for none and let the box choose"
+        )
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on the port now (connections of the past that linger do not count)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
