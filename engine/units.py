@@ -10,6 +10,7 @@ from engine.schema import ATOMS_PER_UNIT
 
 _US = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _DURATION = re.compile(r"(\d+)\s*(us|ms|s|m|h|d)")
+_LONGEST_DAYS = 3_650
 
 
 class Table(BaseModel):
@@ -23,7 +24,10 @@ def parse_duration(value: object) -> int:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(f'expected a duration such as "50ms", "10s", "1m" or "2h", found {value!r}')
-    return int(match[1]) * _US[match[2]]
+    us = int(match[1]) * _US[match[2]]
+    if us > _LONGEST_DAYS * _US["d"]:  # times in µs stay far inside int64
+        raise ValueError(f'expected a duration of at most {_LONGEST_DAYS}d, found "{value}"')
+    return us
 
 
 def format_duration(us: int) -> str:
@@ -42,10 +46,10 @@ def parse_amount(value: object) -> Decimal:
         amount = None
     if amount is None or not amount.is_finite():
         raise ValueError(f"expected a number, found {value!r}")
+    if abs(amount) > 10**10:  # first: quantize cannot hold much larger ones
+        raise ValueError(f"expected at most 1e10 units, found {value}")
     if amount != amount.quantize(Decimal("1e-8")):
         raise ValueError(f"expected at most 8 decimal places, found {value}")
-    if abs(amount) > 10**10:
-        raise ValueError(f"expected at most 1e10 units, found {value}")
     return amount
 
 
