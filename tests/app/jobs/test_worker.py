@@ -1,0 +1,229 @@
+"""A worker and its children, on a real database and a real queue server; only the computation is an actor's."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+from arq.connections import ArqRedis
+from sqlalchemy import func, select, text
+
+from app.db.models import Outbox, Run, RunFile, RunState
+from app.db.session import Sessions
+from app.errors import OutOfMemory
+from app.jobs import queue
+from app.jobs.execution import TIMEOUT, Rules
+from app.services import leases, results, runs
+from tests.app.jobs.actor import FILLS
+from tests.app.jobs.stage import acts, begun, children, ends, gone, options, reaches, submit, until, working
+
+
+async def test_a_submitted_run_is_done_with_its_summary_and_files(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "quick")
+        run = await ends(sessions, run_id)
+    assert (run.state, run.progress, run.attempt, run.crashes) == (RunState.DONE, 1.0, 0, 0), run.error_message
+    assert run.manifest == {"made": "by an actor"}
+    assert run.manifest_hash == "1f" * 32
+    assert await results.summary(sessions, run_id) == {"verdict": "quick", "manifest_hash": "1f" * 32}
+    assert (await results.fills(sessions, run_id=run_id, offset=0, limit=10))[0].equals(FILLS)
+
+
+async def test_progress_is_written_while_a_run_computes(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        run = await acts(sessions, await submit(sessions, "sleep 60"))
+        assert run.progress == 0.5
+        assert run.worker is not None
+        assert run.started_at is not None
+
+
+async def test_a_child_computes_run_after_run(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        first, second = await submit(sessions, "quick"), await submit(sessions, "quick")
+        await ends(sessions, first)
+        await ends(sessions, second)
+    assert begun(tmp_path, first) == begun(tmp_path, second)
+
+
+async def test_two_workers_share_the_runs_and_each_is_computed_once(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    many = [await submit(sessions, "sleep 0.02") for _ in range(30)]
+    async with working(sessions, redis, options(tmp_path, name="one")), working(sessions, redis, options(tmp_path, name="two")):
+        ended = [await ends(sessions, run_id) for run_id in many]
+    assert {run.state for run in ended} == {RunState.DONE}
+    assert [len(begun(tmp_path, run_id)) for run_id in many] == [1] * 30
+    assert {run.worker for run in ended} == {"one", "two"}
+
+
+async def test_a_queued_run_that_is_cancelled_is_never_computed(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    run_id = await submit(sessions, "quick")
+    assert (await runs.cancel(sessions, run_id)).state == RunState.CANCELLED
+    async with working(sessions, redis, options(tmp_path)):
+        await ends(sessions, await submit(sessions, "quick"))
+    assert (await runs.get(sessions, run_id)).state == RunState.CANCELLED
+    assert begun(tmp_path, run_id) == []
+
+
+async def test_cancelling_a_running_run_kills_its_child_and_keeps_the_worker(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "sleep 60")
+        await acts(sessions, run_id)
+        asked = await runs.cancel(sessions, run_id)
+        assert (asked.state, asked.cancel_requested) == (RunState.RUNNING, True)
+        run = await ends(sessions, run_id)
+        await gone(begun(tmp_path, run_id)[0])
+        assert (run.state, run.crashes) == (RunState.CANCELLED, 0)
+        assert (await ends(sessions, await submit(sessions, "quick"))).state == RunState.DONE
+
+
+async def test_a_run_whose_child_is_killed_is_tried_again(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "die 1")
+        run = await ends(sessions, run_id)
+    assert (run.state, run.crashes, run.attempt) == (RunState.DONE, 1, 1)
+    assert len(begun(tmp_path, run_id)) == 2
+
+
+async def test_a_run_that_breaks_three_times_is_poisoned_with_the_reason(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "die 99")
+        run = await ends(sessions, run_id)
+    assert (run.state, run.crashes, run.error_code) == (RunState.FAILED, 3, leases.POISONED)
+    assert "breaking 3 times; the last time: the computing process was ended by SIGKILL" in (run.error_message or "")
+    assert len(begun(tmp_path, run_id)) == 3
+
+
+async def test_a_bug_is_a_crash_whose_trace_the_log_has_under_a_reference(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path, rules=Rules(max_crashes=1))):
+        run = await ends(sessions, await submit(sessions, "bug in-the-works"))
+    assert run.error_code == leases.POISONED
+    assert "ZeroDivisionError: in-the-works; the worker's log has the whole of it under " in (run.error_message or "")
+
+
+async def test_data_that_cannot_carry_the_run_fails_it_at_once_with_the_sentence(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "bad-data no bars of kraken BTC/USD; import them")
+        run = await ends(sessions, run_id)
+    assert (run.state, run.error_code, run.error_message) == (RunState.FAILED, "INVALID_DATA", "no bars of kraken BTC/USD; import them")
+    assert len(begun(tmp_path, run_id)) == 1
+
+
+async def test_memory_that_python_is_refused_fails_the_run_and_says_what_would_do(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path, memory_bytes=256 << 20)):
+        run = await ends(sessions, await submit(sessions, "numpy 1"))
+        assert (run.state, run.error_code, run.crashes) == (RunState.FAILED, OutOfMemory.code, 0), run.error_message
+        assert "256 MiB of memory that it may use and asked for 1,024 MiB more; about 3,840 MiB would do" in (run.error_message or "")
+
+
+async def test_memory_that_polars_is_refused_aborts_the_child_and_is_no_crash(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path, memory_bytes=256 << 20)):
+        run = await ends(sessions, await submit(sessions, "polars 1"))
+        assert (run.state, run.error_code, run.crashes) == (RunState.FAILED, OutOfMemory.code, 0), run.error_message
+        assert "MiB more; about 3,840 MiB would do" in (run.error_message or "")
+        assert (await ends(sessions, await submit(sessions, "quick"))).state == RunState.DONE
+
+
+async def test_a_run_that_computes_too_long_is_failed_and_its_child_killed(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path, rules=Rules(run_s=0.5))):
+        run_id = await submit(sessions, "sleep 60")
+        run = await ends(sessions, run_id)
+        await gone(begun(tmp_path, run_id)[0])
+    assert (run.state, run.error_code) == (RunState.FAILED, TIMEOUT)
+
+
+async def test_what_libraries_print_does_not_disturb_the_result(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        assert (await ends(sessions, await submit(sessions, "print noise"))).state == RunState.DONE
+
+
+async def test_a_ring_that_is_delivered_twice_computes_once(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path, slots=2)):
+        run_id = await submit(sessions, "sleep 0.5")
+        await acts(sessions, run_id)
+        await queue.ring(redis, run_id, 0)  # its ring left the queue when it was claimed, so this is a second one
+        await until(lambda: _no_ring(redis), "the second ring answered")
+        assert (await runs.get(sessions, run_id)).state == RunState.RUNNING
+        run = await ends(sessions, run_id)
+    assert (run.state, run.fence) == (RunState.DONE, 1)
+    assert len(begun(tmp_path, run_id)) == 1
+
+
+async def test_a_claimed_run_leaves_the_queue_at_once(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        await acts(sessions, await submit(sessions, "sleep 60"))
+        assert await redis.zcard(queue.QUEUE) == 0
+        assert [key async for key in redis.scan_iter("arq:*")] == []
+
+
+async def test_losing_all_of_the_queue_loses_no_run(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        running = await submit(sessions, "sleep 1")
+        await acts(sessions, running)
+        queued = await submit(sessions, "quick")
+        await until(lambda: redis.zcard(queue.QUEUE), "the second run in the queue")
+        await redis.flushall()
+        ended = [await ends(sessions, running), await ends(sessions, queued)]
+    assert [(run.state, run.crashes) for run in ended] == [(RunState.DONE, 0)] * 2
+    assert len(begun(tmp_path, running)) == len(begun(tmp_path, queued)) == 1
+
+
+async def test_a_ring_that_was_lost_on_its_way_is_sent_again(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    run_id = await submit(sessions, "quick")
+    await queue.ring(redis, run_id, 0)
+    await redis.zrem(queue.QUEUE, f"{run_id}:0")  # arq now takes the job for present, and nobody will ever hear of it
+    async with working(sessions, redis, options(tmp_path)):
+        assert (await ends(sessions, run_id)).state == RunState.DONE
+
+
+async def test_the_outbox_is_empty_once_its_runs_are_taken(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async def count() -> bool:
+        async with sessions() as session:
+            return await session.scalar(select(func.count()).select_from(Outbox)) == 0
+
+    async with working(sessions, redis, options(tmp_path)):
+        await ends(sessions, await submit(sessions, "quick"))
+        await until(count, "the outbox empty")
+
+
+async def test_losing_every_database_connection_in_mid_run_loses_nothing(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    others = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    async with working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "sleep 1")
+        await acts(sessions, run_id)
+        for _ in range(5):
+            async with sessions() as session:
+                await session.execute(others)
+            await asyncio.sleep(0.1)
+        run = await ends(sessions, run_id)
+    assert (run.state, len(begun(tmp_path, run_id))) == (RunState.DONE, 1)
+
+
+async def test_an_idle_child_that_died_is_replaced_before_a_run_gets_it(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        await ends(sessions, await submit(sessions, "quick"))
+        (idle,) = children()
+        idle.send_signal(signal.SIGKILL)
+        await gone(idle.pid)
+        run = await ends(sessions, await submit(sessions, "quick"))
+    assert (run.state, run.crashes) == (RunState.DONE, 0)
+
+
+async def test_a_worker_that_stops_gives_its_run_back_and_leaves_no_process(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "sleep 60")
+        await acts(sessions, run_id)
+    run = await runs.get(sessions, run_id)
+    assert (run.state, run.attempt, run.crashes, run.worker) == (RunState.QUEUED, 1, 0, None)
+    assert children() == []
+
+
+async def test_a_stored_result_is_all_there_or_not_at_all(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "quick")
+        await reaches(sessions, run_id, RunState.DONE)
+        async with sessions() as session:
+            names = set(await session.scalars(select(RunFile.name).where(RunFile.run_id == run_id)))
+            state = await session.scalar(select(Run.state).where(Run.id == run_id))
+    assert (state, names) == (RunState.DONE, {"summary.json", "manifest.json", "fills.parquet"})
+
+
+async def _no_ring(redis: ArqRedis) -> bool:
+    return await redis.zcard(queue.QUEUE) == 0
