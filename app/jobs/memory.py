@@ -6,10 +6,15 @@ from pathlib import Path
 
 _MIB = 1 << 20
 _SPARE = 1.25
+_RUN_BYTES, _BAR_BYTES = 64 << 20, 400  # measured: 30 MiB and 230 bytes a bar, with reports and fills of a busy run
 _ASKED_BYTES = re.compile(r"memory allocation of (\d+) bytes failed")
 _ASKED_UNITS = re.compile(r"Unable to allocate ([\d.]+) ([KMGT]?i?B)")
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
-_SIGNS = re.compile(r"memory allocation of \d+ bytes failed|std::bad_alloc|out of memory", re.IGNORECASE)
+_SIGNS = re.compile(
+    r"memory allocation of \d+ bytes failed|std::bad_alloc|out of memory|cannot allocate memory"
+    r"|resource temporarily unavailable|can't start new thread",  # a thread whose stack finds no room
+    re.IGNORECASE,
+)
 
 
 def data_bytes() -> int:
@@ -26,18 +31,27 @@ def limit(extra_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
 
 
-def ran_out(stderr: str) -> bool:
-    """Tell from the last words of a process that aborted whether memory was the reason: Polars, numba, C++ say so."""
-    return bool(_SIGNS.search(stderr))
+def ran_out(words: str) -> bool:
+    """Tell from an error's text, or the last words of a process that aborted, whether memory was the reason."""
+    return bool(_SIGNS.search(words))
 
 
-def message(limit_bytes: int, words: str) -> str:
-    """Return the sentence for a run that reached its limit; `words` is what the failed allocation said."""
+def likely_bytes(bars: int) -> int:
+    """Return what a run on so many bars will hold at its peak, beyond what an idle child does."""
+    return _RUN_BYTES + _BAR_BYTES * bars
+
+
+def message(limit_bytes: int, words: str, likely: int) -> str:
+    """Return the sentence for a run that reached its limit.
+
+    `words` is what the failed allocation said; `likely` the run's own estimate, 0 if it had none yet.
+    """
     asked = _asked(words)
-    enough = -(-int((limit_bytes + (asked or limit_bytes)) * _SPARE) // (64 * _MIB)) * 64
+    enough = -(-int(max(limit_bytes + asked, likely) * _SPARE) // (64 * _MIB)) * 64
     wanted = f" and asked for {asked / _MIB:,.0f} MiB more" if asked else ""
+    would_do = f"about {enough:,} MiB would do" if likely else f"at least {enough:,} MiB are needed"
     return (
-        f"the run has used up the {limit_bytes / _MIB:,.0f} MiB of memory that it may use{wanted}; about {enough:,} MiB would do: "
+        f"the run has used up the {limit_bytes / _MIB:,.0f} MiB of memory that it may use{wanted}; {would_do}: "
         "run it where a worker has that much, shorten its window, or lengthen its interval"
     )
 

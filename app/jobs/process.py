@@ -13,7 +13,7 @@ from typing import Self
 
 from app.errors import OutOfMemory
 from app.jobs import memory
-from app.jobs.wire import MAX_LINE, PARENT, Broke, Done, File, Message, Progress, Ready, Refused, Task, decode, encode
+from app.jobs.wire import MAX_LINE, PARENT, Broke, Done, File, Likely, Message, Progress, Ready, Refused, Task, decode, encode
 
 _LAST_WORDS = 1 << 15  # bytes: a trace of Rust is long, and its first line is the one that counts
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
@@ -65,6 +65,7 @@ class Child:
     process: Process
     usable: bool = True
     _last_words: bytes = b""
+    _likely: int = 0
     _idle_bytes: int = 0
     _listener: asyncio.Task[None] | None = None
 
@@ -126,10 +127,13 @@ class Child:
     async def _converse(self, task: Task, told: Callable[[Progress], None]) -> Outcome:
         await self._write(task)
         files: dict[str, bytes] = {}
+        self._likely = 0
         while True:
             match await self._read():
                 case Progress() as progress:
                     told(progress)
+                case Likely(data_bytes=likely):
+                    self._likely = likely
                 case File(name=name, size=size):
                     files[name] = await self._pipe.readexactly(size)
                 case Done(data_bytes=held):
@@ -171,7 +175,7 @@ class Child:
             await self._listener
         words = self._last_words.decode(errors="replace")
         if status == -signal.SIGABRT and self.options.memory_bytes and memory.ran_out(words):
-            return Refused(code=OutOfMemory.code, message=memory.message(self.options.memory_bytes, words))
+            return Refused(code=OutOfMemory.code, message=memory.message(self.options.memory_bytes, words, self._likely))
         how = f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
         return Crashed(reason=f"the computing process {how}", detail=words)
 

@@ -10,17 +10,18 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from app.errors import BadInput, NotFound, answer
 from app.jobs import memory
-from app.jobs.wire import PARENT, Broke, Done, File, Message, Progress, Ready, Refused, Task, decode, encode
+from app.jobs.wire import PARENT, Broke, Done, File, Likely, Message, Progress, Ready, Refused, Task, decode, encode
 from engine.errors import EngineError
 
-Told = Callable[[str, float], None]
-"""Takes the stage that begins and the fraction of the run that is done."""
+Say = Callable[[Message], None]
+"""Tells the worker how far a run is, and once what it is likely to hold."""
 
-Compute = Callable[[Task, Told], Mapping[str, bytes]]
+Compute = Callable[[Task, Say], Mapping[str, bytes]]
 """Returns the files of a run."""
 
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
@@ -42,20 +43,26 @@ def serve(compute: Compute, warm: Callable[[], None]) -> None:
 
 
 def _serve(task: Task, compute: Compute, out: BinaryIO) -> None:
+    hints = Hints(out=out)
     memory.limit(task.memory_bytes)
     try:
-        files = compute(task, _teller(out))
-    except MemoryError as error:
-        memory.limit(0)
-        _say(out, Refused(code=answer(error).code, message=memory.message(task.memory_bytes, str(error))))
+        files = compute(task, hints.say)
     except BaseException as error:  # noqa: BLE001 - the worker decides what becomes of the run; a panic of Polars is no Exception
         memory.limit(0)
-        _say(out, _failure(error))
+        _say(out, _out_of_memory(task, str(error), hints.likely) if _ran_out(task, error) else _failure(error))
     else:
         memory.limit(0)
         for name, content in files.items():
             _say(out, File(name=name, size=len(content)), content)
         _say(out, Done(data_bytes=memory.data_bytes()))
+
+
+def _ran_out(task: Task, error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or (task.memory_bytes > 0 and memory.ran_out(str(error)))
+
+
+def _out_of_memory(task: Task, words: str, likely: int) -> Refused:
+    return Refused(code=answer(MemoryError).code, message=memory.message(task.memory_bytes, words, likely))
 
 
 def _failure(error: BaseException) -> Message:
@@ -65,17 +72,25 @@ def _failure(error: BaseException) -> Message:
     return Broke(error=f"{type(error).__name__}: {error}"[:_MAX_MESSAGE], trace=trace[-_MAX_MESSAGE:])
 
 
-def _teller(out: BinaryIO) -> Told:
-    last = ("", 0.0)
+@dataclass(slots=True, kw_only=True)
+class Hints:
+    """What a computation says of itself, passed on: each stage, progress within one now and then."""
 
-    def tell(stage: str, fraction: float) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if stage != last[0] or now - last[1] >= _QUIET_S:
-            last = stage, now
-            _say(out, Progress(stage=stage, fraction=fraction))
+    out: BinaryIO
+    likely: int = 0
+    _stage: str = ""
+    _said_at: float = 0.0
 
-    return tell
+    def say(self, message: Message) -> None:
+        """Pass a message on, unless it is progress that nobody would miss."""
+        if isinstance(message, Progress):
+            now = time.monotonic()
+            if message.stage == self._stage and now - self._said_at < _QUIET_S:
+                return
+            self._stage, self._said_at = message.stage, now
+        elif isinstance(message, Likely):
+            self.likely = message.data_bytes
+        _say(self.out, message)
 
 
 def _say(out: BinaryIO, message: Message, content: bytes = b"") -> None:

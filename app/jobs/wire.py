@@ -1,7 +1,7 @@
 """What a worker and its children say to each other: one JSON object a line, a file's bytes right behind its line.
 
 worker -> child (stdin)     Task
-child -> worker (pipe)      Ready, then for each task Progress…, File…, and one of Done, Refused, Broke
+child -> worker (pipe)      Ready, then for each task Progress… with at most one Likely, File…, and one of Done, Refused, Broke
 """
 
 from dataclasses import asdict, dataclass
@@ -44,6 +44,13 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Likely:
+    """What the run will probably hold at its peak, beyond what the idle child does."""
+
+    data_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class File:
     """A file of the result; `size` bytes follow."""
 
@@ -74,9 +81,11 @@ class Broke:
     trace: str
 
 
-Message = Task | Ready | Progress | File | Done | Refused | Broke
+Message = Task | Ready | Progress | Likely | File | Done | Refused | Broke
 
-_KINDS: MappingProxyType[str, type[Message]] = MappingProxyType({kind.__name__: kind for kind in (Task, Ready, Progress, File, Done, Refused, Broke)})
+_KINDS: MappingProxyType[str, type[Message]] = MappingProxyType(
+    {kind.__name__: kind for kind in (Task, Ready, Progress, Likely, File, Done, Refused, Broke)}
+)
 
 
 def encode(message: Message) -> bytes:

@@ -1,0 +1,98 @@
+"""The real child: bars from the database, the engine, the files, through a worker and without one."""
+
+from pathlib import Path
+
+import pytest
+from arq.connections import ArqRedis
+
+from app.db.models import RunState
+from app.db.session import Sessions
+from app.jobs.process import Child, ChildOptions, Crashed
+from app.jobs.wire import LIBPQ_URI, Progress, Refused, Task
+from app.jobs.worker import WorkerOptions
+from app.services import imports, results, runs
+from engine import backtest
+from engine.config import parse_spec_toml
+from engine.synth import Weekend, depeg_weekend, differences
+from tests.app.jobs.stage import ends, working
+
+
+def real(libpq_uri: str, *, memory_bytes: int = 0) -> ChildOptions:
+    return ChildOptions(environment={LIBPQ_URI: libpq_uri}, threads=1, memory_bytes=memory_bytes)
+
+
+@pytest.fixture
+async def weekend(libpq_uri: str, tmp_path: Path) -> Weekend:
+    found = depeg_weekend(1)
+    for key, frame in found.bars.items():
+        path = tmp_path / f"{key.venue}-{key.base}-{key.quote}.parquet"
+        frame.write_parquet(path)
+        await imports.import_files(libpq_uri, [path], venue=key.venue, instrument=key.instrument)
+    return found
+
+
+async def test_a_run_through_the_queue_is_the_run_of_the_engine(sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend) -> None:
+    spec = parse_spec_toml(weekend.spec_toml)
+    async with working(sessions, redis, WorkerOptions(slots=1, children=real(libpq_uri))):
+        run_id = (await runs.submit(sessions, spec=spec, submitted_by="tester")).id
+        run = await ends(sessions, run_id)
+    assert run.state == RunState.DONE, run.error_message
+    direct = backtest.run(spec, weekend.bars)
+    assert run.summary == direct.summary
+    assert run.manifest == direct.manifest
+    files = {name: await results.file(sessions, run_id=run_id, name=name) for name in direct.files()}
+    assert files == direct.files()
+    fills, total = await results.fills(sessions, run_id=run_id, offset=0, limit=1000)
+    assert (total, differences(fills, weekend.truth)) == (direct.fills.height, [])
+
+
+async def test_a_child_tells_the_stages_of_its_run_in_order(libpq_uri: str, weekend: Weekend) -> None:
+    told: list[Progress] = []
+    child = await Child.start(real(libpq_uri))
+    try:
+        await child.work(Task(run_id="one", spec=parse_spec_toml(weekend.spec_toml).canonical(), memory_bytes=0), told.append)
+    finally:
+        await child.end()
+    fractions = [progress.fraction for progress in told]
+    assert (told[0].stage, told[-1].stage) == ("reading bars", "writing files")
+    assert fractions == sorted(fractions)
+    assert 0 <= fractions[0] < fractions[-1] < 1
+
+
+async def test_a_run_on_bars_that_are_not_stored_says_which_and_what_to_do(libpq_uri: str) -> None:
+    child = await Child.start(real(libpq_uri))
+    try:
+        outcome = await child.work(Task(run_id="one", spec=parse_spec_toml(depeg_weekend(1).spec_toml).canonical(), memory_bytes=0), lambda _: None)
+    finally:
+        await child.end()
+    assert isinstance(outcome, Refused)
+    assert "import" in outcome.message
+
+
+async def test_a_run_that_outgrows_its_memory_is_told_how_much_would_do(libpq_uri: str, weekend: Weekend) -> None:
+    child = await Child.start(real(libpq_uri, memory_bytes=1 << 20))
+    try:
+        task = Task(run_id="one", spec=parse_spec_toml(weekend.spec_toml).canonical(), memory_bytes=1 << 20)
+        outcome = await child.work(task, lambda _: None)
+        assert isinstance(outcome, Refused), outcome
+        assert outcome.code == "OUT_OF_MEMORY"
+        assert "MiB" in outcome.message
+        assert not child.usable
+    finally:
+        await child.end()
+
+
+async def test_a_child_whose_database_is_away_breaks_and_does_not_refuse(libpq_uri: str) -> None:
+    child = await Child.start(real("postgresql://nobody:nothing@127.0.0.1:1/none"))
+    try:
+        outcome = await child.work(Task(run_id="one", spec=parse_spec_toml(depeg_weekend(1).spec_toml).canonical(), memory_bytes=0), lambda _: None)
+    finally:
+        await child.end()
+    assert isinstance(outcome, Crashed)
+
+
+async def test_a_command_that_is_no_child_is_an_error_with_its_last_words(tmp_path: Path) -> None:
+    options = ChildOptions(environment={}, threads=1, memory_bytes=0, command=("/bin/sh", "-c", "echo nothing here >&2; exit 3"))
+    with pytest.raises(ChildProcessError, match="ended with status 3") as caught:
+        await Child.start(options)
+    assert "nothing here" in str(caught.value)
