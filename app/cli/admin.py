@@ -1,0 +1,47 @@
+"""`db`, `token`, `ops`: what an operator needs."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.options import Data, Json, example, group
+
+database = group("The database's schema.")
+token = group("Tokens that open the API.")
+ops = group("Operations: what this machine is used for.")
+
+
+@database.command(epilog=example("usdc-arb db upgrade"))
+def upgrade(data: Data = None, as_json: Json = False) -> None:
+    """Bring the database's schema up to what this version needs; changes nothing where it is."""
+    from app.cli import operator
+
+    operator.upgrade(data=data, as_json=as_json)
+
+
+@database.command(epilog=example("usdc-arb db current"))
+def current(data: Data = None, as_json: Json = False) -> None:
+    """Show at which revision the database is, and which one this version needs."""
+    from app.cli import operator
+
+    operator.current(data=data, as_json=as_json)
+
+
+@token.command(epilog=example("usdc-arb token create --name notebook"))
+def create(
+    name: Annotated[str, typer.Option(metavar="NAME", help="Whose it is: stands beside what its holder does.")] = "local",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make a token for the API, good for JWT_EXPIRATION seconds; give it as `Authorization: Bearer TOKEN`."""
+    from app.cli import operator
+
+    operator.create_token(name, data=data, as_json=as_json)
+
+
+@ops.command(epilog=example("usdc-arb ops plan", "usdc-arb ops plan --json"))
+def plan(as_json: Json = False) -> None:
+    """Show what this machine has and how its memory, cores and connections are shared out."""
+    from app.cli import operator
+
+    operator.show_plan(as_json=as_json)

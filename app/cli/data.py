@@ -1,0 +1,51 @@
+"""`data`: market data into the database, and what is there."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.models import OptionInfo
+
+from app.cli.options import Data, Json, example, group
+
+app = group("Market data: bring files in, see what is there.")
+
+
+def _hint(metavar: str, what: str) -> OptionInfo:
+    found: OptionInfo = typer.Option(metavar=metavar, help=f"{what}, where file and name do not say it.", show_default=False)
+    return found
+
+
+@app.command(
+    "import",
+    epilog=example(
+        "usdc-arb data import kraken_BTC-USDC_1m.csv coinbase_BTC-USD_1m.csv",
+        "usdc-arb data import XBTUSDC_1.csv --venue kraken --instrument BTC/USDC --interval 1m",
+    ),
+)
+def import_(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="CSV or Parquet files, or zips of them.", show_default=False)],
+    venue: Annotated[str | None, _hint("NAME", "Venue")] = None,
+    instrument: Annotated[str | None, _hint("BASE/QUOTE", "Instrument")] = None,
+    interval: Annotated[str | None, _hint("1m", "Length of the bars")] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="NAME", help="Format of the files; auto tells by their content.")] = "auto",
+    replace: Annotated[bool, typer.Option("--replace", help="Store the files' bars where other ones are stored.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Bring files of bars into the database; a file that was imported before changes nothing."""
+    from app.cli import market
+
+    market.import_files(files, data=data, venue=venue, instrument=instrument, interval=interval, format_=format_, as_json=as_json)
+
+
+@app.command("list", epilog=example("usdc-arb data list", "usdc-arb data list --venue kraken --json"))
+def list_(
+    venue: Annotated[str | None, typer.Option(metavar="NAME", help="Only this venue.", show_default=False)] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List the instruments in the database, with what bars there are of each."""
+    from app.cli import market
+
+    market.show(data=data, venue=venue, as_json=as_json)

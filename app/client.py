@@ -1,0 +1,132 @@
+"""The API from outside: named operations and files over HTTP; its refusals come back as this application's errors.
+
+A client is an `httpx2.Client` that `connect` made; every function takes it first.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx2
+
+from app.contract import operation
+from app.errors import ANSWERS, AppError, BadInput, Conflict, Forbidden, Internal, NotFound, Unavailable
+from engine.errors import DataError, Problem, SpecError
+
+Form = dict[str, Any]
+
+FINAL: Final = frozenset({"DONE", "FAILED", "CANCELLED"})
+"""States that a run never leaves."""
+
+_TIMEOUT_S = 30.0
+_POLL_S = (0.05, 0.5)  # first and longest pause between two looks at a run
+_BY_CODE = {found.code: error for error, found in reversed(list(ANSWERS.items()))}  # the first of a code counts
+
+
+@contextmanager
+def connect(url: str, token: str) -> Iterator[httpx2.Client]:
+    """Hand out a client of the API at `url`, opened by `token`; a server on this machine is never asked for through a proxy."""
+    headers = {"Authorization": f"Bearer {token}", "User-Agent": "usdc-arb"}
+    with httpx2.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, trust_env=not _is_here(url)) as http:
+        yield http
+
+
+def ask(http: httpx2.Client, name: str, **variables: object) -> Form:
+    """Return the data of a named operation; its errors are raised."""
+    body = {"operationName": name, "query": operation(name), "variables": variables}
+    answer: Form = _answered(lambda: http.post("/graphql", json=body)).json()
+    for error in answer.get("errors", ()):
+        raise _error(error.get("extensions", {}).get("code", ""), error["message"])
+    data: Form = answer["data"]
+    return data
+
+
+def choose(found: Form, wanted: str) -> Form:
+    """Return the member of a union that was asked for; a refusal is raised as the error that it stands for."""
+    if found["__typename"] != wanted:
+        raise _error(found["code"], found["message"], found.get("problems", ()))
+    return found
+
+
+def follow(http: httpx2.Client, run_id: str, *, on_progress: Callable[[str, float], None]) -> Form:
+    """Return a run when it has ended, however it ended; says how far it is on the way."""
+    pause, longest = _POLL_S
+    while True:
+        run = state(http, run_id)
+        on_progress(run["stage"] or run["state"].lower(), run["progress"])
+        if run["state"] in FINAL:
+            return run
+        time.sleep(pause)
+        pause = min(1.3 * pause, longest)
+
+
+def state(http: httpx2.Client, run_id: str) -> Form:
+    """Return where a run stands; NotFound if there is none."""
+    run: Form | None = ask(http, "RunState", id=run_id)["run"]
+    if run is None:
+        raise NotFound(f"there is no run {run_id}; `usdc-arb backtest list` shows which there are")
+    return run
+
+
+def download(http: httpx2.Client, run_id: str, name: str) -> bytes:
+    """Return one file of a run's result."""
+    return _answered(lambda: http.get(f"/runs/{run_id}/files/{name}")).content
+
+
+def summary(http: httpx2.Client, run_id: str) -> Form:
+    """Return the summary of a run that is done, as the engine wrote it."""
+    found: Form = json.loads(download(http, run_id, "summary.json"))
+    return found
+
+
+def done(run: Form) -> Form:
+    """Return a run that is done; one that failed or was cancelled is raised as the error that ended it."""
+    if run["state"] == "FAILED":
+        error = run["error"] or {"code": Internal.code, "message": "no reason was recorded"}
+        raise _error(error["code"], f"run {run['id']} failed: {error['message']}")
+    if run["state"] != "DONE":
+        raise Conflict(f"run {run['id']} is {run['state'].lower()} and has no result; a result is there once a run is done")
+    return run
+
+
+def _answered(send: Callable[[], httpx2.Response]) -> httpx2.Response:
+    try:
+        response = send()
+    except httpx2.TransportError as error:
+        url = error.request.url.copy_with(path="/")
+        raise Unavailable(f"the API at {url} does not answer ({error}); is `usdc-arb up` running?") from error
+    if response.is_success:
+        return response
+    raise _refusal(response)
+
+
+def _refusal(response: httpx2.Response) -> Exception:
+    try:
+        error = response.json()["errors"][0]
+        return _error(error.get("extensions", {}).get("code", ""), error["message"])
+    except (ValueError, KeyError, TypeError, IndexError):
+        said = f"{response.status_code} {response.reason_phrase}"
+        return Unavailable(f"{response.request.url} answered {said}, which is no answer of this API; check the address")
+
+
+def _error(code: str, message: str, problems: Sequence[Form] = ()) -> Exception:
+    if code == "UNAUTHENTICATED":
+        return Forbidden(f"the API does not know this token: {message}")
+    kind = _BY_CODE.get(code, Internal)
+    if kind is SpecError:
+        return SpecError([Problem(path=p["path"], message=p["message"]) for p in problems] or [Problem(path="", message=message)])
+    if kind is DataError:
+        return DataError(message)
+    return kind(message) if issubclass(kind, AppError) else BadInput(message)
+
+
+def _is_here(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
