@@ -2,7 +2,9 @@
 
 import difflib
 import hashlib
+import itertools
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -12,15 +14,17 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSeria
 from pydantic_core import ErrorDetails
 
 from engine.errors import Problem, SpecError
-from engine.schema import US_PER_SECOND, SeriesKey, micros
+from engine.schema import ATOMS_PER_UNIT, US_PER_SECOND, SeriesKey, micros
 from engine.strategies.spatial import Spatial
-from engine.units import Amount, Bps, Duration, Table, atoms
+from engine.units import LARGEST_AMOUNT, Amount, Bps, Duration, Table, atoms
 
 FRACTION_SUSPECT_BPS = 0.1
 """A fee above 0 and below this [bps] looks like a fraction: 0.001 where 10 was meant."""
 
 MARK_MAX_AGE_US = 300_000_000
 """A mark's source is fresh for five minutes after its event."""
+
+_HOUR_US = 3_600 * US_PER_SECOND
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
 Instant = Annotated[AwareDatetime, PlainSerializer(lambda t: t.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), return_type=str)]
@@ -88,7 +92,7 @@ class Spec(Table):
     """Currencies that decisions (never marks) count as 1."""
     strategy: Spatial
     execution: Execution = Execution()
-    venues: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,40}$")], Venue]
+    venues: Annotated[dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,40}$")], Venue], Field(min_length=1)]
     instruments: Annotated[tuple[Instrument, ...], Field(min_length=1), AfterValidator(lambda found: tuple(sorted(found, key=lambda i: i.key)))]
 
     @model_validator(mode="after")
@@ -187,8 +191,8 @@ def _time_problems(spec: Spec) -> list[str]:
     found = []
     if spec.interval <= 0 or spec.clock <= 0:
         return ["interval and clock must be longer than 0"]
-    if spec.clock % US_PER_SECOND:
-        found.append("clock must be a multiple of 1 s")
+    if spec.clock % US_PER_SECOND or _HOUR_US % spec.clock:  # returns are counted by the hour
+        found.append("clock must be a multiple of 1 s that divides 1 h")
     if spec.start >= spec.end:
         found.append(f"start ({_iso(spec.start)}) must be before end ({_iso(spec.end)})")
     for name, when in (("start", spec.start), ("end", spec.end)):
@@ -235,7 +239,11 @@ def _other_side(key: SeriesKey, currency: str) -> set[str]:
 
 
 def _amount_problems(spec: Spec) -> list[str]:
-    return [f"instruments: {i.key} has a tick of {i.tick}, below 1e-8" for i in spec.instruments if atoms(i.tick) < 1 or atoms(i.lot) < 1]
+    return [
+        f"instruments: no quantity up to 1e10 is a multiple of the lots of both {a.key} ({a.lot}) and {b.key} ({b.lot})"
+        for a, b in itertools.combinations(spec.legs, 2)
+        if math.lcm(atoms(a.lot), atoms(b.lot)) > LARGEST_AMOUNT * ATOMS_PER_UNIT
+    ]
 
 
 def _problems(error: ErrorDetails, form: Mapping[str, object]) -> list[Problem]:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from engine.schema import ATOMS_PER_UNIT
 
+LARGEST_AMOUNT = 10**10
+"""In units: its atoms, and sums of a few of them, fit int64."""
+
 _US = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _DURATION = re.compile(r"(\d+)\s*(us|ms|s|m|h|d)")
 _LONGEST_DAYS = 3_650
@@ -46,7 +49,7 @@ def parse_amount(value: object) -> Decimal:
         amount = None
     if amount is None or not amount.is_finite():
         raise ValueError(f"expected a number, found {value!r}")
-    if abs(amount) > 10**10:  # first: quantize cannot hold much larger ones
+    if abs(amount) > LARGEST_AMOUNT:  # first: quantize cannot hold much larger ones
         raise ValueError(f"expected at most 1e10 units, found {value}")
     if amount != amount.quantize(Decimal("1e-8")):
         raise ValueError(f"expected at most 8 decimal places, found {value}")
