@@ -1,4 +1,4 @@
-"""The database and the queue as jobs use them."""
+"""The database and the queue as services and jobs use them."""
 
 from collections.abc import AsyncIterator
 
