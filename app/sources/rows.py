@@ -17,6 +17,9 @@ from engine.units import format_duration
 Bar = tuple[int, float, float, float, float, float]
 """A row that passed: µs, open, high, low, close, volume."""
 
+NOISE = 1e-12
+"""Numbers of two files that differ by less than this part of them are one: vendors sum the same trades in another order."""
+
 _PRICES = FIELDS[1:5]
 _OUT = "correct it or take the row out"
 

@@ -1,0 +1,40 @@
+"""ADBC transactions: the bulk path beside SQLAlchemy, blocking, with PostgreSQL's refusals as our errors."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from adbc_driver_manager.dbapi import Cursor, Error
+from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
+
+from app.errors import AppError, DiskFull, Unavailable
+
+_NO_SPACE = "53100"
+_NO_TABLE = "42P01"
+_SEVERITY = re.compile(r"(?:ERROR|FATAL|PANIC):\s*")
+
+
+@contextmanager
+def transaction(libpq_uri: str) -> Iterator[Cursor]:
+    """Yield a cursor; commit when the block ends, roll everything back when it raises."""
+    try:
+        connection = dbapi.connect(libpq_uri)
+    except Error as error:
+        raise _ours(error) from error
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+        connection.commit()
+    except Error as error:
+        raise _ours(error) from error
+    finally:
+        connection.close()
+
+
+def _ours(error: Error) -> AppError:
+    state, said = (error.sqlstate or "").rstrip("\0"), _SEVERITY.split(str(error))[-1].strip().partition("\n")[0]
+    if state == _NO_SPACE:
+        return DiskFull(f"PostgreSQL has no space left on its disk, and nothing is stored: {said}; free some space and do it again")
+    if state == _NO_TABLE:
+        return Unavailable(f"the database lacks our tables: {said}; migrate it, as starting the box does")
+    return Unavailable(f"PostgreSQL did not do it, and nothing is stored: {said}; see that it runs and do it again")

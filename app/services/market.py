@@ -1,0 +1,141 @@
+"""Market data: what is stored, and its bars, for charts and for runs."""
+
+import difflib
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+from sqlalchemy import select, text
+
+from app.db import adbc
+from app.db import bars as stored
+from app.db.models import Venue
+from app.db.session import Sessions
+from app.errors import BadInput, NotFound
+from app.services.folder import read_folder
+from engine.schema import BARS, SeriesKey
+from engine.units import format_duration
+
+__all__ = ["Coverage", "InstrumentInfo", "bars", "list_instruments", "list_venues", "load_bars", "read_folder"]
+
+_THINNED = text("""
+    WITH bins AS (
+        SELECT min(ts) AS ts, max(ts) AS last, max(high) AS high, min(low) AS low, sum(volume) AS volume FROM bars
+        WHERE instrument_id = :instrument AND interval_us = :interval AND ts >= :start AND ts < :end
+        GROUP BY date_bin(:width * interval '1 microsecond', ts, :start))
+    SELECT bins.ts, f.open, bins.high, bins.low, l.close, bins.volume FROM bins
+    JOIN bars f ON f.instrument_id = :instrument AND f.interval_us = :interval AND f.ts = bins.ts
+    JOIN bars l ON l.instrument_id = :instrument AND l.interval_us = :interval AND l.ts = bins.last
+    ORDER BY bins.ts""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What is stored of an instrument at one bar length."""
+
+    instrument_id: int
+    interval_us: int
+    first: datetime
+    last: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstrumentInfo:
+    """An instrument, and what is stored of it."""
+
+    venue: str
+    name: str
+    base: str
+    quote: str
+    coverage: list[Coverage]
+
+    @property
+    def key(self) -> SeriesKey:
+        """Venue and name."""
+        return SeriesKey(self.venue, self.name)
+
+
+async def list_venues(sessions: Sessions) -> list[str]:
+    """Return the names of all venues, in order."""
+    async with sessions() as session:
+        return list(await session.scalars(select(Venue.name).order_by(Venue.name)))
+
+
+async def list_instruments(sessions: Sessions, *, venue: str | None = None) -> list[InstrumentInfo]:
+    """Return the instruments with their coverage, by venue, then name."""
+    async with sessions() as session:
+        return _instruments((await session.execute(text(stored.COVERAGE), {"venue": venue})).all())
+
+
+async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: int, start: datetime, end: datetime, max_points: int) -> pl.DataFrame:
+    """Return the bars that open in [start, end) in the schema `BARS`, or at most `max_points` that each stand for several.
+
+    Such a point has the time and open of its first bar, the close of its last, the highest, the lowest and all volume.
+    """
+    if start >= end or max_points < 1:
+        raise BadInput(f"expected a start before the end and at least one point, found {start.isoformat()}, {end.isoformat()} and {max_points}")
+    known = await list_instruments(sessions)
+    cover = _covering(SeriesKey(venue, instrument), interval_us, known, start=start, end=end)
+    step = timedelta(microseconds=interval_us)
+    start, end = max(start, cover.first), min(end, cover.last + step)
+    width = interval_us * -(-((end - start) // step + 1) // max_points)
+    values = {"instrument": cover.instrument_id, "interval": interval_us, "start": start, "end": end, "width": width}
+    async with sessions() as session:
+        rows = (await session.execute(_THINNED, values)).all()
+    return pl.DataFrame([tuple(row) for row in rows], schema=BARS, orient="row")
+
+
+def load_bars(libpq_uri: str, keys: Iterable[SeriesKey], interval_us: int, start: datetime, end: datetime) -> dict[SeriesKey, pl.DataFrame]:
+    """Return all bars of each series that open in [start, end), in the schema `BARS`; blocks."""
+    with adbc.transaction(libpq_uri) as cursor:
+        known = _instruments(stored.coverage(cursor))
+        found = {key: _covering(key, interval_us, known, start=start, end=end) for key in keys}
+        frames = {key: stored.load(cursor, stored.Series(cover.instrument_id, interval_us), start, end) for key, cover in found.items()}
+    for key, frame in frames.items():
+        if not frame.height:
+            raise _no_bars(key, found[key], start, end)
+    return frames
+
+
+def _instruments(rows: Iterable[Sequence[Any]]) -> list[InstrumentInfo]:
+    return [
+        InstrumentInfo(
+            venue=venue,
+            name=name,
+            base=base,
+            quote=quote,
+            coverage=[Coverage(instrument_id=row[4], interval_us=row[5], first=row[6], last=row[7], count=row[8]) for row in group],
+        )
+        for (venue, name, base, quote), group in itertools.groupby(rows, key=lambda row: tuple(row[:4]))
+    ]
+
+
+def _covering(key: SeriesKey, interval_us: int, known: Sequence[InstrumentInfo], *, start: datetime, end: datetime) -> Coverage:
+    info = next((info for info in known if info.key == key), None)
+    if info is None:
+        raise NotFound(f"{key}: not stored; {_alternatives(key, known)}")
+    cover = next((cover for cover in info.coverage if cover.interval_us == interval_us), None)
+    if cover is None:
+        lengths = ", ".join(format_duration(cover.interval_us) for cover in info.coverage)
+        raise NotFound(f"{key}: no bars of {format_duration(interval_us)} are stored, only of {lengths}; ask for those, or import others")
+    if cover.last < start or cover.first >= end:
+        raise _no_bars(key, cover, start, end)
+    return cover
+
+
+def _alternatives(key: SeriesKey, known: Sequence[InstrumentInfo]) -> str:
+    names = [str(info.key) for info in known]
+    if not names:
+        return "nothing is: import files with usdc-arb data import"
+    near = difflib.get_close_matches(str(key), names, n=1)
+    listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return (f"did you mean {near[0]}? " if near else "") + f"stored are {listed}"
+
+
+def _no_bars(key: SeriesKey, cover: Coverage, start: datetime, end: datetime) -> NotFound:
+    asked, there = (f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in ((start, end), (cover.first, cover.last)))
+    return NotFound(f"{key}: no bars of {format_duration(cover.interval_us)} from {asked} UTC; stored are {cover.count} from {there} UTC")
