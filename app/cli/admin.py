@@ -14,17 +14,17 @@ ops = group("Operations: what this machine is used for.")
 @database.command(epilog=example("usdc-arb db upgrade"))
 def upgrade(data: Data = None, as_json: Json = False) -> None:
     """Bring the database's schema up to what this version needs; changes nothing where it is."""
-    from app.cli import operator
+    from app.cli import upkeep
 
-    operator.upgrade(data=data, as_json=as_json)
+    upkeep.upgrade(data=data, as_json=as_json)
 
 
 @database.command(epilog=example("usdc-arb db current"))
 def current(data: Data = None, as_json: Json = False) -> None:
     """Show at which revision the database is, and which one this version needs."""
-    from app.cli import operator
+    from app.cli import upkeep
 
-    operator.current(data=data, as_json=as_json)
+    upkeep.current(data=data, as_json=as_json)
 
 
 @token.command(epilog=example("usdc-arb token create --name notebook"))
@@ -34,14 +34,14 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make a token for the API, good for JWT_EXPIRATION seconds; give it as `Authorization: Bearer TOKEN`."""
-    from app.cli import operator
+    from app.cli import upkeep
 
-    operator.create_token(name, data=data, as_json=as_json)
+    upkeep.create_token(name, data=data, as_json=as_json)
 
 
 @ops.command(epilog=example("usdc-arb ops plan", "usdc-arb ops plan --json"))
 def plan(as_json: Json = False) -> None:
     """Show what this machine has and how its memory, cores and connections are shared out."""
-    from app.cli import operator
+    from app.cli import upkeep
 
-    operator.show_plan(as_json=as_json)
+    upkeep.show_plan(as_json=as_json)

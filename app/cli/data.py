@@ -36,7 +36,7 @@ def import_(
     """Bring files of bars into the database; a file that was imported before changes nothing."""
     from app.cli import market
 
-    market.import_files(files, data=data, venue=venue, instrument=instrument, interval=interval, format_=format_, as_json=as_json)
+    market.import_files(files, data=data, venue=venue, instrument=instrument, interval=interval, format_=format_, replace=replace, as_json=as_json)
 
 
 @app.command("list", epilog=example("usdc-arb data list", "usdc-arb data list --venue kraken --json"))

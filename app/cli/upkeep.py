@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
-from app import main
 from app.api.auth import issue_token
 from app.cli import connection, output
 from app.db import migrate
 from app.db.session import make_sessions
+from app.main.machine import machine
 from app.settings import Settings
 from infra.sizing import Hardware, Plan
 
@@ -38,16 +38,16 @@ def create_token(name: str, *, data: Path | None, as_json: bool) -> None:
 
 def show_plan(*, as_json: bool) -> None:
     """Print what this machine has and how it is shared out."""
-    hardware, plan = main.machine()
+    found = machine()
     if as_json:
-        output.document({"hardware": asdict(hardware), "plan": asdict(plan)})
+        output.document({"hardware": asdict(found.hardware), "plan": asdict(found.plan)})
         return
-    rows = output.table("", "", "")
-    for name, value, what in _shares(hardware, plan):
+    rows = output.table("", "memory", "", numbers={"memory"})
+    for name, value, what in _shares(found.hardware, found.plan):
         rows.add_row(name, value, what)
-    settings = output.table("PostgreSQL", "")
-    for name, value in plan.postgres.items():
-        settings.add_row(name, value)
+    settings = output.table("  PostgreSQL", "")
+    for name, value in found.plan.postgres.items():
+        settings.add_row(f"  {name}", value)
     output.show(rows, "", settings)
 
 
@@ -56,7 +56,13 @@ def _shares(hardware: Hardware, plan: Plan) -> tuple[tuple[str, str, str], ...]:
         ("this machine", f"{hardware.memory >> 20:,} MiB", f"{hardware.cores} cores, {hardware.disk >> 30:,} GiB of disk ({hardware.disk_kind})"),
         ("  database", f"{plan.postgres_memory >> 20:,} MiB", f"{plan.max_connections} connections"),
         ("  queue", f"{plan.queue_memory >> 20:,} MiB", ""),
-        ("  API", f"{plan.api_processes * plan.api_memory >> 20:,} MiB", f"{plan.api_processes} processes, {plan.pool_size} connections each"),
+        (
+            "  API",
+            f"{plan.api_processes * plan.api_memory >> 20:,} MiB",
+            f"{plan.api_processes} process, {plan.pool_size} connections"
+            if plan.api_processes == 1
+            else f"{plan.api_processes} processes, {plan.pool_size} connections each",
+        ),
         ("  worker", f"{plan.worker_memory >> 20:,} MiB", "hands out runs"),
         ("  runs", f"{plan.workers * plan.memory_per_run >> 20:,} MiB", f"{plan.workers} at a time, {plan.threads_per_run} threads each"),
         ("  left to others", f"{hardware.memory - plan.total_memory + plan.system_memory >> 20:,} MiB", ""),

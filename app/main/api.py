@@ -1,0 +1,68 @@
+"""The API: `usdc-arb serve`."""
+
+import asyncio
+from ipaddress import ip_address
+
+import uvicorn
+from starlette.applications import Starlette
+
+from app import log
+from app.api.application import create_app
+from app.errors import SettingsError
+from app.jobs import outbox, queue
+from app.jobs.faults import SERVERS
+from app.main.machine import machine
+from app.main.servers import Servers, connected
+from app.settings import Settings, load_settings
+
+GRACE_S = 10
+"""For so long requests under way may go on when the API is to stop [s]."""
+
+_log = log.get(__name__)
+
+
+def serve() -> None:
+    """Serve the API until SIGTERM or SIGINT, then let requests under way finish."""
+    settings = load_settings()
+    require_loopback(settings.api_host)
+    log.configure(level=settings.log_level, style=settings.log_format, secrets=settings.secrets)
+    asyncio.run(_serve(settings, pool_size=machine().plan.pool_size))
+
+
+def make_app(settings: Settings, servers: Servers) -> Starlette:
+    """Return the API on these servers; each submitted run is rung for at once, and by a worker's relay where that fails."""
+
+    async def ring() -> None:
+        try:
+            await outbox.relay(servers.sessions, servers.redis)
+        except SERVERS as error:
+            _log.warning("no ring yet, a worker will send it", error=repr(error))
+
+    return create_app(sessions=servers.sessions, redis=servers.redis, settings=settings, queue=queue.QUEUE, ring=ring)
+
+
+def require_loopback(host: str) -> None:
+    """Refuse to listen where others could ask: there are no accounts yet, and whoever has the key may do everything."""
+    try:
+        here = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        here = False
+    if not here:
+        raise SettingsError(
+            f"API_HOST is {host!r}: expected an address of this machine alone, such as 127.0.0.1, since there are no accounts yet; "
+            "to reach the API from elsewhere use a tunnel: ssh -L 8000:127.0.0.1:8000 HOST"
+        )
+
+
+async def _serve(settings: Settings, *, pool_size: int) -> None:
+    async with connected(settings, pool_size=pool_size) as servers:
+        config = uvicorn.Config(
+            make_app(settings, servers),
+            host=settings.api_host,
+            port=settings.api_port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        await uvicorn.Server(config).serve()
