@@ -10,11 +10,13 @@ from typing import Final
 from urllib.parse import quote
 
 from app.errors import NotFound
+from app.ops import hardware
 from app.ops.box import credentials, folder, lock
 from app.ops.box.credentials import Credentials
 from app.ops.box.folder import Folder
 from app.ops.box.ports import LOOPBACK
 from app.settings import Settings, load_settings
+from infra.sizing import BOX, Plan
 
 ADMIN: Final = "postgres"
 USER: Final = "usdc_arb"
@@ -32,9 +34,10 @@ class Ports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A box that runs: its folder, its settings, and the same settings as environment variables."""
+    """A box that runs: its folder, its share of the machine, its settings, and the same settings as environment variables."""
 
     folder: Folder
+    plan: Plan = field(repr=False)
     ports: Ports
     settings: Settings
     variables: Mapping[str, str] = field(repr=False)
@@ -47,11 +50,11 @@ class Box:
         return f"http://{LOOPBACK}:{self.ports.api}"
 
 
-def describe(where: Folder, known: Credentials, ports: Ports) -> Box:
+def describe(where: Folder, known: Credentials, plan: Plan, ports: Ports) -> Box:
     """Return the box with these ports."""
     variables = _variables(where, known, ports)
     admin = f"postgresql://{ADMIN}:{quote(known.db_admin_password, safe='')}@{LOOPBACK}:{ports.db}/postgres"
-    return Box(folder=where, ports=ports, settings=load_settings(variables), variables=variables, admin_uri=admin)
+    return Box(folder=where, plan=plan, ports=ports, settings=load_settings(variables), variables=variables, admin_uri=admin)
 
 
 def publish(box: Box) -> None:
@@ -73,7 +76,7 @@ def connect(data: Path) -> Box:
         raise NotFound(f"no box is ready in {where.root}; start one with: usdc-arb up")
     found = json.loads(where.record.read_text(encoding="utf-8"))
     ports = Ports(api=found["api_port"], db=found["db_port"], redis=found["redis_port"])
-    return describe(where, credentials.read(where), ports)
+    return describe(where, credentials.read(where), hardware.planned(where.root, BOX), ports)
 
 
 def _variables(where: Folder, known: Credentials, ports: Ports) -> dict[str, str]:

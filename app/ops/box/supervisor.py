@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from app.errors import Unavailable
+from app.ops import hardware
 from app.ops.box import binaries, credentials, disk, folder, identity, leftovers, logs, postgres, readiness, record, valkey
 from app.ops.box.ports import Wanted, is_free
 from app.ops.box.postgres import Postgres
@@ -18,6 +19,7 @@ from app.ops.box.record import Box, Ports
 from app.ops.box.service import Service, running
 from app.ops.box.valkey import Valkey
 from app.settings import Settings
+from infra.sizing import BOX
 
 API_PORT = 8000
 _TRIM_EVERY = 60.0
@@ -75,14 +77,15 @@ async def _start_servers(stack: AsyncExitStack, data: Path, db: Wanted, redis: W
     leftovers.end(where.root)
     where.record.unlink(missing_ok=True)
     await stack.enter_async_context(_trimming(where.logs))
+    sizes = hardware.planned(where.root, BOX)
     known = credentials.load(where)
     api_port = api.first()
-    queue = Valkey(binaries=found, folder=where, credentials=known, maxmemory=256 << 20)
+    queue = Valkey(binaries=found, folder=where, credentials=known, maxmemory=sizes.queue_maxmemory)
     redis_port = await _run_on_a_port(stack, redis, partial(valkey.service, queue))
-    database = Postgres(binaries=found, folder=where, identity=await identity.choose(found.postgres, where.root), settings={})
+    database = Postgres(binaries=found, folder=where, identity=await identity.choose(found.postgres, where.root), settings=sizes.postgres)
     await postgres.prepare(database, known)
     db_port = await _run_on_a_port(stack, db, partial(postgres.service, database))
-    return record.describe(where, known, Ports(api=api_port, db=db_port, redis=redis_port))
+    return record.describe(where, known, sizes, Ports(api=api_port, db=db_port, redis=redis_port))
 
 
 async def _run_on_a_port(stack: AsyncExitStack, wanted: Wanted, service: Callable[[int], Service]) -> int:
