@@ -1,0 +1,66 @@
+"""The HTTP application, built from what it is given."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Route
+from starlette.types import Lifespan
+
+from app.api.auth import Authenticate
+from app.api.context import Context, Viewer
+from app.api.endpoint import Endpoint, graphql
+from app.api.files import file
+from app.api.guard import Limits
+from app.api.health import Parts, healthz, metrics, readyz
+from app.api.loaders import make_loaders
+from app.api.metrics import make_metrics
+from app.api.requests import Requests
+from app.api.responses import refuse
+from app.api.schema import make_schema
+from app.db.session import Sessions
+from app.settings import Settings
+
+
+def create_app(
+    *,
+    sessions: Sessions,
+    redis: Redis,
+    queue: str,
+    settings: Settings,
+    ring: Callable[[], Awaitable[object]],
+    lifespan: Lifespan[Starlette] | None = None,
+    limits: Limits | None = None,
+    introspection: bool = False,
+) -> Starlette:
+    """Return the application; whoever made sessions and redis closes them, in `lifespan` for example.
+
+    `queue` names the queue whose depth the metrics show. `ring` is awaited after each submitted run, so that a worker hears
+    of it at once; where it fails the run stays queued, and workers find it themselves.
+    `introspection` shows the schema and suggests names in error messages, to holders of a token as everything else.
+    """
+    limits = limits or Limits()
+    counted = make_metrics()
+    parts = Parts(sessions=sessions, redis=redis, queue=queue)
+    schema, prepare = make_schema(limits=limits, introspection=introspection)
+
+    def context(viewer: Viewer) -> Context:
+        return Context(viewer=viewer, sessions=sessions, ring=ring, loaders=make_loaders(sessions))
+
+    endpoint = Endpoint(schema=schema, prepare=prepare, context=context, metrics=counted, body_bytes=limits.body_bytes, suggestions=introspection)
+    closed = [Middleware(Authenticate, settings)]
+    return Starlette(
+        routes=[
+            Route("/graphql", partial(graphql, endpoint), methods=["POST"], middleware=closed),
+            Route("/runs/{id}/files/{name}", partial(file, sessions), methods=["GET"], middleware=closed),
+            Route("/healthz", healthz),
+            Route("/readyz", partial(readyz, parts)),
+            Route("/metrics", partial(metrics, parts, counted)),
+        ],
+        middleware=[Middleware(Requests, counted)],
+        exception_handlers={HTTPException: refuse},
+        lifespan=lifespan,
+    )

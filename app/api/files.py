@@ -1,0 +1,49 @@
+"""GET /runs/{id}/files/{name}: the files of a result, which never change."""
+
+import hashlib
+import re
+from pathlib import PurePath
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.ids import run_id
+from app.api.responses import refusal
+from app.db.session import Sessions
+from app.errors import Conflict, NotFound, answer
+from app.services import results
+
+_TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_STATUS = {NotFound: 404, Conflict: 409}
+
+
+async def file(sessions: Sessions, request: Request) -> Response:
+    """Return a file of a run, or 304 to a client that has it."""
+    try:
+        name = _file_name(request.path_params["name"])
+        content = await results.file(sessions, run_id=run_id(request.path_params["id"]), name=name)
+    except (NotFound, Conflict) as error:
+        return refusal(_STATUS[type(error)], code=answer(error).code, message=str(error))
+    headers = _headers(name, content)
+    if headers["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(content, headers=headers, media_type=_TYPES.get(PurePath(name).suffix, "application/octet-stream"))
+
+
+def _file_name(text: str) -> str:
+    # What else a path may carry, a NUL for example, the database cannot even look for.
+    if not _NAME.fullmatch(text):
+        raise NotFound(f"there is no file {text[:80]!r}; `Result.files` names those of a run")
+    return text
+
+
+def _headers(name: str, content: bytes) -> dict[str, str]:
+    # A report is shown as a page of nobody: it may style itself and draw, and reach nothing.
+    return {
+        "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+        "Cache-Control": "private, max-age=31536000, immutable",
+        "Content-Disposition": f'{"inline" if name.endswith(".html") else "attachment"}; filename="{name}"',
+        "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+        "X-Content-Type-Options": "nosniff",
+    }

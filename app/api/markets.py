@@ -1,0 +1,79 @@
+"""Market data as the schema shows it: venues, instruments, what is stored of them, bars as columns."""
+
+from datetime import datetime
+from typing import Self
+
+import polars as pl
+import strawberry
+
+from app.api.context import Info
+from app.api.scalars import Columns, Interval
+from app.api.types import field, resolver
+from app.services import market
+from engine.schema import SYNTHETIC_PREFIX
+
+
+@strawberry.type(description="A place to trade at.")
+class Venue:
+    """A venue by its name."""
+
+    name: str = field(description="Its name in lower case: `kraken`.")
+
+    @resolver("Whether its prices are invented, not traded.")
+    def synthetic(self) -> bool:
+        """Tell by the name."""
+        return self.name.startswith(SYNTHETIC_PREFIX)
+
+    @resolver("Its markets, by name.")
+    async def instruments(self, info: Info) -> list["Instrument"]:
+        """Load them with those of the other venues."""
+        return [Instrument.of(i) for i in await info.context.loaders.instruments.load(self.name)]
+
+
+@strawberry.type(description="What is stored of an instrument at one bar length.")
+class Coverage:
+    """Ends and number of the bars of one length."""
+
+    interval: Interval = field(description="Length of the bars.")
+    first: datetime = field(description="Open time of the first bar.")
+    last: datetime = field(description="Open time of the last bar.")
+    bars: int = field(description="Number of bars; fewer than the time between the ends would hold where there are gaps.")
+
+
+@strawberry.type(description="A market of a venue.")
+class Instrument:
+    """An instrument by its venue and name."""
+
+    venue: Venue = field(description="Where it is traded.")
+    name: str = field(description="Its name, BASE/QUOTE: `USDC/USD`.")
+    base: str = field(description="The currency that is bought and sold.")
+    quote: str = field(description="The currency that prices are in.")
+    coverage: list[Coverage] = field(description="What is stored, by bar length.")
+
+    @classmethod
+    def of(cls, found: market.InstrumentInfo) -> Self:
+        """Return an instrument as the schema shows it."""
+        coverage = [Coverage(interval=Interval(c.interval_us), first=c.first, last=c.last, bars=c.count) for c in found.coverage]
+        return cls(venue=Venue(name=found.venue), name=found.name, base=found.base, quote=found.quote, coverage=coverage)
+
+
+@strawberry.type(description="Bars of one instrument as columns, at most as many points as were asked for.")
+class BarSeries:
+    """A series of bars."""
+
+    venue: str = field(description="The venue's name.")
+    instrument: str = field(description="The instrument's name, BASE/QUOTE.")
+    interval: Interval = field(description="Length of the stored bars.")
+    synthetic: bool = field(description="Whether the prices are invented, not traded.")
+    points: int = field(description="Length of each column.")
+    columns: Columns = field(
+        description="`ts` (open time in ms since the epoch), `open`, `high`, `low`, `close` (quote per base) and `volume` (base). Where more"
+        " bars lie in the range than points were asked for, each point stands for several: first open, highest high, lowest low, last close,"
+        " summed volume."
+    )
+
+
+def columns(bars: pl.DataFrame) -> Columns:
+    """Return a frame of `engine.schema.BARS` as arrays, which the response encodes without a loop."""
+    numbers = {name: bars[name].to_numpy() for name in ("open", "high", "low", "close", "volume")}
+    return Columns({"ts": bars["ts"].dt.epoch("ms").to_numpy()} | numbers)

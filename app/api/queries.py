@@ -1,0 +1,124 @@
+"""What can be asked: each query calls one service."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+from strawberry.scalars import JSON
+
+from app.api.context import Info
+from app.api.ids import run_id
+from app.api.inputs import SpecArgument
+from app.api.markets import BarSeries, Instrument, Venue, columns
+from app.api.pages import decode_cursor, page_size
+from app.api.runs import RUNS, Run, RunConnection, RunState
+from app.api.scalars import Interval
+from app.api.specs import SpecCheck, ValidSpec
+from app.api.types import BadInput, InvalidSpec, NotFound, Viewer, resolver
+from app.db import models
+from app.errors import BadInput as BadInputError
+from app.errors import NotFound as NotFoundError
+from app.services import market, runs
+from engine.config import json_schema
+from engine.errors import SpecError
+from engine.schema import SYNTHETIC_PREFIX
+
+RUNS_A_PAGE = 100
+POINTS = 10_000
+
+BarsResult = Annotated[BarSeries | NotFound | BadInput, strawberry.union("BarsResult", description="The bars, or why there are none to show.")]
+argument = strawberry.argument
+
+
+@strawberry.type(description="What can be asked.")
+class Query:
+    """The queries."""
+
+    @resolver("Who asks, by the token of the request.")
+    def viewer(self, info: Info) -> Viewer:
+        """Return the request's viewer."""
+        return Viewer(name=info.context.viewer.name, role=info.context.viewer.role)
+
+    @resolver("All venues of which data is stored, by name.")
+    async def venues(self, info: Info) -> list[Venue]:
+        """List them."""
+        return [Venue(name=name) for name in await market.list_venues(info.context.sessions)]
+
+    @resolver("The instruments of which data is stored, by venue, then name.")
+    async def instruments(
+        self, info: Info, venue: Annotated[str | None, argument(description="Only those of this venue.")] = None
+    ) -> list[Instrument]:
+        """List them."""
+        return [Instrument.of(i) for i in await market.list_instruments(info.context.sessions, venue=venue)]
+
+    @resolver("The bars of an instrument as columns.")
+    async def bars(
+        self,
+        info: Info,
+        venue: Annotated[str, argument(description="The venue's name.")],
+        instrument: Annotated[str, argument(description="The instrument's name, BASE/QUOTE.")],
+        interval: Annotated[Interval, argument(description="Length of the stored bars, one of the instrument's `coverage`.")],
+        start: Annotated[datetime, argument(description="The earliest open time.")],
+        end: Annotated[datetime, argument(description="The time before which bars open.")],
+        max_points: Annotated[int, argument(description=f"Most points to return, 1 to {POINTS}.")] = 1_000,
+    ) -> BarsResult:
+        """Read and, where there are too many, thin out."""
+        try:
+            points = page_size(max_points, POINTS, name="maxPoints")
+            frame = await market.bars(
+                info.context.sessions, venue=venue, instrument=instrument, interval_us=interval, start=start, end=end, max_points=points
+            )
+        except NotFoundError as error:
+            return NotFound.of(error)
+        except BadInputError as error:
+            return BadInput.of(error)
+        return BarSeries(
+            venue=venue,
+            instrument=instrument,
+            interval=interval,
+            synthetic=venue.startswith(SYNTHETIC_PREFIX),
+            points=frame.height,
+            columns=columns(frame),
+        )
+
+    @resolver("A run by its identifier; null where there is none.")
+    async def run(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument(description="The run's identifier.")],  # noqa: A002  the contract's name
+    ) -> Run | None:
+        """Read it."""
+        try:
+            return Run.of(await runs.get(info.context.sessions, run_id(id)))
+        except NotFoundError:
+            return None
+
+    @resolver("Runs, newest first, page by page.")
+    async def runs(
+        self,
+        info: Info,
+        first: Annotated[int, argument(description=f"Most runs to return, 1 to {RUNS_A_PAGE}.")] = 20,
+        after: Annotated[str | None, argument(description="The cursor after which the page begins.")] = None,
+        state: Annotated[RunState | None, argument(description="Only runs in this state.")] = None,
+    ) -> RunConnection:
+        """Read one page."""
+        page = await runs.page(
+            info.context.sessions,
+            first=page_size(first, RUNS_A_PAGE),
+            after=run_id(decode_cursor(RUNS, after)) if after else None,
+            state=models.RunState[state.name] if state else None,
+        )
+        return RunConnection.of(page, after=after)
+
+    @resolver("The JSON Schema of a spec.")
+    def spec_schema(self) -> JSON:
+        """Return the engine's."""
+        return JSON(json_schema())
+
+    @resolver("Check a spec as `submitRun` does, and queue nothing.")
+    def validate_spec(self, spec: SpecArgument) -> SpecCheck:
+        """Parse it."""
+        try:
+            return ValidSpec.of(spec.parse())
+        except SpecError as error:
+            return InvalidSpec.of(error)

@@ -1,0 +1,96 @@
+"""What all parts of the schema share: who asks, errors that a client can act on, and pages of lists."""
+
+from collections.abc import Callable
+from typing import Self, TypeVar, cast
+
+import strawberry
+
+from app.api.context import Role
+from app.errors import answer
+from engine.errors import Problem as EngineProblem
+from engine.errors import SpecError
+
+field = strawberry.field
+_Resolver = TypeVar("_Resolver", bound=Callable[..., object])
+
+
+def resolver(description: str) -> Callable[[_Resolver], _Resolver]:
+    """Return the decorator that makes a method a field; Strawberry's own has no type that a checker can follow."""
+    return cast(Callable[[_Resolver], _Resolver], strawberry.field(description=description))
+
+@strawberry.type(description="Who asks.")
+class Viewer:
+    """The holder of the token."""
+
+    name: str = field(description="The name that stands in `createdBy` of what the viewer makes.")
+    role: Role = field(description="What the viewer may do. Until accounts exist, whoever holds a token is an admin.")
+
+
+@strawberry.interface(name="Error", description="A refusal that a client can act on, as a member of a field's union.")
+class Refusal:
+    """The common part of refusals."""
+
+    code: str = field(description="The kind of refusal in capitals, the same that the command line shows: NOT_FOUND.")
+    message: str = field(description="What was expected, what was found, and what to do.")
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Return the refusal that an expected error stands for."""
+        return cls(code=answer(error).code, message=str(error))
+
+
+@strawberry.type(description="What was asked for does not exist.")
+class NotFound(Refusal):
+    """No such run, venue or instrument."""
+
+
+@strawberry.type(description="Right in itself, but not in the present state: a run that is over cannot be cancelled.")
+class Conflict(Refusal):
+    """Too late, or not yet."""
+
+
+@strawberry.type(description="An argument that cannot be right.")
+class BadInput(Refusal):
+    """A value out of range, an end before its start."""
+
+
+@strawberry.type(description="One thing that is wrong with a spec.")
+class Problem:
+    """Where, and what to do."""
+
+    path: str = field(description="Where, as a dotted path into the spec: `venues.kraken.fee_bps`; empty for the whole.")
+    message: str = field(description="What was expected, what was found, and what to do.")
+
+    @classmethod
+    def of(cls, problem: EngineProblem) -> "Problem":
+        """Return the engine's problem."""
+        return cls(path=problem.path, message=problem.message)
+
+
+@strawberry.type(description="A spec that cannot be run, with every problem found in it.")
+class InvalidSpec(Refusal):
+    """A spec's problems."""
+
+    problems: list[Problem] = field(description="All that is wrong, in the order of the spec.")
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Return the refusal of a spec."""
+        assert isinstance(error, SpecError)
+        return cls(code=answer(error).code, message=str(error), problems=[Problem.of(p) for p in error.problems])
+
+
+@strawberry.type(description="Where a page lies in its list, by the Relay cursor connections specification.")
+class PageInfo:
+    """Whether and where the list goes on."""
+
+    has_next_page: bool = field(description="Whether items follow this page.")
+    has_previous_page: bool = field(description="Whether items lie before this page.")
+    start_cursor: str | None = field(description="The cursor of the page's first item; null where the page is empty.")
+    end_cursor: str | None = field(description="Give it as `after` to get the next page; null where the page is empty.")
+
+    @classmethod
+    def of(cls, cursors: list[str], *, before: bool, more: bool) -> Self:
+        """Return where a page with these cursors lies."""
+        ends = {"start_cursor": cursors[0], "end_cursor": cursors[-1]} if cursors else {"start_cursor": None, "end_cursor": None}
+        return cls(has_next_page=more, has_previous_page=before, **ends)
