@@ -11,7 +11,7 @@ from engine.arrays import Floats, Int32s, Int64s
 from engine.config import MARK_MAX_AGE_US, Instrument, Spec
 from engine.errors import DataError
 from engine.kernels.alignment import asof_rows, union
-from engine.schema import ATOMS_PER_UNIT, SeriesKey, check_bars, micros
+from engine.schema import ATOMS_PER_UNIT, SeriesKey, check_bars, check_columns, micros
 
 _TICK_SLACK = 1e-6
 _LARGEST_FLOW = 2.0**62
@@ -108,12 +108,11 @@ def implied_ask(price: Floats, instrument: Instrument) -> Floats:
 def _series(spec: Spec, instrument: Instrument, bars: Mapping[SeriesKey, pl.DataFrame]) -> Series:
     if instrument.key not in bars:
         raise DataError(f"{instrument.key}: expected its bars, found none; there are {', '.join(map(str, sorted(bars))) or 'no series at all'}")
-    frame = check_bars(window(spec, bars[instrument.key]), key=instrument.key, interval_us=spec.interval)
+    found = check_columns(bars[instrument.key], key=instrument.key)
+    frame = check_bars(window(spec, found), key=instrument.key, interval_us=spec.interval)
     frame = frame.filter(pl.col("volume") > 0)
     if frame.is_empty():
-        raise DataError(
-            f"{instrument.key}: expected bars with volume between {spec.start} and {spec.end}, found none; {_coverage(bars[instrument.key])}"
-        )
+        raise DataError(f"{instrument.key}: expected bars with volume between {spec.start} and {spec.end}, found none; {_coverage(found)}")
     opened = frame["ts"].dt.epoch("us").to_numpy()
     columns = {name: frame[name].to_numpy() for name in ("open", "high", "low", "close")}
     caps = np.floor(spec.execution.volume_share * frame["volume"].to_numpy() * ATOMS_PER_UNIT)

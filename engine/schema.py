@@ -65,6 +65,13 @@ class SeriesKey(NamedTuple):
         return self.instrument.partition("/")[2]
 
 
+def check_columns(frame: pl.DataFrame, *, key: SeriesKey) -> pl.DataFrame:
+    """Return the frame if it has the columns of `BARS`; DataError names the series and both schemas."""
+    if frame.schema != BARS:
+        raise DataError(f"{key}: expected columns {dict(BARS)}, found {dict(frame.schema)}")
+    return frame
+
+
 def check_bars(frame: pl.DataFrame, *, key: SeriesKey, interval_us: int) -> pl.DataFrame:
     """Return the frame if it keeps the contract of `BARS`.
 
@@ -82,8 +89,7 @@ def check_bars(frame: pl.DataFrame, *, key: SeriesKey, interval_us: int) -> pl.D
     DataError
         With the series, the time and the value of the first row that breaks a rule.
     """
-    if frame.schema != BARS:
-        raise DataError(f"{key}: expected columns {dict(BARS)}, found {dict(frame.schema)}")
+    check_columns(frame, key=key)
     price = pl.col("open", "high", "low", "close")
     rules = (
         ("a number in every column", pl.any_horizontal(pl.all().is_null(), pl.exclude("ts").is_nan())),
