@@ -2,7 +2,7 @@
 
 Fixtures, to be had in every test by their names:
 
-postgres_servers   the running servers (`app.ops.box.Box`), session-wide
+postgres_servers   the running servers (`app.ops.box.record.Box`), session-wide
 app_settings       `Settings` that point to this test's database and to the queue
 database_url       SQLAlchemy URL (asyncpg) of a fresh database at the head of the migrations
 libpq_uri          the same database for ADBC and psql
@@ -22,7 +22,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from sqlalchemy import URL
 
 from app.db import migrate
-from app.ops.box import Box, servers
+from app.ops.box.record import Box
+from app.ops.box.supervisor import servers
 from app.settings import Settings, load_settings
 
 _TEMPLATE = "usdc_arb_template"

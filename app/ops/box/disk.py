@@ -35,13 +35,13 @@ def full(root: Path, needed: int = KNOWN) -> DiskFull:
 
 @contextmanager
 def explained(root: Path) -> Iterator[None]:
-    """Turn "no space left" of any call inside into that error."""
+    """Turn "no space left" of any call inside, or of the servers that it asks, into that error."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise full(root) from error
+    except Exception as error:
+        if (isinstance(error, OSError) and error.errno in _FULL) or MESSAGE in str(error):
+            raise full(root) from error
+        raise
 
 
 def _free(path: Path) -> int:

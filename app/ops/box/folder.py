@@ -12,9 +12,10 @@ run/          the database's socket, where the path is short enough
 import json
 import os
 import pwd
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ _FOLDERS = {"postgres", "postgres.new", "valkey", "logs", "run"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """Paths in a data folder."""
+    """Paths in a data folder; `run` names this run of its supervisor, for whoever holds the folder."""
 
     root: Path
+    run: str = ""
 
     @property
     def lock(self) -> Path:
@@ -82,7 +84,7 @@ def held(data: Path) -> Iterator[Folder]:
     with lock.held(folder.lock):
         for part in (folder.logs, folder.valkey):
             part.mkdir(mode=0o700, exist_ok=True)
-        yield folder
+        yield replace(folder, run=secrets.token_hex(8))
 
 
 def _make(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""As whom PostgreSQL runs: it refuses to be root, so root hands it another identity."""
+"""As whom PostgreSQL runs: it refuses to be root, and to be a user of whom the machine knows no name; both get another identity."""
 
 import os
 import pwd
@@ -25,15 +25,21 @@ class Identity:
 
 
 async def choose(postgres: Path, folder: Path) -> Identity:
-    """Return an identity in which `postgres` runs here; root tries a user namespace first, then an unprivileged user."""
-    if os.geteuid() != 0:
+    """Return an identity in which `postgres` runs here: our own, else one in a user namespace, else (as root) an unprivileged user's."""
+    if os.geteuid() != 0 and _is_known(os.geteuid()):
         return await _required(postgres, Identity())
     somebody = _somebody()
     ids = f"{somebody.pw_uid}:{somebody.pw_gid}"
     if mapped := await _tried(postgres, Identity(launch=f"map:{ids}")):
         return mapped
+    if os.geteuid() != 0:
+        raise Unavailable(f"PostgreSQL does not run as a user without a name, and uid {os.geteuid()} has none; give it one in /etc/passwd")
     _require_reachable(folder, somebody)
     return await _required(postgres, Identity(launch=f"drop:{ids}", uid=somebody.pw_uid, gid=somebody.pw_gid))
+
+
+def _is_known(uid: int) -> bool:
+    return any(entry.pw_uid == uid for entry in pwd.getpwall())
 
 
 def _somebody() -> pwd.struct_passwd:

@@ -45,12 +45,14 @@ class Process:
 
     async def stop(self, *steps: tuple[signal.Signals, float]) -> None:
         """Send each signal in turn and give it its seconds; then kill, with whatever is left of the session."""
-        for number, seconds in steps:
-            if self.popen.poll() is None:
-                self.popen.send_signal(number)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self.wait(), seconds)
-        self.kill()
+        try:
+            for number, seconds in steps:
+                if self.popen.poll() is None:
+                    self.popen.send_signal(number)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self.wait(), seconds)
+        finally:
+            self.kill()
 
     def kill(self) -> None:
         """Kill the process and its process group at once."""

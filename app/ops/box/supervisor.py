@@ -73,8 +73,9 @@ async def box(
 
 async def _start_servers(stack: AsyncExitStack, data: Path, db: Wanted, redis: Wanted, api: Wanted) -> Box:
     where = stack.enter_context(folder.held(data))
-    found = binaries.find()
     leftovers.end(where.root)
+    stack.enter_context(leftovers.watched(where))
+    found = binaries.find()
     where.record.unlink(missing_ok=True)
     await stack.enter_async_context(_trimming(where.logs))
     sizes = hardware.planned(where.root, BOX)
@@ -114,7 +115,7 @@ def _service(it: Box, child: Child) -> Service:
         await process.stop((signal.SIGTERM, child.stop_seconds))
 
     def launch() -> Process:
-        environment = {**os.environ, **it.variables, leftovers.MARK: str(it.folder.root)}
+        environment = {**os.environ, **it.variables, **leftovers.marks(it.folder)}
         with logs.opened(log) as output:
             return start(child.name, child.argv, environment=environment, output=output)
 

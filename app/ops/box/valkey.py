@@ -54,7 +54,7 @@ def _launch(server: Valkey, port: int) -> Process:
         return start(
             "valkey-server",
             [server.binaries.valkey, "valkey.conf"],
-            environment={leftovers.MARK: str(server.folder.root), "LC_ALL": "C"},
+            environment={"LC_ALL": "C", **leftovers.marks(server.folder)},
             cwd=server.folder.valkey,
             output=output,
         )
