@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 import polars as pl
 from hypothesis import strategies as st
@@ -13,10 +14,11 @@ MINUTE = 60 * US_PER_SECOND
 EPOCH_US = 1_704_067_200 * US_PER_SECOND
 """2024-01-01T00:00:00Z, on which bars of every interval here begin."""
 
+PRICES = ("open", "high", "low", "close")
 VENUES = ("alfa", "bravo", "charlie", "delta")
 DEVIATIONS = (0, 0, 0, 4, -4, 10, -10, 25, -25, 40, -40, 80, -80, 150, -150, 300)
 OPENS = (0, 0, 0, 3, -3, 15, -60, 200)
-VOLUMES = (1.0, 0.5, 0.1, 30.0, 5.0, 0.003, 10.0, 100.0)
+VOLUMES = (1.0, 10.0, 0.1, 30.0, 5.0, 0.003, 20.0, 100.0)
 COINS = ("3", "1000", "0.5", "10", "0.0123", "0")
 MONEY = ("3000", "1000000", "300", "100000", "41.07", "0")
 WICKS = (0, 2, 20, 100)
@@ -94,6 +96,97 @@ def unmarked_worlds(draw: st.DrawFn) -> World:
 
 
 @st.composite
+def flat_markets(draw: st.DrawFn) -> World:
+    """Draw a world whose prices are all equal after conversion, and whose venues all charge something."""
+    world = draw(worlds(most_bars=20))
+    peg = draw(st.sampled_from((1.0, 0.88, 0.93217, 1.05)))
+    venues = {name: {**v, "fee_bps": max(v["fee_bps"], 1.0)} for name, v in _tables(world, "venues").items()}
+    instruments = [{**i, "use": "convert" if i["use"] == "mark" else i["use"]} for i in _list(world, "instruments")]
+    strategy = {"kind": "spatial", "threshold_bps": draw(st.sampled_from((0.0, 0.5, 5.0)))}
+    flat = {key: table.with_columns(pl.lit(_fair(key, 1.0, peg)).alias(c) for c in PRICES) for key, table in world.bars.items()}
+    return world.but(venues=venues, instruments=instruments, strategy=strategy, assume_par=[]).on(flat)
+
+
+@st.composite
+def bystanders(draw: st.DrawFn) -> tuple[World, World]:
+    """Draw a world, and the same with one more venue, which trades what the others do and holds nothing."""
+    world = draw(worlds())
+    twin = world.spec.legs[0]
+    nothing = {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s"}
+    more = [*_list(world, "instruments"), {**draw(_instruments("zulu", twin.name, "trade"))}]
+    factor = draw(st.sampled_from((0.9, 1.0, 1.002, 1.2)))
+    bars = world.bars | {SeriesKey("zulu", twin.name): world.bars[twin.key].with_columns(pl.col(*PRICES) * factor)}
+    return world, world.but(venues={**_tables(world, "venues"), "zulu": nothing}, instruments=more).on(bars)
+
+
+@st.composite
+def peg_walks(draw: st.DrawFn) -> World:
+    """Draw a USDC that goes from 1.00 to 0.88 and back, with BTC/USD constant and BTC/USDC what follows from both."""
+    down, up = ([draw(st.integers(8_800, 10_000)) for _ in range(draw(st.integers(1, 12)))] for _ in range(2))
+    path = [1.0, 1.0, *(p / 10_000 for p in [*sorted(down, reverse=True), 8_800, *sorted(up)]), 1.0]
+    prices = {
+        SeriesKey("alfa", "BTC/USD"): [20_000.0] * len(path),
+        SeriesKey("bravo", "BTC/USDC"): [20_000 / p for p in path],
+        SeriesKey("alfa", "USDC/USD"): path,
+    }
+    fee = draw(st.sampled_from((1.0, 10.0, 26.0)))
+    near = {"half_spread_bps": 0.0, "tick": "0.01", "lot": "0.00001", "min_notional": "1"}
+    venue = {"fee_bps": fee, "feed_latency": "0s", "order_latency": "0s", "balances": {"BTC": "10", "USDC": "100000", "USD": "100000"}}
+    form = {
+        "name": "a lost peg",
+        "start": iso(EPOCH_US + MINUTE),
+        "end": iso(EPOCH_US + len(path) * MINUTE),
+        "interval": "1m",
+        "strategy": {"kind": "spatial", "threshold_bps": draw(st.sampled_from((0.0, 5.0, 50.0)))},
+        "venues": {"alfa": venue, "bravo": venue},
+        "instruments": [{**near, "venue": key.venue, "name": key.instrument} for key in prices],
+    }
+    form["instruments"][2] |= {"use": "convert", "tick": "0.0001"}  # type: ignore[index]
+    return World(form=form, spec=parse_spec(form), bars={key: _steps(path) for key, path in prices.items()})
+
+
+@st.composite
+def free_pairs(draw: st.DrawFn) -> World:
+    """Draw two venues without fees, latencies, spreads or gaps, with funds for everything; prices in cents, volumes in eighths."""
+    count = draw(st.integers(3, 20))
+    codes = {SeriesKey(venue, "BTC/USD"): draw(st.binary(min_size=3 * count, max_size=3 * count)) for venue in ("alfa", "bravo")}
+    plain = {"name": "BTC/USD", "half_spread_bps": 0.0, "tick": "0.01", "lot": "0.125", "min_notional": "0"}
+    rich = {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s", "balances": {"BTC": "100000", "USD": "10000000"}}
+    form = {
+        "name": "free",
+        "start": iso(EPOCH_US + MINUTE),
+        "end": iso(EPOCH_US + count * MINUTE),
+        "interval": "1m",
+        "strategy": {"kind": "spatial", "threshold_bps": draw(st.sampled_from((1.0, 20.0)))},
+        "execution": {"volume_share": 1.0, "tolerance_bps": 9_000.0},
+        "venues": {"alfa": rich, "bravo": rich},
+        "instruments": [{"venue": key.venue, **plain} for key in codes],
+    }
+    bars = {key: frame([_cent_bar(n, *code[3 * n : 3 * n + 3]) for n in range(count)]) for key, code in codes.items()}
+    return World(form=form, spec=parse_spec(form), bars=bars)
+
+
+def _cent_bar(n: int, opens: int, closes: int, volume: int) -> tuple[int, float, float, float, float, float]:
+    o, c = (9_900 + opens) / 100, (9_900 + closes) / 100
+    eighths = 8 if n == 0 else (8, 80, 1, 0, 24, 400)[volume % 6]
+    return EPOCH_US + n * MINUTE, o, max(o, c), min(o, c), c, eighths / 8
+
+
+def _steps(path: Sequence[float]) -> pl.DataFrame:
+    # every bar opens where the one before it closed, and there is volume for everything
+    opens = [path[0], *path]
+    return frame([(EPOCH_US + n * MINUTE, o, max(o, c), min(o, c), c, 1e4) for n, (o, c) in enumerate(zip(opens, path, strict=False))])
+
+
+def _tables(world: World, name: str) -> dict[str, dict[str, Any]]:
+    return cast("dict[str, dict[str, Any]]", world.form[name])
+
+
+def _list(world: World, name: str) -> list[dict[str, Any]]:
+    return cast("list[dict[str, Any]]", world.form[name])
+
+
+@st.composite
 def _currencies(draw: st.DrawFn) -> tuple[str, list[str], list[str]]:
     numeraire, quotes = draw(
         st.sampled_from((("USD", ["USD"]), ("USD", ["USD", "USDC"]), ("USD", ["USDC"]), ("USDC", ["USD", "USDC"]), ("USD", ["USD", "USDC", "USDT"])))
@@ -138,9 +231,9 @@ def _venues(draw: st.DrawFn, name: str, instruments: Sequence[Mapping[str, objec
 
 @st.composite
 def _spatial(draw: st.DrawFn) -> dict[str, object]:
-    size = draw(st.sampled_from(({"size": "max"}, {"max_notional": "0.4"}, {"max_notional": "60"}, {"size": "fixed", "fixed_notional": "0.3"})))
+    size = draw(st.sampled_from(({"size": "max"}, {"max_notional": "0.62"}, {"max_notional": "60"}, {"size": "fixed", "fixed_notional": "0.61"})))
     if draw(st.integers(0, 3)) == 3:
-        size = {"size": "fixed", "fixed_notional": draw(st.sampled_from(("20", "333.33")))}
+        size = {"size": "fixed", "fixed_notional": draw(st.sampled_from(("20", "33.33")))}
     return {
         "kind": "spatial",
         "threshold_bps": draw(st.sampled_from((0.0, 0.5, 5.0, 20.0, -15.0))),

@@ -39,7 +39,7 @@ def _least_share(run: Run, package: int) -> float:
 
 
 def _add_revaluation(run: Run, currency: str, lines: dict[str, float]) -> None:
-    start = sum(float(venue.balances.get(currency, 0)) for venue in run.spec.venues.values())
+    start = float(sum(venue.balances.get(currency, 0) for venue in run.spec.venues.values()))
     changes = _changes(run, currency)
     traded = 0.0
     for (_, before), (t, now) in zip(run.marks, run.marks[1:], strict=False):

@@ -77,7 +77,8 @@ def _fill_price(run: Run, order: Order) -> float:
 def _take_equity(run: Run, t: int) -> None:
     marks = marks_at(run.marks, t)
     now = sum((w.free + w.reserved + w.pending) / ATOMS_PER_UNIT * marks[currency] for (_, currency), w in sorted(run.wallets.items()))
-    left_alone = sum(float(amount) * marks[currency] for v in run.spec.venues.values() for currency, amount in v.balances.items())
+    started = sorted((currency, amount) for venue in run.spec.venues.values() for currency, amount in venue.balances.items())
+    left_alone = sum(float(amount) * marks[currency] for currency, amount in started)
     run.equity.append((t, now, left_alone))
 
 
