@@ -64,15 +64,15 @@ def _scaled(raw: pl.Expr, unit: Unit) -> pl.Expr:
 
 
 def _from_text(raw: pl.Expr) -> pl.Expr:
-    plain = raw.str.strip_chars().str.replace("T", " ", literal=True).str.replace(_UTC, "")
+    plain = raw.str.strip_chars().str.replace(_UTC, "").str.replace("T", " ", literal=True)
     return pl.coalesce(plain.str.to_datetime(form, time_unit="us", strict=False) for form in TEXT_TIMES).dt.epoch("us")
 
 
 def is_whole(text: str) -> bool:
     """Tell whether a text is an integer."""
-    return re.fullmatch(r"[+-]?\d+", text.strip()) is not None
+    return re.fullmatch(r"[+-]?[0-9]+", text) is not None
 
 
 def is_number(text: str) -> bool:
     """Tell whether a text is a finite decimal number."""
-    return re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text.strip()) is not None
+    return re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text) is not None

@@ -32,7 +32,10 @@ QUOTES = (
     "ETH",
     "BNB",
 )
-"""Quote currencies that a name without separator is split at; the longest that fits is taken."""
+"""Quote currencies that a name without separator is split at."""
+
+BASES = frozenset({*QUOTES, *CURRENCIES, "DOGE", "SOL", "XRP", "ADA", "LTC", "BCH", "DOT", "LINK", "AVAX", "TRX", "XLM", "ATOM", "UNI"}) - {"USD"}
+"""Currencies that decide where XBTUSD (not XB/TUSD) and BTCTUSD (not BTCT/USD) are split. The dollar is quoted in, not traded."""
 
 INTERVALS_US = tuple(s * US_PER_SECOND for s in (1, 5, 10, 15, 30, 60, 180, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 28800, 43200, 86400))
 """Lengths of bars that are in use; each divides a day, so that bars of all venues meet."""
@@ -77,9 +80,14 @@ def hints(name: str) -> Hints:
 
 
 def split(pair: str) -> str | None:
-    """Return `BASE/QUOTE` of a pair without separator; None where no known quote currency ends it."""
-    quote = max((quote for quote in QUOTES if pair.endswith(quote) and len(pair) > len(quote) + 1), key=len, default=None)
-    return f"{_common(pair.removesuffix(quote))}/{_common(quote)}" if quote else None
+    """Return `BASE/QUOTE` of a pair without separator; None where it ends in no known quote currency, or could be two pairs.
+
+    >>> split("XBTUSD"), split("BTCTUSD"), split("ABCTUSD")
+    ('BTC/USD', 'BTC/TUSD', None)
+    """
+    fitting = [(pair.removesuffix(quote), quote) for quote in QUOTES if pair.endswith(quote) and len(pair) > len(quote) + 1]
+    clear = fitting if len(fitting) == 1 else [(base, quote) for base, quote in fitting if base in BASES]
+    return f"{_common(clear[0][0])}/{_common(clear[0][1])}" if len(clear) == 1 else None
 
 
 def overridden(found: Hints, *, venue: str | None, instrument: str | None, interval_us: int | None) -> Hints:

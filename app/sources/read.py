@@ -9,7 +9,7 @@ from app.sources import parquet, text
 from app.sources.batch import Batch
 from app.sources.detect import Format, Found
 from app.sources.files import opened
-from app.sources.rows import Bar, check
+from app.sources.rows import Numbers, check
 
 
 class Read(NamedTuple):
@@ -23,7 +23,7 @@ class Read(NamedTuple):
 
 def read(found: Found) -> Iterator[Read]:
     """Yield the bars of a file in order of time; raise `BadRow` at the first row that breaks a rule."""
-    last: Bar | None = None
+    last: Numbers | None = None
     for batch, position, size in _batches(found):
         frame, repeated, last = check(batch, found.rules, last)
         yield Read(frame, repeated, position, size)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -14,8 +14,8 @@ from app.sources.layout import FIELDS, Layout
 from engine.schema import BARS, TIMESTAMP, instant
 from engine.units import format_duration
 
-Bar = tuple[int, float, float, float, float, float]
-"""A row that passed: µs, open, high, low, close, volume."""
+Numbers = tuple[Any, ...]
+"""A row: µs, open, high, low, close, volume; None where there is no such number."""
 
 NOISE = 1e-12
 """Numbers of two files that differ by less than this part of them are one: vendors sum the same trades in another order."""
@@ -40,7 +40,7 @@ class Checked(NamedTuple):
 
     frame: pl.DataFrame
     repeated: int
-    last: Bar | None
+    last: Numbers | None
 
 
 class _Complaint(NamedTuple):
@@ -49,13 +49,13 @@ class _Complaint(NamedTuple):
     advice: str
 
 
-def check(batch: Batch, rules: Rules, last: Bar | None) -> Checked:
+def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
     """Return the rows of a batch that comes after the row `last`, without those that repeat it, or raise `BadRow`."""
     frame = batch.frame.with_columns(ts=in_micros(batch.frame.schema["ts"], rules.unit))
     marks = frame.select(repeated=_repeated(last), fine=_fine(last, rules.interval_us))
     if not marks["fine"].all():
         index = int((~marks["fine"]).arg_max() or 0)
-        raise _refusal(batch.row(index), frame["ts"][index], frame.row(index - 1) if index else last, rules)
+        raise _refusal(batch.row(index), frame.row(index), frame.row(index - 1) if index else last, rules)
     kept = frame if not marks["repeated"].any() else frame.filter(~marks["repeated"])
     bars = kept.select(pl.col("ts").cast(TIMESTAMP), *FIELDS[1:])
     assert bars.schema == BARS, "readers yield the columns of the contract"
@@ -63,15 +63,15 @@ def check(batch: Batch, rules: Rules, last: Bar | None) -> Checked:
 
 
 # The rows before, column by column: shifted, with the last row of the batch before in front.
-def _before(name: str, last: Bar | None) -> pl.Expr:
+def _before(name: str, last: Numbers | None) -> pl.Expr:
     return pl.col(name).shift(1, fill_value=None if last is None else last[FIELDS.index(name)])
 
 
-def _repeated(last: Bar | None) -> pl.Expr:
+def _repeated(last: Numbers | None) -> pl.Expr:
     return pl.all_horizontal(pl.col(name) == _before(name, last) for name in FIELDS).fill_null(value=False)
 
 
-def _fine(last: Bar | None, interval_us: int) -> pl.Expr:
+def _fine(last: Numbers | None, interval_us: int) -> pl.Expr:
     ts, prices = pl.col("ts"), [pl.col(name) for name in _PRICES]
     return pl.all_horizontal(
         *((price > 0) & price.is_finite() for price in prices),
@@ -83,9 +83,8 @@ def _fine(last: Bar | None, interval_us: int) -> pl.Expr:
     ).fill_null(value=False)
 
 
-def _refusal(row: Row, ts: int | None, before: Sequence[float] | None, rules: Rules) -> BadRow:
-    found = _unreadable(row.texts, ts, rules) or _impossible(row.texts) or _misplaced(ts, before, rules)
-    complaint = found or _Complaint(0, "a bar", _OUT)
+def _refusal(row: Row, numbers: Numbers, before: Numbers | None, rules: Rules) -> BadRow:
+    complaint = _unreadable(row.texts, numbers, rules) or _impossible(numbers[1:]) or _misplaced(numbers[0], before, rules)
     return BadRow(
         file=rules.label,
         place=row.place,
@@ -96,11 +95,11 @@ def _refusal(row: Row, ts: int | None, before: Sequence[float] | None, rules: Ru
     )
 
 
-def _unreadable(texts: Sequence[str], ts: int | None, rules: Rules) -> _Complaint | None:
-    if ts is None:
+def _unreadable(texts: Sequence[str], numbers: Numbers, rules: Rules) -> _Complaint | None:
+    if numbers[0] is None:
         return _no_time(texts[0], rules)
-    for field, text in enumerate(texts[1:], 1):
-        if not is_number(text) or not math.isfinite(float(text)):
+    for field, number in enumerate(numbers):
+        if number is None or not math.isfinite(number):
             return _Complaint(field, "a finite number with a decimal point and no other separators", _OUT)
     return None
 
@@ -114,8 +113,8 @@ def _no_time(text: str, rules: Rules) -> _Complaint:
     return _Complaint(0, expected, _OUT)
 
 
-def _impossible(texts: Sequence[str]) -> _Complaint | None:
-    opened, high, low, close, volume = map(float, texts[1:])
+def _impossible(numbers: Numbers) -> _Complaint | None:
+    opened, high, low, close, volume = numbers
     for field, price in enumerate((opened, high, low, close), 1):
         if price <= 0:
             return _Complaint(field, "a price above 0", _OUT)
@@ -128,18 +127,15 @@ def _impossible(texts: Sequence[str]) -> _Complaint | None:
     return None
 
 
-def _misplaced(ts: int | None, before: Sequence[float] | None, rules: Rules) -> _Complaint | None:
-    if ts is None:
-        return None
+# What is left where the row is fine by itself.
+def _misplaced(ts: int, before: Numbers | None, rules: Rules) -> _Complaint:
     if ts % rules.interval_us:
         length = format_duration(rules.interval_us)
         advice = "bars carry their open time; if they have another length, say it with --interval"
         return _Complaint(0, f"the open time of a bar of {length}, a multiple of it", f"{instant(ts):%Y-%m-%d %H:%M:%S.%f} is none; {advice}")
-    if before is not None and ts == before[0]:
+    assert before is not None, "the first row has nothing to be compared with"
+    if ts == before[0]:
         return _Complaint(
             0, "each time once, or again with the same values", "the row before has this time and other values: find out which is right"
         )
-    if before is not None and ts < before[0]:
-        earlier = instant(int(before[0]))
-        return _Complaint(0, f"a time after {earlier:%Y-%m-%d %H:%M:%S} of the row before", "sort the file by time, oldest first")
-    return None
+    return _Complaint(0, f"a time after {instant(before[0]):%Y-%m-%d %H:%M:%S} of the row before", "sort the file by time, oldest first")

@@ -50,7 +50,7 @@ def batches(found: Iterator[Block], layout: Layout) -> Iterator[Batch]:
         body = _without_first_line(block) if layout.header and number == 0 else block
         if body.data.strip():
             kind = kind or _kind(_fields(body.data.lstrip().partition(b"\n")[0], layout)[0])
-            yield _batch(body, layout, kind)
+            yield from _batches(body, layout, kind)
 
 
 def _without_first_line(block: Block) -> Block:
@@ -63,16 +63,26 @@ def _kind(text: str) -> type[pl.DataType]:
     return pl.Float64 if is_number(text) else pl.String
 
 
-def _batch(block: Block, layout: Layout, kind: type[pl.DataType]) -> Batch:
+def _batches(block: Block, layout: Layout, kind: type[pl.DataType]) -> Iterator[Batch]:
     data = block.data.replace(b'"', b"") if b'"' in block.data else block.data
-    if data.count(b",") != data.count(b"\n") * (layout.width - 1):
-        data = _rows_only(block._replace(data=data), layout)
-    try:
-        frame = _parse(data, layout, {field: kind if field == "ts" else pl.Float64 for field in FIELDS})
-    except pl.exceptions.PolarsError:
-        data = _rows_only(block._replace(data=data), layout)
+    frame = _numbers(data, layout, kind)
+    broken = None
+    if frame is None:
+        data, broken = _whole_rows(block._replace(data=data), layout)
         frame = _cast(_parse(data, layout, dict.fromkeys(FIELDS, pl.String)), kind)
-    return Batch(frame, partial(_row, block, layout))
+    yield Batch(frame, partial(_row, block, layout))
+    if broken is not None:
+        raise broken
+
+
+# The usual case in one go; None where a row has another number of columns or a value is no number.
+def _numbers(data: bytes, layout: Layout, kind: type[pl.DataType]) -> pl.DataFrame | None:
+    if data.count(b",") != data.count(b"\n") * (layout.width - 1):
+        return None
+    try:
+        return _parse(data, layout, {field: kind if field == "ts" else pl.Float64 for field in FIELDS})
+    except pl.exceptions.PolarsError:
+        return None
 
 
 def _parse(data: bytes, layout: Layout, types: dict[str, type[pl.DataType]]) -> pl.DataFrame:
@@ -87,20 +97,26 @@ def _cast(texts: pl.DataFrame, kind: type[pl.DataType]) -> pl.DataFrame:
     return texts.with_columns(plain).cast({"ts": kind, **dict.fromkeys(FIELDS[1:], pl.Float64)}, strict=False)
 
 
-# Drops empty lines, which say nothing, and refuses the first line with another number of columns.
-def _rows_only(block: Block, layout: Layout) -> bytes:
-    lines = block.data.split(b"\n")[:-1]
-    for number, line in enumerate(lines, block.line):
+# The rows before the first that has another number of columns, and that row's refusal. Empty lines say nothing.
+def _whole_rows(block: Block, layout: Layout) -> tuple[bytes, BadRow | None]:
+    kept: list[bytes] = []
+    for number, line in enumerate(block.data.split(b"\n")[:-1], block.line):
         if line.strip() and line.count(b",") != layout.width - 1:
-            raise BadRow(
-                file=block.label,
-                place=f"line {number}",
-                field="the whole line",
-                value=_text(line),
-                expected=f"{layout.width} columns, not {line.count(b',') + 1}",
-                advice="was the file cut off or edited? get it again, or take the line out",
-            )
-    return b"".join(line + b"\n" for line in lines if line.strip())
+            return b"".join(kept), _wrong_width(block.label, number, line, layout.width)
+        if line.strip():
+            kept.append(line + b"\n")
+    return b"".join(kept), None
+
+
+def _wrong_width(label: str, number: int, line: bytes, width: int) -> BadRow:
+    return BadRow(
+        file=label,
+        place=f"line {number}",
+        field="the whole line",
+        value=_text(line),
+        expected=f"{width} columns, not {line.count(b',') + 1}",
+        advice="was the file cut off or edited? get it again, or take the line out",
+    )
 
 
 def _row(block: Block, layout: Layout, index: int) -> Row:
