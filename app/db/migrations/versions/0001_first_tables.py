@@ -96,7 +96,7 @@ def _runs() -> None:
         sa.Column("summary", JSONB, nullable=True),
         sa.Column("manifest", JSONB, nullable=True),
         sa.Column("manifest_hash", sa.Text, nullable=True),
-        sa.CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name="ck_runs_state"),
+        sa.CheckConstraint("state IN ('queued', 'running', 'done', 'failed', 'cancelled')", name=op.f("ck_runs_state")),
         sa.PrimaryKeyConstraint("id", name="pk_runs"),
     )
     op.create_index("ix_runs_state_created_at", "runs", ["state", "created_at"])

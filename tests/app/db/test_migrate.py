@@ -1,0 +1,69 @@
+"""Migrations make what the models say, once, whoever runs them."""
+
+import asyncio
+import re
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import URL, Connection, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.schema import CreateTable
+
+from app.db.migrate import current, head, upgrade
+from app.db.models import Base, Run, RunState
+
+
+async def on(url: URL, query: str) -> list[tuple[object, ...]]:
+    """Return the rows of a query."""
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        rows = [tuple(row) for row in await connection.execute(text(query))]
+    await engine.dispose()
+    return rows
+
+
+def differences(connection: Connection) -> list[object]:
+    """Return in what the database and the models differ."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    return list(compare_metadata(context, Base.metadata))
+
+
+async def revision(connection: AsyncConnection) -> tuple[str | None, list[object]]:
+    """Return where the database stands."""
+    return await current(connection), await connection.run_sync(differences)
+
+
+async def test_an_empty_database_becomes_what_the_models_say(empty_database_url: URL) -> None:
+    engine = create_async_engine(empty_database_url)
+    async with engine.connect() as connection:
+        before, missing = await revision(connection)
+    assert before is None
+    assert len(missing) >= len(Base.metadata.tables)
+    await upgrade(empty_database_url)
+    async with engine.connect() as connection:
+        assert await revision(connection) == (head(), [])
+    await engine.dispose()
+
+
+async def test_checks_are_what_the_models_say(database_url: URL) -> None:
+    query = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
+    (found,) = await on(database_url, query)
+    assert found[0] == "ck_runs_state"
+    assert [state.value for state in RunState] == re.findall(r"'(\w+)'::text", str(found[1]))
+    assert str(CreateTable(Run.__table__)).count("CONSTRAINT ck_runs_state CHECK (state IN (") == 1  # type: ignore[arg-type]
+
+
+async def test_migrating_again_changes_nothing(database_url: URL) -> None:
+    await on(database_url, "SELECT 1")
+    engine = create_async_engine(database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO venues (name) VALUES ('kraken')"))
+    await engine.dispose()
+    await upgrade(database_url)
+    assert await on(database_url, "SELECT name FROM venues") == [("kraken",)]
+
+
+async def test_migrators_of_one_database_take_turns(empty_database_url: URL) -> None:
+    await asyncio.gather(*(upgrade(empty_database_url) for _ in range(4)))
+    assert await on(empty_database_url, "SELECT version_num FROM alembic_version") == [(head(),)]
+    assert await on(empty_database_url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
