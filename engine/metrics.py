@@ -62,7 +62,8 @@ def ratios(returns: Floats, *, periods_a_year: float) -> dict[str, float | None]
     """Return annual volatility, Sharpe and Sortino ratio of simple returns; None where there are fewer than two or none differs."""
     if returns.size < 2:
         return {"annual_volatility": None, "sharpe": None, "sortino": None}
-    mean, deviation = float(np.mean(returns)), float(np.std(returns, ddof=1))
+    differ = bool(np.ptp(returns) > 0)  # the deviation of equal floats need not be 0
+    mean, deviation = float(np.mean(returns)), float(np.std(returns, ddof=1)) if differ else 0.0
     downside = math.sqrt(float(np.mean(np.minimum(returns, 0) ** 2)))
     scale = math.sqrt(periods_a_year)
     return {
