@@ -57,8 +57,9 @@ def follow(http: httpx2.Client, run_id: str, *, on_progress: Callable[[str, floa
     pause, longest = _POLL_S
     while True:
         run = state(http, run_id)
-        on_progress(run["stage"] or run["state"].lower(), run["progress"])
-        if run["state"] in FINAL:
+        ended = run["state"] in FINAL
+        on_progress(run["state"].lower() if ended else run["stage"] or run["state"].lower(), run["progress"])
+        if ended:
             return run
         time.sleep(pause)
         pause = min(1.3 * pause, longest)

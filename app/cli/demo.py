@@ -88,7 +88,7 @@ async def _run(data: Path, *, seed: int, steps: Steps) -> client.Form:
 
 def write_files(weekend: Weekend, folder: Path) -> list[Path]:
     """Write the bars as CSV files, as an exchange would ship them, and the spec that trades them; return the files of bars."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / SPEC).write_text(weekend.spec_toml, encoding="utf-8")
     return [_write(key, bars, folder) for key, bars in sorted(weekend.bars.items())]
 

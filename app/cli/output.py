@@ -50,10 +50,10 @@ def progress() -> Iterator[Report]:
 
 
 def table(*columns: str, numbers: frozenset[str] | set[str] = frozenset()) -> Table:
-    """Return an empty table without frame; the columns in `numbers` lie to the right."""
+    """Return an empty table without frame; the columns in `numbers` lie to the right, and only the last one is ever wrapped."""
     empty = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for name in columns:
-        empty.add_column(name, justify="right" if name in numbers else "left", no_wrap=name in numbers)
+        empty.add_column(name, justify="right" if name in numbers else "left", no_wrap=name != columns[-1])
     return empty
 
 

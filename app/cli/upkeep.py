@@ -8,9 +8,9 @@ from app.api.auth import issue_token
 from app.cli import connection, output
 from app.db import migrate
 from app.db.session import make_sessions
-from app.main.machine import machine
+from app.ops import hardware
 from app.settings import Settings
-from infra.sizing import Hardware, Plan
+from infra.sizing import BOX, Hardware, Plan
 
 
 def upgrade(*, data: Path | None, as_json: bool) -> None:
@@ -38,15 +38,16 @@ def create_token(name: str, *, data: Path | None, as_json: bool) -> None:
 
 def show_plan(*, as_json: bool) -> None:
     """Print what this machine has and how it is shared out."""
-    found = machine()
+    folder = connection.data_folder(None)
+    found, plan = hardware.detect(folder), hardware.planned(folder, BOX)
     if as_json:
-        output.document({"hardware": asdict(found.hardware), "plan": asdict(found.plan)})
+        output.document({"hardware": asdict(found), "plan": asdict(plan)})
         return
     rows = output.table("", "memory", "", numbers={"memory"})
-    for name, value, what in _shares(found.hardware, found.plan):
+    for name, value, what in _shares(found, plan):
         rows.add_row(name, value, what)
     settings = output.table("  PostgreSQL", "")
-    for name, value in found.plan.postgres.items():
+    for name, value in plan.postgres.items():
         settings.add_row(f"  {name}", value)
     output.show(rows, "", settings)
 

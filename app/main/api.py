@@ -11,9 +11,10 @@ from app.api.application import create_app
 from app.errors import SettingsError
 from app.jobs import outbox, queue
 from app.jobs.faults import SERVERS
-from app.main.machine import machine
 from app.main.servers import Servers, connected
+from app.ops import hardware
 from app.settings import Settings, load_settings
+from infra.sizing import BOX
 
 GRACE_S = 10
 """For so long requests under way may go on when the API is to stop [s]."""
@@ -26,7 +27,7 @@ def serve() -> None:
     settings = load_settings()
     require_loopback(settings.api_host)
     log.configure(level=settings.log_level, style=settings.log_format, secrets=settings.secrets)
-    asyncio.run(_serve(settings, pool_size=machine().plan.pool_size))
+    asyncio.run(_serve(settings, pool_size=hardware.planned(settings.usdc_arb_data, BOX).pool_size))
 
 
 def make_app(settings: Settings, servers: Servers) -> Starlette:

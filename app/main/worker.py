@@ -6,17 +6,17 @@ from app import log
 from app.jobs.process import ChildOptions
 from app.jobs.wire import LIBPQ_URI
 from app.jobs.worker import WorkerOptions, serve, stop_on_signals
-from app.main.machine import machine
 from app.main.servers import connected
+from app.ops import hardware
 from app.settings import Settings, load_settings
-from infra.sizing import Plan
+from infra.sizing import BOX, Plan
 
 
 def work() -> None:
     """Compute queued runs until SIGTERM or SIGINT, then give back what is under way."""
     settings = load_settings()
     log.configure(level=settings.log_level, style=settings.log_format, secrets=settings.secrets)
-    asyncio.run(_work(settings, machine().plan))
+    asyncio.run(_work(settings, hardware.planned(settings.usdc_arb_data, BOX)))
 
 
 def options(settings: Settings, plan: Plan) -> WorkerOptions:

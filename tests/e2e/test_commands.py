@@ -1,0 +1,89 @@
+"""The commands against a box that runs: import, run, look, cancel; each in words and in JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import polars as pl
+import pytest
+
+from engine.synth import depeg_weekend, differences
+from tests.e2e.conftest import Cli, write_market
+
+
+def asked(cli: Cli, *arguments: str | Path, data: Path, code: int = 0) -> Any:
+    ended = cli(*arguments, "--data", data, "--json")
+    assert ended.returncode == code, ended.stderr
+    return json.loads(ended.stdout if code == 0 else ended.stderr.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_market(tmp_path_factory.mktemp("market"))
+
+
+@pytest.fixture
+def imported(box: Path, cli: Cli, market: Path) -> Path:
+    asked(cli, "data", "import", market, data=box)
+    return box
+
+
+def test_an_import_says_what_it_took_the_files_for_and_is_there_afterwards(imported: Path, cli: Cli, market: Path) -> None:
+    again = cli("data", "import", market, "--data", imported)
+    assert "5 files, 14,424 bars, 0 of them new" in again.stdout
+    listed = asked(cli, "data", "list", data=imported)["instruments"]
+    first = listed[0]
+    assert (first["venue"], first["instrument"], first["coverage"][0]["bars"]) == ("synthetic-alpha", "BTC/USD", 2890)
+    assert len(asked(cli, "data", "list", "--venue", "synthetic-gamma", data=imported)["instruments"]) == 1
+    assert "synthetic-gamma" in cli("data", "list", "--data", imported).stdout
+
+
+def test_a_run_in_the_box_and_one_on_the_files_are_the_same_run(imported: Path, cli: Cli, market: Path, tmp_path: Path) -> None:
+    in_box = asked(cli, "backtest", "run", market / "spec.toml", "--out", tmp_path / "box", data=imported)
+    on_files = json.loads(cli("backtest", "run", market / "spec.toml", "--files", market, "--out", tmp_path / "files", "--json").stdout)
+    assert in_box["run"]["state"] == "DONE"
+    assert on_files["run"] is None
+    assert in_box["summary"] == on_files["summary"]
+    for name in in_box["files"]:
+        assert (tmp_path / "box" / name).read_bytes() == (tmp_path / "files" / name).read_bytes(), name
+    assert differences(pl.read_parquet(tmp_path / "box" / "fills.parquet"), depeg_weekend(1).truth) == []
+
+
+def test_runs_are_listed_newest_first_and_shown_again(imported: Path, cli: Cli, market: Path, tmp_path: Path) -> None:
+    run = asked(cli, "backtest", "run", market / "spec.toml", data=imported)["run"]
+    newest = asked(cli, "backtest", "list", "--limit", "1", data=imported)["runs"][0]
+    assert newest["id"] == run["id"]
+    assert run["id"] in cli("backtest", "list", "--data", imported).stdout
+    shown = cli("backtest", "show", "last", "--data", imported, "--out", tmp_path / "again")
+    assert "= excess over holding" in shown.stdout
+    assert (tmp_path / "again" / "report.html").exists()
+    assert asked(cli, "backtest", "show", run["id"], data=imported)["run"]["state"] == "DONE"
+
+
+def test_a_run_that_is_over_cannot_be_cancelled_and_the_answer_says_so(imported: Path, cli: Cli, market: Path) -> None:
+    run = asked(cli, "backtest", "run", market / "spec.toml", data=imported)["run"]
+    assert asked(cli, "backtest", "cancel", run["id"], data=imported, code=75)["error"]["code"] == "CONFLICT"
+
+
+def test_a_token_opens_the_api_that_nothing_else_opens(box: Path, cli: Cli) -> None:
+    url = json.loads((box / "box.json").read_text())["api_url"]
+    token = cli("token", "create", "--name", "notebook", "--data", box).stdout.strip()
+    body = {"query": "{ viewer { name } }"}
+    assert httpx2.post(f"{url}/graphql", json=body, headers={"Authorization": f"Bearer {token}"}).json() == {"data": {"viewer": {"name": "notebook"}}}
+    assert httpx2.post(f"{url}/graphql", json=body).status_code == 401
+    assert cli("backtest", "list", env={"USDC_ARB_URL": url, "API_SECRET_KEY": token}).returncode == 0
+    refused = cli("backtest", "list", env={"USDC_ARB_URL": url, "API_SECRET_KEY": "wrong"})
+    assert refused.returncode == 77
+    assert "token" in refused.stderr
+
+
+def test_the_schema_of_the_boxs_database_is_what_this_version_needs(box: Path, cli: Cli) -> None:
+    assert asked(cli, "db", "current", data=box)["up_to_date"] is True
+    assert asked(cli, "db", "upgrade", data=box)["up_to_date"] is True
+
+
+def test_the_plan_shares_out_no_more_than_there_is(cli: Cli) -> None:
+    form = json.loads(cli("ops", "plan", "--json").stdout)
+    assert form["plan"]["postgres_memory"] < form["hardware"]["memory"]
+    assert "left to others" in cli("ops", "plan").stdout

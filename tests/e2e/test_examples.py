@@ -1,0 +1,42 @@
+"""The specs under examples/ run as they are."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.config import parse_spec_toml
+from engine.synth import depeg_weekend
+from tests.e2e.conftest import REAL_DATA, ROOT, Cli, write_market
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
+REAL = [path for path in EXAMPLES if "2023-03" in path.name]
+
+
+def test_the_demos_spec_is_among_the_examples() -> None:
+    found = parse_spec_toml((ROOT / "examples" / "spatial-demo.toml").read_text())
+    assert found == parse_spec_toml(depeg_weekend(1).spec_toml)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_valid_and_without_warnings(path: Path, cli: Cli) -> None:
+    form = json.loads(cli("backtest", "validate", path, "--json").stdout)
+    assert form["valid"] is True
+    assert form["warnings"] == []
+
+
+def test_the_demos_example_runs_on_the_demos_files(cli: Cli, tmp_path: Path) -> None:
+    ended = cli("backtest", "run", ROOT / "examples" / "spatial-demo.toml", "--files", write_market(tmp_path / "market"))
+    assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.skipif(not REAL_DATA.is_dir(), reason=f"needs real market data in {REAL_DATA}")
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.name)
+def test_an_example_runs_on_real_data_of_three_venues(path: Path, cli: Cli) -> None:
+    ended = cli("backtest", "run", path, "--files", REAL_DATA, "--json")
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads(ended.stdout)["summary"]
+    assert summary["synthetic"] is False
+    assert {row["venue"] for row in summary["quality"]} == {"binanceus", "coinbase", "kraken"}
+    assert summary["counts"]["packages"] > 0
+    assert sum(row["amount"] for row in summary["attribution"]) == pytest.approx(summary["equity_end"] - summary["equity_start"])
