@@ -13,7 +13,7 @@ _WICK = 0.05
 
 
 def assess(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame]) -> list[dict[str, str | int | float | None]]:
-    """Return one row of counts a series, over the bars that open in `[start, end)`.
+    """Return one row of counts a series, over the bars that open and end within the run.
 
     Notes
     -----
@@ -36,7 +36,7 @@ def _assess_series(spec: Spec, key: SeriesKey, frame: pl.DataFrame) -> dict[str,
         "instrument": key.instrument,
         "bars": inside.height,
         "no_trade": inside.height - traded.height,
-        "missing": -(-(end - start) // spec.interval) - inside.height,
+        "missing": max(0, end // spec.interval - -(-start // spec.interval)) - inside.height,
         "longest_gap_s": int(np.diff(edges).max() - spec.interval) / US_PER_SECOND,
         "wicks": wicks.height,
         "first": None if inside.is_empty() else inside["ts"][0].strftime("%Y-%m-%dT%H:%M:%SZ"),
