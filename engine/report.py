@@ -46,7 +46,7 @@ def render(summary: Mapping[str, object], manifest: Mapping[str, object], *, equ
     excess, ticks = equity["excess"].to_numpy(), equity["ts"]
     metrics = summary["metrics"]
     assert isinstance(metrics, dict)
-    shown = packages.sort(pl.col("pnl").abs(), descending=True).head(50).sort("package")
+    shown = packages.sort(pl.col("pnl").abs(), descending=True, maintain_order=True).head(50).sort("package")
     return _template().render(
         s=summary,
         manifest=manifest,
@@ -73,7 +73,7 @@ def figure(value: float | None, kind: str) -> str:
     if kind == "duration":
         hours, minutes = divmod(round(value) // 60, 60)
         return f"{hours // 24} d {hours % 24} h {minutes} min" if hours >= 24 else f"{hours} h {minutes} min"
-    forms = {"money": f"{value:,.2f}", "bps": f"{value:,.2f} bps", "share": f"{100 * value:,.2f} %", "ratio": f"{value:,.2f}"}
+    forms = {"money": f"{value:z,.2f}", "bps": f"{value:z,.2f} bps", "share": f"{100 * value:z,.2f} %", "ratio": f"{value:z,.2f}"}
     return forms[kind]
 
 
@@ -104,7 +104,7 @@ def _extremes(values: Floats, points: int) -> np.ndarray[tuple[int], np.dtype[np
 @cache
 def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["money"] = lambda amount: f"{amount:,.2f}"
+    environment.filters["money"] = lambda amount: f"{amount:z,.2f}"
     environment.filters["figure"] = lambda value: f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
     environment.filters["when"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S}"
     return environment.from_string((files("engine") / "report.html.j2").read_text(encoding="utf-8"))
