@@ -60,10 +60,10 @@ def verdict(spec: Spec, parts: Parts) -> str:
     if not packages:
         return f"Nothing traded: {parts.opportunities.height} opportunities, but no funds, volume or minimum size allowed a package."
     trading = sum(parts.attribution[line] for line in TRADE_LINES)
-    word, plural = "Earned" if excess >= 0 else "Lost", "s" if packages > 1 else ""
+    word, plural = "Earned" if round(excess, 2) >= 0 else "Lost", "s" if packages > 1 else ""
     return (
-        f"{word} {abs(excess):,.2f} {spec.numeraire} against holding: {trading:+,.2f} from trading {packages} package{plural}, after fees, "
-        f"slippage and missed legs, and {excess - trading:+,.2f} as what was left behind changed in value."
+        f"{word} {abs(excess):,.2f} {spec.numeraire} against holding: {trading:+z,.2f} from trading {packages} package{plural}, after fees, "
+        f"slippage and missed legs, and {excess - trading:+z,.2f} as what was left behind changed in value."
     )
 
 
@@ -80,7 +80,7 @@ def assumptions(spec: Spec) -> list[str]:
 
 
 def _best(edge_bps: float | None) -> str:
-    return "no two legs ever had a price at one time" if edge_bps is None else f"the best was {edge_bps:+.2f} bps"
+    return "no two legs ever had a price at one time" if edge_bps is None else f"the best was {edge_bps:+z.2f} bps"
 
 
 def _metrics(parts: Parts, excess: float) -> dict[str, float | int | None]:
