@@ -20,6 +20,7 @@ from app.api.responses import json_response
 from app.api.schema import Prepare, Prepared, Schema
 
 _MEDIA_TYPE = "application/json"
+_NAME_LENGTH = 100  # of an operation, in the log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +50,10 @@ async def graphql(endpoint: Endpoint, request: Request) -> Response:
     started = time.perf_counter()
     try:
         prepared = endpoint.prepare(operation.query)
-        request.scope["operation"] = name = _name(operation, prepared)
+        request.scope["operation"] = name = _name(operation, prepared)[:_NAME_LENGTH]
         result = await _execute(endpoint, operation, endpoint.context(request.scope["viewer"]))
     except GraphQLError as error:
-        name, result = operation.name, ExecutionResult(data=None, errors=[error])
+        name, result = operation.name or "", ExecutionResult(data=None, errors=[error])
     errors = explain_all(result.errors or [], suggestions=endpoint.suggestions)
     codes = [error["extensions"]["code"] for error in errors]
     endpoint.metrics.operation_done(name, seconds=time.perf_counter() - started, codes=codes)
@@ -101,8 +102,8 @@ async def _execute(endpoint: Endpoint, operation: Operation, context: Context) -
         raise GraphQLError(error.as_http_error_reason()) from None
 
 
-def _name(operation: Operation, prepared: Prepared) -> str | None:
+def _name(operation: Operation, prepared: Prepared) -> str:
     found = [d for d in prepared.document.definitions if isinstance(d, OperationDefinitionNode)]
     if len(found) > 1 and operation.name is None:
         raise GraphQLError("The document has several operations; name the one to execute as `operationName`.")
-    return operation.name or (found[0].name.value if found and found[0].name else None)
+    return operation.name or (found[0].name.value if found and found[0].name else "")

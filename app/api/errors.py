@@ -55,9 +55,11 @@ def report(error: BaseException, **where: object) -> str:
 
 def explain_all(errors: Sequence[GraphQLError], *, suggestions: bool) -> list[GraphQLFormattedError]:
     """Return errors as a client may see them; one exception that failed several fields is logged once."""
-    seen: dict[int, Explained] = {}
-    explained = [(e, seen.setdefault(key, _explain(e)) if (key := id(_cause(e))) not in seen else seen[key]) for e in errors]
-    return [_formatted(error, found, suggestions=suggestions) for error, found in explained]
+    explained: dict[int, Explained] = {}
+    for error in errors:
+        if id(_cause(error)) not in explained:
+            explained[id(_cause(error))] = _explain(error)
+    return [_formatted(error, explained[id(_cause(error))], suggestions=suggestions) for error in errors]
 
 
 def _explain(error: GraphQLError) -> Explained:

@@ -24,7 +24,7 @@ class Metrics:
     queue: Gauge
     up: Gauge
 
-    def operation_done(self, operation: str | None, *, seconds: float, codes: Iterable[str]) -> None:
+    def operation_done(self, operation: str, *, seconds: float, codes: Iterable[str]) -> None:
         """Count one GraphQL operation and each of its errors."""
         name = operation if operation in operations() else OTHER
         self.graphql.labels(name).observe(seconds)

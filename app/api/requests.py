@@ -5,6 +5,7 @@ import time
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import log
@@ -13,6 +14,7 @@ from app.api.metrics import OTHER, Metrics
 from app.api.responses import refusal
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_GONE = 499  # by custom: the client went away before it had an answer
 _log = log.get(__name__)
 
 
@@ -42,11 +44,13 @@ class Requests:
         with log.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, send_named)
+            except ClientDisconnect:
+                _log.debug("the client went away")
             except Exception as error:  # noqa: BLE001  the last border: logged whole, answered with its reference
                 response = refusal(500, code="INTERNAL", message=report(error))
                 if not status:
                     await response(scope, receive, send_named)
-            self._done(scope, status or 499, time.perf_counter() - started)
+            self._done(scope, status or _GONE, time.perf_counter() - started)
 
     def _done(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)

@@ -6,10 +6,12 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
+from graphql import GraphQLError
 from redis.asyncio import Redis
 from starlette.applications import Starlette
 
 from app.api.application import create_app
+from app.api.errors import explain_all
 from app.api.guard import Limits
 from app.db.session import Sessions
 from app.settings import Settings
@@ -200,3 +202,12 @@ async def test_a_nul_in_a_spec_never_reaches_the_database(client: httpx2.AsyncCl
     document = weekend()[0].canonical() | {"name": "a\0b"}
     body = {"query": "mutation A($s: SpecInput!) { submitRun(spec: $s) { __typename } }", "variables": {"s": {"document": document}}}
     assert (await client.post("/graphql", json=body)).status_code == 400
+
+
+def test_one_exception_that_fails_several_fields_is_logged_once_under_one_reference() -> None:
+    cause = RuntimeError("a loader broke")
+    with structlog.testing.capture_logs() as logs:
+        explained = explain_all([GraphQLError(name, path=[name], original_error=cause) for name in "ab"], suggestions=True)
+    assert len(logs) == 1
+    assert [error["path"] for error in explained] == [["a"], ["b"]]
+    assert len({error["message"] for error in explained}) == 1
