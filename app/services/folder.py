@@ -54,9 +54,7 @@ def _together(key: SeriesKey, files: Sequence[Found]) -> pl.DataFrame:
     twice = whole.filter(again & pl.any_horizontal(_differs(name) for name in BARS if name != "ts"))
     if twice.height:
         names = ", ".join(one.source.label for one in files)
-        raise BadInput(
-            f"{key}: expected each bar once, or again with the same values, found others of {twice['ts'][0]} in {names}; find out which are right"
-        )
+        raise BadInput(f"{key}: expected one set of values for {twice['ts'][0]}, found two in {names}; find out which is right")
     return whole.filter(~again.fill_null(value=False))
 
 

@@ -82,7 +82,7 @@ async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: 
     cover = _covering(SeriesKey(venue, instrument), interval_us, known, start=start, end=end)
     step = timedelta(microseconds=interval_us)
     start, end = max(start, cover.first), min(end, cover.last + step)
-    width = interval_us * -(-((end - start) // step + 1) // max_points)
+    width = interval_us * -(((start - end) // step) // max_points)
     values = {"instrument": cover.instrument_id, "interval": interval_us, "start": start, "end": end, "width": width}
     async with sessions() as session:
         rows = (await session.execute(_THINNED, values)).all()
