@@ -5,6 +5,7 @@ enough that no pair earns its costs, although USDC falls to 0.88. The truth is c
 the backtest.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -96,10 +97,12 @@ def differences(fills: pl.DataFrame, truth: pl.DataFrame) -> list[str]:
 
     Quantities, flows and fees are compared to the atom (1e-8), prices to 1e-9 of themselves.
     """
-    keys = ("recorded", "venue", "instrument", "side")
-    want, got = ({tuple(row[k] for k in keys): row for row in table.iter_rows(named=True)} for table in (truth, fills.filter(pl.col("filled") > 0)))
+    keys, filled = ("recorded", "venue", "instrument", "side"), fills.filter(pl.col("filled") > 0)
+    want, got = ({tuple(row[k] for k in keys): row for row in table.iter_rows(named=True)} for table in (truth, filled))
+    times = Counter(filled.select(keys).iter_rows())
     said = [f"{_label(key)}: expected by the plan, not found" for key in sorted(want.keys() - got.keys())]
     said += [f"{_label(key)}: found, not planned" for key in sorted(got.keys() - want.keys())]
+    said += [f"{_label(key)}: found {times[key]} times, planned once" for key in sorted(want) if times[key] > 1]
     for key in sorted(want.keys() & got.keys()):
         amounts = [n for n in ("filled", "flow", "fee") if round(want[key][n] * ATOMS_PER_UNIT) != round(got[key][n] * ATOMS_PER_UNIT)]
         prices = ["price"] if abs(want[key]["price"] - got[key]["price"]) > 1e-9 * want[key]["price"] else []
