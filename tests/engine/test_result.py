@@ -1,0 +1,55 @@
+"""The files of a result."""
+
+import io
+import json
+
+import polars as pl
+import pytest
+
+from engine.report import render
+from engine.result import Result
+from tests.engine.digests import weekend
+
+
+@pytest.fixture(scope="module")
+def result() -> Result:
+    return weekend()
+
+
+def test_a_result_has_seven_files(result: Result) -> None:
+    assert sorted(result.files()) == [
+        "equity.parquet",
+        "fills.parquet",
+        "manifest.json",
+        "opportunities.parquet",
+        "packages.parquet",
+        "report.html",
+        "summary.json",
+    ]
+
+
+@pytest.mark.parametrize("name", ["fills", "packages", "equity", "opportunities"])
+def test_tables_come_back_from_parquet_as_they_were(result: Result, name: str) -> None:
+    table: pl.DataFrame = getattr(result, name)
+    assert table.height > 0
+    assert pl.read_parquet(io.BytesIO(result.files()[f"{name}.parquet"])).equals(table)
+
+
+@pytest.mark.parametrize("name", ["summary", "manifest"])
+def test_summary_and_manifest_are_json_with_sorted_keys(result: Result, name: str) -> None:
+    text = result.files()[f"{name}.json"].decode()
+    assert json.loads(text) == getattr(result, name)
+    assert list(json.loads(text)) == sorted(json.loads(text))
+    assert text.endswith("}\n")
+    # a number that is none is not JSON
+    assert not {"NaN", "Infinity", "-Infinity"} & set(text.replace(",", " ").split())
+
+
+def test_the_report_is_the_page_of_this_result(result: Result) -> None:
+    page = render(result.summary, result.manifest, equity=result.equity, packages=result.packages)
+    assert result.files()["report.html"].decode() == page
+
+
+def test_the_summary_is_held_against_its_manifest(result: Result) -> None:
+    assert result.summary["manifest_hash"] in result.files()["report.html"].decode()
+    assert result.manifest["spec_sha256"] == result.spec.hash()
