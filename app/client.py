@@ -38,11 +38,19 @@ def connect(url: str, token: str) -> Iterator[httpx2.Client]:
 def ask(http: httpx2.Client, name: str, **variables: object) -> Form:
     """Return the data of a named operation; its errors are raised."""
     body = {"operationName": name, "query": operation(name), "variables": variables}
-    answer: Form = _answered(lambda: http.post("/graphql", json=body)).json()
+    response = _answered(lambda: http.post("/graphql", json=body))
+    answer = _form(response)
     for error in answer.get("errors", ()):
         raise _error(error.get("extensions", {}).get("code", ""), error["message"])
+    if not isinstance(answer.get("data"), dict):
+        raise _foreign(response)
     data: Form = answer["data"]
     return data
+
+
+def submit(http: httpx2.Client, toml: str) -> Form:
+    """Queue the spec of a TOML text and return the run; SpecError where it cannot be run."""
+    return choose(ask(http, "SubmitRun", spec={"toml": toml})["submitRun"], "Run")
 
 
 def choose(found: Form, wanted: str) -> Form:
@@ -107,11 +115,25 @@ def _answered(send: Callable[[], httpx2.Response]) -> httpx2.Response:
 
 def _refusal(response: httpx2.Response) -> Exception:
     try:
-        error = response.json()["errors"][0]
+        error = _form(response)["errors"][0]
         return _error(error.get("extensions", {}).get("code", ""), error["message"])
-    except (ValueError, KeyError, TypeError, IndexError):
-        said = f"{response.status_code} {response.reason_phrase}"
-        return Unavailable(f"{response.request.url} answered {said}, which is no answer of this API; check the address")
+    except (Unavailable, KeyError, TypeError, IndexError):
+        return _foreign(response)
+
+
+def _form(response: httpx2.Response) -> Form:
+    try:
+        found = response.json()
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise _foreign(response)
+    return found
+
+
+def _foreign(response: httpx2.Response) -> Unavailable:
+    said = f"{response.status_code} {response.reason_phrase}"
+    return Unavailable(f"{response.request.url} answered {said}, which is no answer of this API; check the address")
 
 
 def _error(code: str, message: str, problems: Sequence[Form] = ()) -> Exception:

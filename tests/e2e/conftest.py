@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,15 +65,16 @@ def write_market(folder: Path) -> Path:
     return folder
 
 
+def call(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
+    """Run `usdc-arb` to its end."""
+    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, env=environment(**(env or {})), capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """Run `usdc-arb` to its end in a folder without settings."""
-
-    def run(*arguments: str | Path, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, env=environment(**(env or {})), capture_output=True, text=True, timeout=PATIENCE, check=False)
-
-    return run
+    """Run `usdc-arb` to its end in a folder of this test, without settings."""
+    return partial(call, cwd=tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,35 @@
+"""A backtest in the box: submitted, followed to its end, fetched."""
+
+from pathlib import Path
+
+from app import client
+from app.cli import connection, output, runs, specs
+from app.errors import Unavailable
+
+
+def run(path: Path, *, out: Path | None, data: Path | None, url: str | None, as_json: bool) -> None:
+    """Run a spec in the box, show what came out and save it; Ctrl-C leaves the run alone."""
+    _, text = specs.read(path)
+    address, token = _api(data, url)
+    with client.connect(address, token) as http:
+        submitted = client.submit(http, text)["id"]
+        output.note(f"run {submitted}")
+        try:
+            with output.progress() as report:
+                run = client.done(client.follow(http, submitted, on_progress=report))
+        except KeyboardInterrupt:
+            output.note(_goes_on(submitted, f" --url {url}" if url else f" --data {data}" if data else ""))
+            raise
+        runs.show_done(http, run, out=out, as_json=as_json, save_by_default=True)
+
+
+def _api(data: Path | None, url: str | None) -> tuple[str, str]:
+    try:
+        return connection.api(data, url)
+    except Unavailable as error:
+        raise Unavailable(f"{error}, or run without any server on the files of a folder: --files DIR") from None
+
+
+def _goes_on(run_id: str, options: str) -> str:
+    show, stop = (f"usdc-arb backtest {verb} {run_id}{options}" for verb in ("show", "cancel"))
+    return f"\nThe run goes on without you. To see it:\n  {show}\nTo stop it:\n  {stop}"
