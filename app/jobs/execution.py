@@ -87,16 +87,12 @@ class Pulse:
 
 async def attend(sessions: Sessions, claim: Claim, child: Child, *, rules: Rules, leave: asyncio.Event) -> None:
     """See a claimed run through to a state that is stored, or to the loss of the claim; `leave` asks to give it back."""
-    end = await _compute(sessions, claim, child, rules, leave)
-    if isinstance(end, Crashed):
-        _log.error("run crashed", reason=end.reason, reference=end.reference, detail=end.detail)
-    stored = await _store(sessions, claim, end, rules, leave)
-    _log.info("run left", end=end if isinstance(end, Interruption) else type(end).__name__, stored=stored)
-
-
-async def _compute(sessions: Sessions, claim: Claim, child: Child, rules: Rules, leave: asyncio.Event) -> End:
     pulse = Pulse(sessions=sessions, claim=claim, rules=rules, reading=Progress(stage="starting", fraction=0.0))
-    task = Task(run_id=str(claim.run_id), spec=claim.spec, memory_bytes=child.options.memory_bytes)
+    await _store(pulse, await _compute(pulse, child, leave), leave)
+
+
+async def _compute(pulse: Pulse, child: Child, leave: asyncio.Event) -> End:
+    task = Task(run_id=str(pulse.claim.run_id), spec=pulse.claim.spec, memory_bytes=child.options.memory_bytes)
     work = asyncio.create_task(child.work(task, pulse.told))
     leaving = asyncio.create_task(leave.wait())
     try:
@@ -123,21 +119,31 @@ async def _watch(work: asyncio.Task[Outcome], leaving: asyncio.Task[bool], pulse
             return Interruption.CANCELLED if found == Standing.CANCEL else Interruption.LOST
 
 
-async def _store(sessions: Sessions, claim: Claim, end: End, rules: Rules, leave: asyncio.Event) -> bool:
+async def _store(pulse: Pulse, end: End, leave: asyncio.Event) -> None:
     # Where this gives up the lease runs out, and another worker begins anew.
-    deadline = _now() + rules.store_s
+    deadline = _now() + pulse.rules.store_s
+    _report_crash(end)
     while True:
         try:
-            return await _write(sessions, claim, end, rules)
+            stored = await _write(pulse.sessions, pulse.claim, end, pulse.rules)
         except SERVERS as error:
             if not passes(error):
-                _log.exception("the database refused a result")
                 end = Crashed(reason=f"its result could not be stored ({type(error).__name__})", detail=str(error))
-                continue
-            if _now() > deadline or leave.is_set():
+                _report_crash(end)
+            elif _now() > deadline or leave.is_set():
                 raise
-            _log.warning("a result waits for the database", error=repr(error))
-        await asyncio.sleep(min(1.0, rules.heartbeat_s))
+            else:
+                _log.warning("a result waits for the database", error=repr(error))
+            await asyncio.sleep(pulse.rules.look_s)
+            await pulse.beat()
+        else:
+            _log.info("run left", end=end if isinstance(end, Interruption) else type(end).__name__, stored=stored)
+            return
+
+
+def _report_crash(end: End) -> None:
+    if isinstance(end, Crashed):
+        _log.error("run crashed", reason=end.reason, reference=end.reference, detail=end.detail)
 
 
 async def _write(sessions: Sessions, claim: Claim, end: End, rules: Rules) -> bool:

@@ -108,4 +108,5 @@ async def gone(pid: int) -> None:
 
 
 def children() -> list[psutil.Process]:
-    return psutil.Process(os.getpid()).children(recursive=True)
+    """Return the children of workers in this process; the servers of the tests are children of it as well."""
+    return [process for process in psutil.Process(os.getpid()).children() if ACTOR[-1] in process.cmdline()]

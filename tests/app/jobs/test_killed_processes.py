@@ -14,9 +14,9 @@ from sqlalchemy import URL, func, select
 
 from app.db.models import RunFile, RunState
 from app.db.session import Sessions
-from app.ops.box import Box
+from app.ops.box.record import Box
 from app.services import runs
-from tests.app.jobs.stage import PATIENCE_S, acts, begun, ends, gone, options, submit, until, working
+from tests.app.jobs.stage import PATIENCE_S, acts, begun, ends, gone, options, submit, working
 
 
 @asynccontextmanager
@@ -49,6 +49,14 @@ async def test_a_run_of_a_killed_worker_is_taken_over_and_its_child_is_gone(
         run = await ends(sessions, run_id)
     assert (run.state, run.worker, run.attempt, run.crashes, run.fence) == (RunState.DONE, "heir", 1, 1, 2)
     assert await files_of(sessions) == 3
+
+
+async def test_the_child_of_a_killed_worker_dies_with_it(sessions: Sessions, database_url: URL, redis_url: str, tmp_path: Path) -> None:
+    async with worker_process(database_url, redis_url, tmp_path) as process:
+        run_id = await submit(sessions, "sleep 60")
+        await acts(sessions, run_id)
+        process.kill()
+        await gone(begun(tmp_path, run_id)[0])
 
 
 async def test_sigterm_gives_the_run_back_without_counting_a_crash_and_leaves_no_process(
@@ -91,12 +99,25 @@ async def test_a_worker_that_was_frozen_past_its_lease_writes_nothing_when_it_th
 async def test_killing_the_queue_server_ends_no_run_and_loses_none(
     sessions: Sessions, redis: ArqRedis, postgres_servers: Box, tmp_path: Path
 ) -> None:
-    async with working(sessions, redis, options(tmp_path)):
+    async with working(sessions, redis, options(tmp_path, slots=2)):
         running = await submit(sessions, "sleep 1")
         await acts(sessions, running)
-        queued = await submit(sessions, "quick")
-        await until(lambda: redis.zcard("usdc-arb:runs"), "the second run in the queue")
         psutil.Process((await redis.info("server"))["process_id"]).kill()
+        queued = await submit(sessions, "quick")
+        ended = [await ends(sessions, running), await ends(sessions, queued)]
+    assert [(run.state, run.crashes, run.attempt) for run in ended] == [(RunState.DONE, 0, 0)] * 2
+
+
+async def test_a_queue_server_that_refuses_for_a_while_ends_no_run_and_loses_none(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path, slots=2)):
+        running = await submit(sessions, "sleep 1")
+        await acts(sessions, running)
+        try:
+            await redis.execute_command("ACL", "SETUSER", "default", "-zrangebyscore", "-zadd")
+            queued = await submit(sessions, "quick")
+            await asyncio.sleep(0.5)
+        finally:
+            await redis.execute_command("ACL", "SETUSER", "default", "+zrangebyscore", "+zadd")
         ended = [await ends(sessions, running), await ends(sessions, queued)]
     assert [(run.state, run.crashes, run.attempt) for run in ended] == [(RunState.DONE, 0, 0)] * 2
 

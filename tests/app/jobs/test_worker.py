@@ -2,7 +2,10 @@
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 from arq.connections import ArqRedis
 from sqlalchemy import func, select, text
@@ -196,6 +199,26 @@ async def test_losing_every_database_connection_in_mid_run_loses_nothing(session
     assert (run.state, len(begun(tmp_path, run_id))) == (RunState.DONE, 1)
 
 
+async def test_a_result_that_finds_the_disk_full_is_stored_once_there_is_room(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with refusing(sessions, "disk_full"), working(sessions, redis, options(tmp_path)):
+        run_id = await submit(sessions, "quick")
+        await until(lambda: begun_once(tmp_path, run_id), "the run computed")
+        await asyncio.sleep(1.5)  # longer than a lease
+        waiting = await runs.get(sessions, run_id)
+        await accept(sessions)
+        run = await ends(sessions, run_id)
+    assert waiting.state == RunState.RUNNING
+    assert (run.state, run.crashes, run.attempt) == (RunState.DONE, 0, 0)
+    assert len(begun(tmp_path, run_id)) == 1
+
+
+async def test_a_result_that_the_database_refuses_for_good_is_a_crash_with_a_reason(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with refusing(sessions, "check_violation"), working(sessions, redis, options(tmp_path)):
+        run = await ends(sessions, await submit(sessions, "quick"))
+    assert (run.state, run.error_code, run.crashes) == (RunState.FAILED, leases.POISONED, 3)
+    assert "its result could not be stored (IntegrityError)" in (run.error_message or "")
+
+
 async def test_an_idle_child_that_died_is_replaced_before_a_run_gets_it(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
     async with working(sessions, redis, options(tmp_path)):
         await ends(sessions, await submit(sessions, "quick"))
@@ -223,6 +246,28 @@ async def test_a_stored_result_is_all_there_or_not_at_all(sessions: Sessions, re
             names = set(await session.scalars(select(RunFile.name).where(RunFile.run_id == run_id)))
             state = await session.scalar(select(Run.state).where(Run.id == run_id))
     assert (state, names) == (RunState.DONE, {"summary.json", "manifest.json", "fills.parquet"})
+
+
+@asynccontextmanager
+async def refusing(sessions: Sessions, condition: str) -> AsyncIterator[None]:
+    """Have the database refuse files of runs with an error of its own, as it would on a full disk."""
+    refuse = f"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE {condition}; END $$"
+    async with sessions.begin() as session:
+        await session.execute(text(refuse))
+        await session.execute(text("CREATE TRIGGER refuse BEFORE INSERT ON run_files EXECUTE FUNCTION refuse()"))
+    try:
+        yield
+    finally:
+        await accept(sessions)
+
+
+async def accept(sessions: Sessions) -> None:
+    async with sessions.begin() as session:
+        await session.execute(text("DROP TRIGGER IF EXISTS refuse ON run_files"))
+
+
+async def begun_once(folder: Path, run_id: UUID) -> bool:
+    return bool(begun(folder, run_id))
 
 
 async def _no_ring(redis: ArqRedis) -> bool:
