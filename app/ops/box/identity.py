@@ -39,7 +39,11 @@ async def choose(postgres: Path, folder: Path) -> Identity:
 
 
 def _is_known(uid: int) -> bool:
-    return any(entry.pw_uid == uid for entry in pwd.getpwall())
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _somebody() -> pwd.struct_passwd:

@@ -170,6 +170,7 @@ def _configure(server: Postgres, port: int) -> None:
         "unix_socket_permissions": "0700",
         "password_encryption": "scram-sha-256",
         "cluster_name": "usdc-arb",
+        "recovery_init_sync_method": "syncfs",
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_line_prefix": "%m [%p] %q%u@%d ",

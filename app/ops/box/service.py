@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,17 +34,21 @@ class Service:
 
 @asynccontextmanager
 async def running(service: Service) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """Run the service inside; await what this yields to know that it is ready, or why it never will be."""
+    """Run the service inside; await what this yields to know that it is ready, or why not: from then on it is kept running."""
     began = logs.size(service.log)
     current = [service.launch()]
-    first = current[0]
-    keeper = asyncio.create_task(_keep(service, current), name=f"keep {service.name}")
+    keepers: list[asyncio.Task[None]] = []
+
+    async def ready() -> None:
+        await service.ready(current[0], began)
+        keepers.append(asyncio.create_task(_keep(service, current), name=f"keep {service.name}"))
+
     try:
-        yield lambda: service.ready(first, began)
+        yield ready
     finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
         await service.stop(current[0])
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from app.errors import Unavailable
 from app.ops import hardware
 from app.ops.box import binaries, credentials, disk, folder, identity, leftovers, logs, postgres, readiness, record, valkey
-from app.ops.box.ports import Wanted, is_free
+from app.ops.box.ports import Wanted
 from app.ops.box.postgres import Postgres
 from app.ops.box.process import Process, start
 from app.ops.box.record import Box, Ports
@@ -22,6 +22,7 @@ from app.settings import Settings
 from infra.sizing import BOX
 
 API_PORT = 8000
+_TAKEN = "Address already in use"  # as the servers say it
 _TRIM_EVERY = 60.0
 _READY_SECONDS = 60.0
 
@@ -82,22 +83,23 @@ async def _start_servers(stack: AsyncExitStack, data: Path, db: Wanted, redis: W
     known = credentials.load(where)
     api_port = api.first()
     queue = Valkey(binaries=found, folder=where, credentials=known, maxmemory=sizes.queue_maxmemory)
-    redis_port = await _run_on_a_port(stack, redis, partial(valkey.service, queue))
+    redis_port = await run_on_a_port(stack, redis, partial(valkey.service, queue))
     database = Postgres(binaries=found, folder=where, identity=await identity.choose(found.postgres, where.root), settings=sizes.postgres)
     await postgres.prepare(database, known)
-    db_port = await _run_on_a_port(stack, db, partial(postgres.service, database))
+    db_port = await run_on_a_port(stack, db, partial(postgres.service, database))
     return record.describe(where, known, sizes, Ports(api=api_port, db=db_port, redis=redis_port))
 
 
-async def _run_on_a_port(stack: AsyncExitStack, wanted: Wanted, service: Callable[[int], Service]) -> int:
+async def run_on_a_port(stack: AsyncExitStack, wanted: Wanted, service: Callable[[int], Service]) -> int:
+    """Run a service on the best port that it gets, until the stack is closed; return the port."""
     for port in wanted.candidates():
         async with AsyncExitStack() as attempt:
             wait = await attempt.enter_async_context(running(service(port)))
             try:
                 await wait()
-            except Unavailable:
-                if is_free(port):
-                    raise  # it was not the port
+            except Unavailable as error:
+                if _TAKEN not in str(error):
+                    raise
                 continue  # somebody was faster
             stack.push_async_exit(attempt.pop_all())
             return port

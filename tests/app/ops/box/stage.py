@@ -6,6 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
+from app import log
 from app.ops.box.record import Box
 from app.ops.box.supervisor import Child, box
 from app.settings import Settings
@@ -43,4 +44,5 @@ async def _until_signalled(data: Path) -> None:
 
 
 if __name__ == "__main__":
+    log.configure(style="console")
     asyncio.run(_until_signalled(Path(sys.argv[1])))
