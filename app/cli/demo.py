@@ -119,7 +119,7 @@ def _backtest(http: Client, toml: str) -> tuple[client.Form, list[str]]:
 
         def told(stage: str, fraction: float) -> None:
             stages[stage] = None
-            report(stage, fraction)
+            report("queued (the first run waits until the engine is compiled)" if stage == "queued" else stage, fraction)
 
         run = client.done(client.follow(http, run["id"], on_progress=told))
     return run, [*stages]
