@@ -47,7 +47,7 @@ class Interruption(StrEnum):
     GIVEN_BACK = "given back"
 
 
-End = Outcome | Interruption
+End = Product | Refused | Crashed | Interruption
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,7 +109,7 @@ async def _watch(work: asyncio.Task[Outcome], leaving: asyncio.Task[bool], pulse
     while True:
         await asyncio.wait({work, leaving}, timeout=pulse.rules.look_s, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
-            return work.result()
+            return _opened(work.result())
         if leaving.done():
             return Interruption.GIVEN_BACK
         if _now() > deadline:
@@ -148,8 +148,8 @@ def _report_crash(end: End) -> None:
 
 async def _write(sessions: Sessions, claim: Claim, end: End, rules: Rules) -> bool:
     match end:
-        case Finished(files=files):
-            return await leases.finish(sessions, claim, _product(files)) or await leases.stop(sessions, claim)
+        case Product():
+            return await leases.finish(sessions, claim, end) or await leases.stop(sessions, claim)
         case Refused(code=code, message=message):
             return await leases.fail(sessions, claim, code=code, message=message)
         case Crashed():
@@ -171,9 +171,14 @@ async def _write_interruption(sessions: Sessions, claim: Claim, why: Interruptio
             return False
 
 
-def _product(files: dict[str, bytes]) -> Product:
-    summary, manifest = orjson.loads(files["summary.json"]), orjson.loads(files["manifest.json"])
-    return Product(summary=summary, manifest=manifest, manifest_hash=summary["manifest_hash"], files=files)
+def _opened(outcome: Outcome) -> Product | Refused | Crashed:
+    if not isinstance(outcome, Finished):
+        return outcome
+    try:
+        summary, manifest = (orjson.loads(outcome.files[name]) for name in ("summary.json", "manifest.json"))
+        return Product(summary=summary, manifest=manifest, manifest_hash=summary["manifest_hash"], files=outcome.files)
+    except (KeyError, ValueError) as error:
+        return Crashed(reason="its result cannot be read", detail=repr(error))
 
 
 def _now() -> float:

@@ -74,12 +74,7 @@ async def claim(sessions: Sessions, *, run_id: UUID, attempt: int, worker: str, 
 
 async def heartbeat(sessions: Sessions, held: Claim, *, lease_s: float, progress: float, stage: str | None) -> Standing:
     """Renew the lease and write how far the run is; commits."""
-    renewed = (
-        update(Run)
-        .where(_holds(held))
-        .values(lease_until=_from_now(lease_s), progress=progress, stage=stage)
-        .returning(Run.cancel_requested)
-    )
+    renewed = update(Run).where(_holds(held)).values(lease_until=_from_now(lease_s), progress=progress, stage=stage).returning(Run.cancel_requested)
     async with sessions.begin() as session:
         return _standing(await session.scalar(renewed))
 
@@ -135,12 +130,7 @@ async def crash(sessions: Sessions, held: Claim, *, reason: str, max_crashes: in
 
 async def reap(sessions: Sessions, *, max_crashes: int, limit: int = 100) -> dict[UUID, RunState]:
     """Treat runs whose lease ran out as crashed and return what became of them; commits. Skips what another reaper has."""
-    overdue = (
-        select(Run.id)
-        .where(Run.state == RunState.RUNNING, Run.lease_until < func.now())
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
+    overdue = select(Run.id).where(Run.state == RunState.RUNNING, Run.lease_until < func.now()).limit(limit).with_for_update(skip_locked=True)
     reason = func.concat("its worker ", Run.worker, " stopped answering")
     async with sessions.begin() as session:
         return await _requeue(session, Run.id.in_(overdue), _crashed(reason, max_crashes))

@@ -101,6 +101,13 @@ async def test_a_bug_is_a_crash_whose_trace_the_log_has_under_a_reference(sessio
     assert "ZeroDivisionError: in-the-works; the worker's log has the whole of it under " in (run.error_message or "")
 
 
+async def test_a_result_that_is_no_json_is_a_crash_and_not_a_lost_worker(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path, rules=Rules(max_crashes=1))):
+        run = await ends(sessions, await submit(sessions, "quick nan"))
+    assert run.error_code == leases.POISONED
+    assert "its result cannot be read" in (run.error_message or "")
+
+
 async def test_data_that_cannot_carry_the_run_fails_it_at_once_with_the_sentence(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
     async with working(sessions, redis, options(tmp_path)):
         run_id = await submit(sessions, "bad-data no bars of kraken BTC/USD; import them")
@@ -238,6 +245,12 @@ async def test_a_worker_that_stops_gives_its_run_back_and_leaves_no_process(sess
     assert children() == []
 
 
+async def test_a_worker_that_stops_while_its_children_start_leaves_no_process(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path, slots=2)):
+        await until(two_children, "two children on their way")
+    assert children() == []
+
+
 async def test_a_stored_result_is_all_there_or_not_at_all(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
     async with working(sessions, redis, options(tmp_path)):
         run_id = await submit(sessions, "quick")
@@ -264,6 +277,10 @@ async def refusing(sessions: Sessions, condition: str) -> AsyncIterator[None]:
 async def accept(sessions: Sessions) -> None:
     async with sessions.begin() as session:
         await session.execute(text("DROP TRIGGER IF EXISTS refuse ON run_files"))
+
+
+async def two_children() -> bool:
+    return len(children()) == 2
 
 
 async def begun_once(folder: Path, run_id: UUID) -> bool:
