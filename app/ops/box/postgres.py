@@ -58,6 +58,8 @@ async def prepare(server: Postgres, credentials: Credentials) -> None:
 
     They go to the disk once, before the folder gets its name: waiting for each file took seconds on a busy disk.
     """
+    if server.identity.uid is not None:
+        server.folder.root.chmod(0o711)  # that user has to pass through, and sees nothing on the way
     if server.folder.postgres.exists():
         _require_version(server)
         return
@@ -182,13 +184,12 @@ def _configure(server: Postgres, port: int) -> None:
 
 
 def _make_socket_folder(server: Postgres) -> None:
+    # Made anew each time: the socket's lock file of a killed server names a process id, which may be somebody else's now.
     folder = server.socket
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
-    allowed = {os.geteuid(), server.identity.uid}
-    if folder.is_symlink() or status.st_uid not in allowed:
+    if folder.is_symlink() or (folder.exists() and folder.stat().st_uid not in {os.geteuid(), server.identity.uid}):
         raise Conflict(f"{folder}, where the database's socket belongs, was made by somebody else; remove it, or choose another data folder")
-    folder.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
     _hand_over(folder, server.identity)
 
 
