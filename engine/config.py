@@ -26,7 +26,16 @@ MARK_MAX_AGE_US = 300_000_000
 
 _HOUR_US = 3_600 * US_PER_SECOND
 
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}$")]
+_CURRENCY, _INSTRUMENT = r"^[A-Z0-9]{2,12}$", r"^[A-Z0-9]{2,12}/[A-Z0-9]{2,12}$"
+_VENUE, _TITLE = r"^[a-z0-9_.-]{1,40}$", r"^[^\x00-\x1f\x7f]{1,200}$"
+_FORMS = {
+    _CURRENCY: "2 to 12 capital letters or digits",
+    _INSTRUMENT: 'BASE/QUOTE in capitals, such as "BTC/USDC"',
+    _VENUE: "1 to 40 lower-case letters, digits, _, . or -",
+    _TITLE: "one line of 1 to 200 characters",
+}
+
+Currency = Annotated[str, StringConstraints(pattern=_CURRENCY)]
 Instant = Annotated[AwareDatetime, PlainSerializer(lambda t: t.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), return_type=str)]
 
 
@@ -47,7 +56,7 @@ class Instrument(Table):
     """One market of one venue, and what the run uses it for."""
 
     venue: str
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,12}/[A-Z0-9]{2,12}$")]
+    name: Annotated[str, StringConstraints(pattern=_INSTRUMENT)]
     use: Literal["trade", "convert", "mark"] = "trade"
     """`trade`: a leg; `convert`: values foreign quote currencies in decisions; `mark`: only marks. The first two mark as well."""
     half_spread_bps: Bps
@@ -80,7 +89,7 @@ class Execution(Table):
 class Spec(Table):
     """A backtest, whole: the same for files, API and console."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    name: Annotated[str, StringConstraints(pattern=_TITLE)]
     numeraire: Currency = "USD"
     start: Instant
     end: Instant
@@ -92,7 +101,7 @@ class Spec(Table):
     """Currencies that decisions (never marks) count as 1."""
     strategy: Spatial
     execution: Execution = Execution()
-    venues: Annotated[dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9_.-]{1,40}$")], Venue], Field(min_length=1)]
+    venues: Annotated[dict[Annotated[str, StringConstraints(pattern=_VENUE)], Venue], Field(min_length=1)]
     instruments: Annotated[tuple[Instrument, ...], Field(min_length=1), AfterValidator(lambda found: tuple(sorted(found, key=lambda i: i.key)))]
 
     @model_validator(mode="after")
@@ -253,6 +262,8 @@ def _problems(error: ErrorDetails, form: Mapping[str, object]) -> list[Problem]:
         return [Problem(path=path, message=f"unknown key; {_suggest(name, _keys_at(error['loc'][:-1]))}")]
     if error["type"] == "missing":
         return [Problem(path=path, message="is required")]
+    if error["type"] == "string_pattern_mismatch":
+        return [Problem(path=path.removesuffix(".[key]"), message=f"expected {_FORMS[error['ctx']['pattern']]}, found {error['input']!r}")]
     message = error["msg"].removeprefix("Value error, ")
     found = "" if error["type"] == "value_error" else f", found {error['input']!r}"
     return [Problem(path=path, message=f"{line}{found}") for line in message.splitlines()]

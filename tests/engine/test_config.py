@@ -91,7 +91,7 @@ def test_what_has_no_default_is_required(path: str) -> None:
         ("instruments.0.lot", "0.000000001", "expected at most 8 decimal places, found 0.000000001"),
         ("instruments.0.min_notional", "many", "expected a number, found 'many'"),
         ("instruments.0.use", "hold", "Input should be 'trade', 'convert' or 'mark', found 'hold'"),
-        ("instruments.0.name", "btc-usd", "String should match pattern '^[A-Z0-9]{2,12}/[A-Z0-9]{2,12}$', found 'btc-usd'"),
+        ("instruments.0.name", "btc-usd", "expected BASE/QUOTE in capitals, such as \"BTC/USDC\", found 'btc-usd'"),
         ("start", "2023-03-11T00:00:00", "Input should have timezone info, found '2023-03-11T00:00:00'"),
         ("strategy.kind", "magic", "Input should be 'spatial', found 'magic'"),
         ("strategy.threshold_bps", 10_000, "Input should be less than 10000, found 10000"),
@@ -101,8 +101,10 @@ def test_what_has_no_default_is_required(path: str) -> None:
         ("execution.volume_share", 1.01, "Input should be less than or equal to 1, found 1.01"),
         ("execution.tolerance_bps", 10_000, "Input should be less than 10000, found 10000"),
         ("execution.fill_price", "close", "Input should be 'open' or 'worst', found 'close'"),
-        ("numeraire", "usd", "String should match pattern '^[A-Z0-9]{2,12}$', found 'usd'"),
-        ("name", "", "String should have at least 1 character, found ''"),
+        ("numeraire", "usd", "expected 2 to 12 capital letters or digits, found 'usd'"),
+        ("name", "", "expected one line of 1 to 200 characters, found ''"),
+        ("name", "a\x00b", r"expected one line of 1 to 200 characters, found 'a\x00b'"),
+        ("name", "n" * 201, f"expected one line of 1 to 200 characters, found '{'n' * 201}'"),
         ("venues", {}, "Dictionary should have at least 1 item after validation, not 0, found {}"),
         ("instruments", [], "Tuple should have at least 1 item after validation, not 0, found []"),
     ],
@@ -113,10 +115,10 @@ def test_a_value_out_of_its_range_is_refused_where_it_stands(path: str, value: o
 
 def test_names_of_venues_and_currencies_have_one_spelling() -> None:
     assert said(changed(("venues.Alpha", FORM["venues"]["synthetic-alpha"]))) == [
-        "venues.Alpha.[key]: String should match pattern '^[a-z0-9_.-]{1,40}$', found 'Alpha'"
+        "venues.Alpha: expected 1 to 40 lower-case letters, digits, _, . or -, found 'Alpha'"
     ]
     assert said(changed(("venues.synthetic-alpha.balances.usd", 1))) == [
-        "venues.synthetic-alpha.balances.usd.[key]: String should match pattern '^[A-Z0-9]{2,12}$', found 'usd'"
+        "venues.synthetic-alpha.balances.usd: expected 2 to 12 capital letters or digits, found 'usd'"
     ]
 
 
