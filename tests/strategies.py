@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import polars as pl
 from hypothesis import strategies as st
@@ -28,7 +28,7 @@ WICKS = (0, 2, 20, 100)
 class World:
     """A spec as a user writes it, the same parsed, and bars for every series of it."""
 
-    form: dict[str, object]
+    form: dict[str, Any]
     spec: Spec
     bars: dict[SeriesKey, pl.DataFrame]
 
@@ -68,7 +68,7 @@ def worlds(draw: st.DrawFn, *, most_bars: int = 60) -> World:
     venues = {name: draw(_venues(name, instruments, interval)) for name in sorted({str(i["venue"]) for i in instruments})}
     count = draw(st.integers(5, most_bars))
     start = EPOCH_US + 60 * MINUTE + (MINUTE if interval > MINUTE else 0)
-    form = {
+    form: dict[str, Any] = {
         "name": "a world",
         "numeraire": numeraire,
         "start": iso(start),
@@ -100,8 +100,8 @@ def flat_markets(draw: st.DrawFn) -> World:
     """Draw a world whose prices are all equal after conversion, and whose venues all charge something."""
     world = draw(worlds(most_bars=20))
     peg = draw(st.sampled_from((1.0, 0.88, 0.93217, 1.05)))
-    venues = {name: {**v, "fee_bps": max(v["fee_bps"], 1.0)} for name, v in _tables(world, "venues").items()}
-    instruments = [{**i, "use": "convert" if i["use"] == "mark" else i["use"]} for i in _list(world, "instruments")]
+    venues = {name: {**v, "fee_bps": max(v["fee_bps"], 1.0)} for name, v in world.form["venues"].items()}
+    instruments = [{**i, "use": "convert" if i["use"] == "mark" else i["use"]} for i in world.form["instruments"]]
     strategy = {"kind": "spatial", "threshold_bps": draw(st.sampled_from((0.0, 0.5, 5.0)))}
     flat = {key: table.with_columns(pl.lit(_fair(key, 1.0, peg)).alias(c) for c in PRICES) for key, table in world.bars.items()}
     return world.but(venues=venues, instruments=instruments, strategy=strategy, assume_par=[]).on(flat)
@@ -113,10 +113,10 @@ def bystanders(draw: st.DrawFn) -> tuple[World, World]:
     world = draw(worlds())
     twin = world.spec.legs[0]
     nothing = {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s"}
-    more = [*_list(world, "instruments"), {**draw(_instruments("zulu", twin.name, "trade"))}]
+    more = [*world.form["instruments"], {**draw(_instruments("zulu", twin.name, "trade"))}]
     factor = draw(st.sampled_from((0.9, 1.0, 1.002, 1.2)))
     bars = world.bars | {SeriesKey("zulu", twin.name): world.bars[twin.key].with_columns(pl.col(*PRICES) * factor)}
-    return world, world.but(venues={**_tables(world, "venues"), "zulu": nothing}, instruments=more).on(bars)
+    return world, world.but(venues={**world.form["venues"], "zulu": nothing}, instruments=more).on(bars)
 
 
 @st.composite
@@ -132,7 +132,7 @@ def peg_walks(draw: st.DrawFn) -> World:
     fee = draw(st.sampled_from((1.0, 10.0, 26.0)))
     near = {"half_spread_bps": 0.0, "tick": "0.01", "lot": "0.00001", "min_notional": "1"}
     venue = {"fee_bps": fee, "feed_latency": "0s", "order_latency": "0s", "balances": {"BTC": "10", "USDC": "100000", "USD": "100000"}}
-    form = {
+    form: dict[str, Any] = {
         "name": "a lost peg",
         "start": iso(EPOCH_US + MINUTE),
         "end": iso(EPOCH_US + len(path) * MINUTE),
@@ -141,7 +141,7 @@ def peg_walks(draw: st.DrawFn) -> World:
         "venues": {"alfa": venue, "bravo": venue},
         "instruments": [{**near, "venue": key.venue, "name": key.instrument} for key in prices],
     }
-    form["instruments"][2] |= {"use": "convert", "tick": "0.0001"}  # type: ignore[index]
+    form["instruments"][2] |= {"use": "convert", "tick": "0.0001"}
     return World(form=form, spec=parse_spec(form), bars={key: _steps(path) for key, path in prices.items()})
 
 
@@ -152,7 +152,7 @@ def free_pairs(draw: st.DrawFn) -> World:
     codes = {SeriesKey(venue, "BTC/USD"): draw(st.binary(min_size=3 * count, max_size=3 * count)) for venue in ("alfa", "bravo")}
     plain = {"name": "BTC/USD", "half_spread_bps": 0.0, "tick": "0.01", "lot": "0.125", "min_notional": "0"}
     rich = {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s", "balances": {"BTC": "100000", "USD": "10000000"}}
-    form = {
+    form: dict[str, Any] = {
         "name": "free",
         "start": iso(EPOCH_US + MINUTE),
         "end": iso(EPOCH_US + count * MINUTE),
@@ -176,14 +176,6 @@ def _steps(path: Sequence[float]) -> pl.DataFrame:
     # every bar opens where the one before it closed, and there is volume for everything
     opens = [path[0], *path]
     return frame([(EPOCH_US + n * MINUTE, o, max(o, c), min(o, c), c, 1e4) for n, (o, c) in enumerate(zip(opens, path, strict=False))])
-
-
-def _tables(world: World, name: str) -> dict[str, dict[str, Any]]:
-    return cast("dict[str, dict[str, Any]]", world.form[name])
-
-
-def _list(world: World, name: str) -> list[dict[str, Any]]:
-    return cast("list[dict[str, Any]]", world.form[name])
 
 
 @st.composite
@@ -244,7 +236,7 @@ def _spatial(draw: st.DrawFn) -> dict[str, object]:
 
 @st.composite
 def _executions(draw: st.DrawFn, interval: int) -> dict[str, object]:
-    form = {
+    form: dict[str, Any] = {
         "volume_share": draw(st.sampled_from((0.1, 1.0, 0.33, 0.5, 0.01))),
         "fill_price": draw(st.sampled_from(("open", "open", "worst"))),
         "tolerance_bps": draw(st.sampled_from((10.0, 0.0, 1.0, 100.0))),

@@ -1,7 +1,7 @@
 """Worlds that are small enough to be worked out by hand: minute bars, flat at 100 but where a test says otherwise."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -57,7 +57,7 @@ def small(
 ) -> World:
     """Return a world of the series, named "venue BASE/QUOTE": no fees, latencies or spread, 10 BTC and 10,000 of each money everywhere."""
     names = [key.split(" ") for key in series]
-    form: dict[str, object] = {
+    form: dict[str, Any] = {
         "name": "small",
         "start": iso(START),
         "end": iso(START + minutes * MINUTE),

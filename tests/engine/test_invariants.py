@@ -172,7 +172,7 @@ def test_without_fills_equity_is_hold(engine: Engine, world: World) -> None:
 def test_a_higher_fee_on_the_same_fills_never_earns_more(engine: Engine, world: World, factor: float) -> None:
     # everything is an opportunity and small against all limits, so that the fee decides nothing but the order of packages
     strategy = {"kind": "spatial", "threshold_bps": -9_000.0, "size": "fixed", "fixed_notional": "0.5"}
-    venues = {name: {**v, "balances": dict.fromkeys(v["balances"], "1000000")} for name, v in world.form["venues"].items()}  # type: ignore[attr-defined]
+    venues = {name: {**v, "balances": dict.fromkeys(v["balances"], "1000000")} for name, v in world.form["venues"].items()}
     dearer = {name: {**v, "fee_bps": v["fee_bps"] * factor + 1} for name, v in venues.items()}
     cheap, dear = (engine(world.but(strategy=strategy, venues=v)) for v in (venues, dearer))
     assume(fills(cheap) == fills(dear))
@@ -276,8 +276,8 @@ def test_the_order_of_venues_and_instruments_changes_no_byte(world: World, draw:
 def permuted(world: World, draw: st.DataObject) -> World:
     """Draw the same world, written in another order."""
     form = world.form
-    venues = [(name, {**v, "balances": dict(reversed(v["balances"].items()))}) for name, v in form["venues"].items()]  # type: ignore[attr-defined]
-    instruments = draw.draw(st.permutations(form["instruments"]))  # type: ignore[arg-type]
+    venues = [(name, {**v, "balances": dict(reversed(v["balances"].items()))}) for name, v in form["venues"].items()]
+    instruments: list[dict[str, object]] = draw.draw(st.permutations(form["instruments"]))
     mixed = world.but(venues=dict(draw.draw(st.permutations(venues))), instruments=instruments)
     return mixed.on(dict(draw.draw(st.permutations(list(world.bars.items())))))
 

@@ -50,8 +50,9 @@ def test_a_price_on_the_tick_stays_there_whatever_its_float_says(engine: Engine)
 
 
 def test_an_instrument_whose_bid_rounds_to_nothing_is_absent(engine: Engine) -> None:
-    # a tick of 200 leaves nothing of a bid of 101, but an ask of 200
-    assert engine(dear_alfa(instruments={"alfa BTC/USD": {"tick": "200"}})).opportunities == []
+    # a tick of 200 leaves nothing of a bid of 101, but an ask of 200, at which bravo's 100 would be an edge of -5000 bps
+    worlds = [dear_alfa(instruments={"alfa BTC/USD": {"tick": tick}}, strategy={"threshold_bps": -6000.0}) for tick in ("200", "100")]
+    assert [engine(world).opportunities == [] for world in worlds] == [True, False]
 
 
 def test_an_instrument_without_a_bar_or_without_volume_at_the_instant_is_absent(engine: Engine) -> None:
@@ -102,12 +103,20 @@ def test_a_largest_notional_counts_at_the_ask(engine: Engine) -> None:
     assert (small_one.orders, small_one.dropped["below_minimum"]) == ([], 1)
 
 
+def test_a_notional_is_in_the_comparison_currency(engine: Engine) -> None:
+    # at bravo a BTC costs 80 USDC of 1.25 USD: 250 USD are 2.5 BTC, and 250 USDC would be 3.125
+    series = {"alfa BTC/USD": bars({0: Bar(104.0)}), "bravo BTC/USDC": bars(level=80.0), "alfa USDC/USD": bars(level=1.25)}
+    for strategy in ({"max_notional": "250"}, {"size": "fixed", "fixed_notional": "250"}):
+        found = engine(small(series, strategy={"threshold_bps": 390.0, **strategy}))
+        assert [o.planned for o in found.orders] == [250_000_000, 250_000_000]
+
+
 def test_a_fixed_notional_is_sent_whole_or_not_at_all(engine: Engine) -> None:
     fixed = {"size": "fixed", "fixed_notional": "250"}
-    thin = small({"alfa BTC/USD": bars({0: Bar(101.0, volume=2.49)}), "bravo BTC/USD": bars()}, strategy=fixed)
+    thin, thick = (small({"alfa BTC/USD": bars({0: Bar(101.0, volume=v)}), "bravo BTC/USD": bars()}, strategy=fixed) for v in (2.49, 2.5))
     poor = dear_alfa(strategy=fixed, venues={"bravo": {"balances": {"USD": "249.99"}}})
     tiny = dear_alfa(strategy={"size": "fixed", "fixed_notional": "0.999"})
-    assert engine(dear_alfa(strategy=fixed)).orders[0].planned == 250_000_000
+    assert engine(thick).orders[0].planned == 250_000_000
     for world, reason in ((thin, "no_volume"), (poor, "no_funds"), (tiny, "below_minimum")):
         found = engine(world)
         assert found.orders == []
@@ -204,12 +213,20 @@ def test_an_episode_ends_where_an_instant_is_none_and_not_where_no_bar_is(engine
     assert [engine(world).episodes for world in (interrupted, silent, one_silent)] == [2, 1, 2]
 
 
+def test_an_instant_of_a_conversion_alone_ends_an_episode(engine: Engine) -> None:
+    silent = {0: Bar(101.0), 1: Bar(101.0), 2: None, 3: Bar(101.0)}
+    series = {"alfa BTC/USD": bars(silent), "bravo BTC/USD": bars({2: None}), "bravo USDC/USD": bars(level=1.0)}
+    assert engine(small(series)).episodes == 2
+    assert engine(small(series, instruments={"bravo USDC/USD": {"use": "mark"}})).episodes == 1
+
+
 def test_foreign_money_counts_at_the_lowest_bid_when_received(engine: Engine) -> None:
     # 103 USDC × 0.99, the lower of two rates: 101.97 USD for 100
     pegs = {"alfa USDC/USD": bars(level=0.99), "bravo USDC/USD": bars(level=1.01)}
     world = small({"alfa BTC/USD": bars(), "bravo BTC/USDC": bars({0: Bar(103.0)}), **pegs}, strategy={"threshold_bps": 100.0})
     (found,) = engine(world).opportunities
-    assert (found[1].venue, found[3]) == ("bravo", pytest.approx(197.0))
+    assert found[1].venue == "bravo"
+    assert found[3] == pytest.approx(197.0)
 
 
 def test_foreign_money_counts_at_the_highest_ask_when_spent(engine: Engine) -> None:
@@ -217,7 +234,8 @@ def test_foreign_money_counts_at_the_highest_ask_when_spent(engine: Engine) -> N
     pegs = {"alfa USDC/USD": bars(level=0.99), "bravo USDC/USD": bars(level=1.01)}
     world = small({"alfa BTC/USD": bars({0: Bar(103.0)}), "bravo BTC/USDC": bars(), **pegs}, strategy={"threshold_bps": 101.0})
     (found,) = engine(world).opportunities
-    assert (found[1].venue, found[3]) == ("alfa", pytest.approx(1e4 * (103 / 101 - 1)))
+    assert found[1].venue == "alfa"
+    assert found[3] == pytest.approx(1e4 * (103 / 101 - 1))
 
 
 def test_an_inverted_conversion_sells_at_one_over_the_ask(engine: Engine) -> None:

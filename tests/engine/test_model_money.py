@@ -101,6 +101,11 @@ def test_a_start_without_a_mark_is_refused_and_one_that_works_is_named(engine: E
         engine(small(series))
 
 
+def test_the_first_tick_after_the_start_can_be_the_one_that_works(engine: Engine) -> None:
+    with pytest.raises(DataError, match="start that works is 2024-01-01T01:01:00Z"):
+        engine(small({name: bars(first=0) for name in ("alfa BTC/USD", "bravo BTC/USD")}))
+
+
 def test_a_series_without_an_observation_is_refused(engine: Engine) -> None:
     with pytest.raises(DataError, match="bravo BTC/USD"):
         engine(small({"alfa BTC/USD": bars(), "bravo BTC/USD": bars({n: Bar(100.0, volume=0.0) for n in range(-2, 10)})}))
@@ -124,6 +129,14 @@ def test_equity_counts_fills_recorded_at_or_before_the_tick(engine: Engine) -> N
     assert [t for t, _, _ in found] == [after(60 * n) for n in range(5)]
     assert [value for _, _, value in found] == pytest.approx([20_000 + 20 * mark for mark in marks])
     assert [equity - value for _, equity, value in found] == pytest.approx([0, 0, 0.4989, 0.4989, 0.4989], abs=1e-9)
+
+
+def test_equity_counts_what_is_reserved_and_what_waits_for_its_notice(engine: Engine) -> None:
+    # all bars 10 s late: decided at 70 s, reserved on the tick of 120 s, filled by the bars of 120 s at 180 s, noticed after it
+    slow = {"feed_latency": "10s"}
+    series = {"alfa BTC/USD": bars({0: Bar(101.0), 2: Bar(100.0, open=101.0)}), "bravo BTC/USD": bars()}
+    found = engine(small(series, venues={"alfa": slow, "bravo": slow}, strategy={"max_notional": "100"}, minutes=3)).equity
+    assert [equity - value for _, equity, value in found] == pytest.approx([0, 0, 0, 1.0], abs=1e-9)
 
 
 def test_a_package_with_equal_legs_is_gross_slippage_fees_and_hold(engine: Engine) -> None:
@@ -161,19 +174,19 @@ def test_all_of_a_leg_is_a_leg_miss_while_the_other_is_open(engine: Engine) -> N
 
 
 def test_stablecoins_revalue_as_peg(engine: Engine) -> None:
-    # A BTC is sold for 103 USDC at 0.99, bought for 100 USD. USDC: 0.98 at the fill, then 0.95.
-    # gross: 103 × 0.99 - 100; peg: 103 × (0.98 - 0.99), drift of the sell's quote, and 103 × (0.95 - 0.98)
+    # A BTC is decided to be sold for 103 USDC at 0.99, is sold for 102.5 and bought for 100 USD. USDC: 0.98 at the fill, then 0.95.
+    # gross: 103 × 0.99 - 100; slippage: -0.5 × 0.98; peg: 103 × (0.98 - 0.99), drift of the sell's quote, and 102.5 × (0.95 - 0.98)
     series = {
         "alfa BTC/USD": bars(),
-        "bravo BTC/USDC": bars({0: Bar(103.0), 1: Bar(103.0), **dict.fromkeys(range(2, 10))}),
+        "bravo BTC/USDC": bars({0: Bar(103.0), 1: Bar(103.0, open=102.5), **dict.fromkeys(range(2, 10))}),
         "alfa USDC/USD": bars({1: Bar(0.98), **{n: Bar(0.95) for n in range(2, 10)}}, level=0.99),
     }
     strategy = {"cool_down": "1h", "max_notional": "100", "threshold_bps": 150.0}
-    world = small(series, strategy=strategy, venues={"bravo": {"balances": {"BTC": "1"}}, "alfa": {"balances": {"USD": "100"}}})
-    found = engine(world)
-    expected = {"gross": 1.97, "slippage": 0, "leg_misses": 0, "fees": 0, "peg": -1.03 - 3.09, "inventory": 0, "hold": 0}
+    venues = {"bravo": {"balances": {"BTC": "1"}}, "alfa": {"balances": {"USD": "101"}}}
+    found = engine(small(series, strategy=strategy, venues=venues, execution={"tolerance_bps": 100.0}))
+    expected = {"gross": 1.97, "slippage": -0.49, "leg_misses": 0, "fees": 0, "peg": -1.03 - 3.075, "inventory": 0, "hold": 0}
     assert found.attribution == pytest.approx(expected, abs=1e-9)
-    assert found.equity[-1][1] - found.equity[0][1] == pytest.approx(103 * 0.95 - 100, abs=1e-9)
+    assert found.equity[-1][1] - found.equity[0][1] == pytest.approx(102.5 * 0.95 - 100, abs=1e-9)
 
 
 def test_fees_count_at_the_mark_of_the_money_they_are_paid_in(engine: Engine) -> None:
