@@ -63,14 +63,19 @@ def is_open(orders: Orders) -> Bools:
 
 
 def equity(spec: Spec, held: list[Holding], marks: Marks) -> pl.DataFrame:
-    """Return equity, hold and excess at each tick [numeraire]."""
+    """Return equity, hold and excess at each tick [numeraire].
+
+    Notes
+    -----
+    The excess is taken from what the fills changed, not as a difference of two large sums: where nothing moves, it does not either.
+    """
     at = marks.at_us[marks.ticks]
-    total, hold = np.zeros(at.size), np.zeros(at.size)
+    hold, excess = np.zeros(at.size), np.zeros(at.size)
     for holding in held:
         value = marks.value[holding.currency][marks.ticks]
-        total += holding.after(at) * value / ATOMS_PER_UNIT
         hold += holding.start * value / ATOMS_PER_UNIT
-    return pl.DataFrame({"ts": timestamps(at), "equity": total, "hold": hold, "excess": total - hold})
+        excess += (holding.after(at) - holding.start) * value / ATOMS_PER_UNIT
+    return pl.DataFrame({"ts": timestamps(at), "equity": hold + excess, "hold": hold, "excess": excess})
 
 
 def fills_table(spec: Spec, orders: Orders) -> pl.DataFrame:

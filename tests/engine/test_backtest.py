@@ -1,6 +1,7 @@
 """The pipeline, whole: one run by hand, the stages that it reports, and the same bytes from the same manifest."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -66,6 +67,25 @@ def test_a_run_comes_to_what_was_worked_out_by_hand() -> None:
         "Lost 4.94 USD against holding: +0.46 from trading 1 package, after fees, slippage and missed legs, "
         "and -5.40 as what was left behind changed in value."
     )
+
+
+def test_an_excess_that_nothing_moves_has_no_drawdown_however_large_what_is_held() -> None:
+    # one package with equal legs, earned at minute 12; BTC goes on moving, but as much of it is held as at the start
+    level = {n: round(20_000 + 700 * math.sin(n) + n / 3, 2) for n in range(-2, 240)}
+    calm = {n: Bar(close) for n, close in level.items()}
+    dear = {**calm, 10: Bar(round(level[10] * 1.01, 2)), 11: Bar(level[11], open=round(level[10] * 1.01, 2)), 12: Bar(level[12], open=level[11])}
+    world = small(
+        {"alfa BTC/USD": bars(dear, last=239), "bravo BTC/USD": bars({**calm, 11: Bar(level[11], open=level[10])}, last=239)},
+        minutes=240,
+        strategy={"threshold_bps": 90.0},
+        venues={name: {"balances": {"BTC": "40.1", "USD": "1000000.37"}} for name in ("alfa", "bravo")},
+    )
+    found = backtest.run(world.spec, world.bars)
+    figures = found.summary["metrics"]
+    assert isinstance(figures, dict)
+    assert found.fills["filled"].to_list() == [10.0, 10.0]
+    assert found.equity["excess"].n_unique() == 2
+    assert (figures["max_drawdown"], figures["calmar"], figures["sortino"]) == (0.0, None, None)
 
 
 def test_progress_names_each_stage_as_it_begins() -> None:
