@@ -62,6 +62,17 @@ def test_the_conversion_that_is_worst_may_be_the_inverted_one() -> None:
     assert at_first(found.spent)[1] == pytest.approx(102 * 1.002 * 0.9999, rel=1e-12)
 
 
+def test_quotes_are_of_the_close_and_of_nothing_else_of_a_bar() -> None:
+    bar = Bar(101.0, open=99.0, high=110.0, low=90.0)
+    market = small(
+        {"alfa BTC/USDC": bars({0: bar}), "bravo BTC/USD": bars(), "alfa USDC/USD": bars({0: Bar(0.95, open=0.9, high=1.1, low=0.8)}, level=1.0)},
+        instruments={"alfa BTC/USDC": {"half_spread_bps": 100}},
+    )
+    found = quoted(market)
+    assert [found.bid[1, 0], found.ask[1, 0]] == pytest.approx([99.99, 102.01], rel=1e-12)
+    assert found.ask_value[1, 0] == pytest.approx(102.01 * 0.95, rel=1e-12)
+
+
 def test_a_currency_at_par_counts_one() -> None:
     found = quoted(three_monies(assume_par=["USDC"]))
     assert at_first(found.received)[:2] == pytest.approx([99.9, 102 * 0.998], rel=1e-12)
