@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound
 from app.ops import hardware
 from app.ops.box import credentials, folder, lock
 from app.ops.box.credentials import Credentials
@@ -72,9 +72,14 @@ def withdraw(box: Box) -> None:
 def connect(data: Path) -> Box:
     """Return the box that runs in a data folder; NotFound says how to start one."""
     where = folder.at(data)
-    if not lock.is_held(where.lock) or not where.record.exists():
+    try:
+        found = json.loads(where.record.read_text(encoding="utf-8")) if lock.is_held(where.lock) else None
+    except FileNotFoundError:
+        found = None
+    except PermissionError as error:
+        raise Forbidden(f"the box in {where.root} belongs to somebody else; run as its owner, or choose another data folder") from error
+    if found is None:
         raise NotFound(f"no box is ready in {where.root}; start one with: usdc-arb up")
-    found = json.loads(where.record.read_text(encoding="utf-8"))
     ports = Ports(api=found["api_port"], db=found["db_port"], redis=found["redis_port"])
     return describe(where, credentials.read(where), hardware.planned(where.root, BOX), ports)
 

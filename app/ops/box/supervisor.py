@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -128,7 +128,8 @@ def _service(it: Box, child: Child) -> Service:
 async def _trimming(folder_of_logs: Path) -> AsyncIterator[None]:
     async def again_and_again() -> None:
         while True:
-            logs.trim(folder_of_logs)
+            with suppress(OSError):  # a full disk: the next time, then
+                logs.trim(folder_of_logs)
             await asyncio.sleep(_TRIM_EVERY)
 
     task = asyncio.create_task(again_and_again(), name="trim logs")

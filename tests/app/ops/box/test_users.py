@@ -153,3 +153,12 @@ def test_a_folder_that_may_not_be_made_is_refused(place: Path) -> None:
     with supervisor(place / "x" / "data", command=_command(*_become(NOBODY)), environment=_environment(place)) as process:
         wrong = process.communicate(timeout=60)[1]
     assert f"the data folder {place}/x/data cannot be made (Permission denied); choose one that you may write to" in wrong
+
+
+@as_root
+def test_the_box_of_somebody_else_is_not_looked_into(data: Path) -> None:
+    os.chown(data, NAMELESS, NAMELESS)
+    code = f"from pathlib import Path; from app.ops.box.record import connect; connect(Path({str(data)!r}))"
+    *become, python, _, _ = _command(*_become(NOBODY))
+    found = subprocess.run([*become, python, "-c", code], env=_environment(ROOT), cwd=ROOT, capture_output=True, text=True, check=False)
+    assert found.stderr.splitlines()[-1].startswith(f"app.errors.Forbidden: the box in {data} belongs to somebody else; run as its owner")
