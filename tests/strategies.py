@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -19,6 +20,8 @@ VENUES = ("alfa", "bravo", "charlie", "delta")
 DEVIATIONS = (0, 0, 0, 4, -4, 10, -10, 25, -25, 40, -40, 80, -80, 150, -150, 300)
 OPENS = (0, 0, 0, 3, -3, 15, -60, 200)
 VOLUMES = (1.0, 10.0, 0.1, 30.0, 5.0, 0.003, 20.0, 100.0)
+COIN_PRICES = {"BTC": 100.0, "SHIB": 0.0001, "GOLD": 1_000_000.0}
+"""Ticks, lots, volumes and balances of a coin go with its price: amounts below are those of one that costs 100."""
 COINS = ("3", "1000", "0.5", "10", "0.0123", "0")
 MONEY = ("3000", "1000000", "300", "100000", "41.07", "0")
 WICKS = (0, 2, 20, 100)
@@ -57,7 +60,7 @@ def worlds(draw: st.DrawFn, *, most_bars: int = 60) -> World:
     """Draw a world in which most runs send packages, and some drop, miss and fill in part."""
     interval = draw(st.sampled_from((MINUTE, MINUTE, MINUTE, MINUTE // 2, 5 * MINUTE, 10 * MINUTE)))
     numeraire, quotes, par = draw(_currencies())
-    base = draw(st.sampled_from(("BTC", "BTC", "ETH")))
+    base = draw(st.sampled_from(("BTC", "BTC", "BTC", *COIN_PRICES)))
     places = [(venue, quote) for venue in VENUES for quote in quotes]
     traded = draw(st.lists(st.sampled_from(places), min_size=2, max_size=4, unique=True))
     instruments = [draw(_instruments(venue, f"{base}/{quote}", "trade")) for venue, quote in traded]
@@ -189,16 +192,23 @@ def _currencies(draw: st.DrawFn) -> tuple[str, list[str], list[str]]:
 
 @st.composite
 def _instruments(draw: st.DrawFn, venue: str, name: str, use: str) -> dict[str, object]:
-    near_one = use != "trade"
+    price = COIN_PRICES.get(name.partition("/")[0], 1.0)
+    ticks, lots = (("0.0001", "0.00001") if price == 1 else ("0.01", "0.05", "0.03", "0.1")), ("0.001", "0.00000001", "0.001", "0.002", "0.003")
     return {
         "venue": venue,
         "name": name,
         "use": use,
         "half_spread_bps": draw(st.sampled_from((0.0, 0.5, 1.0, 3.3))),
-        "tick": draw(st.sampled_from(("0.0001", "0.00001") if near_one else ("0.01", "0.05", "0.03", "0.1"))),
-        "lot": draw(st.sampled_from(("0.001", "0.00000001", "0.001", "0.002", "0.003"))),
+        "tick": draw(st.sampled_from(ticks)) if price == 1 else scaled(draw(st.sampled_from(ticks)), price / 100),
+        "lot": scaled(draw(st.sampled_from(lots)), 100 / price),
         "min_notional": draw(st.sampled_from(("0", "0.5", "0", "0", "5"))),
     }
+
+
+def scaled(amount: str, factor: float) -> str:
+    """Return an exact amount times a power of ten, at least an atom if it is not zero."""
+    exact = Decimal(amount) * Decimal(repr(factor))
+    return f"{max(exact, Decimal('1e-8')) if exact else exact:f}"
 
 
 @st.composite
@@ -212,7 +222,7 @@ def _links(draw: st.DrawFn, foreign: str, numeraire: str, uses: Sequence[str]) -
 @st.composite
 def _venues(draw: st.DrawFn, name: str, instruments: Sequence[Mapping[str, object]], interval: int) -> dict[str, object]:
     held = sorted({currency for i in instruments if i["venue"] == name and i["use"] == "trade" for currency in str(i["name"]).split("/")})
-    amounts = {c: st.sampled_from(COINS if c in ("BTC", "ETH") else MONEY) for c in held}
+    amounts = {c: st.sampled_from([scaled(x, 100 / COIN_PRICES[c]) for x in COINS] if c in COIN_PRICES else MONEY) for c in held}
     return {
         "fee_bps": draw(st.sampled_from((0.0, 1.0, 2.5, 10.0, 26.0))),
         "feed_latency": draw(st.sampled_from(("0s", "50ms", "1s", f"{min(interval // 2, 40 * US_PER_SECOND)}us"))),
@@ -223,7 +233,17 @@ def _venues(draw: st.DrawFn, name: str, instruments: Sequence[Mapping[str, objec
 
 @st.composite
 def _spatial(draw: st.DrawFn) -> dict[str, object]:
-    size = draw(st.sampled_from(({"size": "max"}, {"max_notional": "0.62"}, {"max_notional": "60"}, {"size": "fixed", "fixed_notional": "0.61"})))
+    size = draw(
+        st.sampled_from(
+            (
+                {"size": "max"},
+                {"max_notional": "0.62"},
+                {"max_notional": "10000000000"},
+                {"max_notional": "60"},
+                {"size": "fixed", "fixed_notional": "0.61"},
+            )
+        )
+    )
     if draw(st.integers(0, 3)) == 3:
         size = {"size": "fixed", "fixed_notional": draw(st.sampled_from(("20", "33.33")))}
     return {
@@ -254,7 +274,8 @@ def _bars(draw: st.DrawFn, spec: Spec, first: int, before: int, count: int) -> d
     for key in spec.series:
         code = draw(st.binary(min_size=2 * count, max_size=2 * count))
         fair = [_fair(key, value, rate) for value, rate in zip(level, peg, strict=True)]
-        rows = [_bar(first + n * spec.interval, fair[n], code[2 * n], code[2 * n + 1], n in (before - 1, before - 2)) for n in range(count)]
+        unit = 100 / COIN_PRICES.get(key.base, 100)
+        rows = [_bar(unit, first + n * spec.interval, fair[n], code[2 * n], code[2 * n + 1], n in (before - 1, before - 2)) for n in range(count)]
         found[key] = frame([row for row in rows if row is not None])
     return found
 
@@ -269,16 +290,16 @@ def _path(code: bytes, *, step: float) -> list[float]:
 
 
 def _fair(key: SeriesKey, level: float, peg: float) -> float:
-    worth = {"BTC": 100 * level, "ETH": 100 * level, "USD": 1.0, "USDC": peg, "USDT": 2 - peg}
+    worth = {**{coin: price * level for coin, price in COIN_PRICES.items()}, "USD": 1.0, "USDC": peg, "USDT": 2 - peg}
     return worth[key.base] / worth[key.quote]
 
 
-def _bar(opens: int, fair: float, first: int, second: int, certain: bool) -> tuple[int, float, float, float, float, float] | None:
+def _bar(unit: float, opens: int, fair: float, first: int, second: int, certain: bool) -> tuple[int, float, float, float, float, float] | None:
     kind = 0 if certain else first % 16
     if kind == 15:
         return None
-    close = round(fair * (1 + DEVIATIONS[first // 16] * 1e-4), 5)
-    opened = round(close * (1 + OPENS[second % 8] * 1e-4), 5)
+    close = float(f"{fair * (1 + DEVIATIONS[first // 16] * 1e-4):.7g}")
+    opened = float(f"{close * (1 + OPENS[second % 8] * 1e-4):.7g}")
     wick = WICKS[second // 64] * 1e-4
-    volume = 0.0 if kind == 14 else VOLUMES[second // 8 % 8]
+    volume = 0.0 if kind == 14 else VOLUMES[second // 8 % 8] * unit
     return opens, opened, max(opened, close) * (1 + wick), min(opened, close) * (1 - wick), close, volume

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple, cast
 
 import polars as pl
@@ -110,7 +111,7 @@ ENGINES = (by_oracle, by_kernel)
 
 def _row(row: dict[str, object]) -> Row:
     given = {name: row[name] for name in ("package", "venue", "instrument", "side", "decision_price", "limit_price", "price", "outcome", "edge_bps")}
-    amounts = {name: round(float(str(row[name])) * ATOMS_PER_UNIT) for name in ("planned", "filled", "flow", "fee")}
+    amounts = {name: int(Decimal(repr(row[name])) * ATOMS_PER_UNIT) for name in ("planned", "filled", "flow", "fee")}
     times = {name: None if row[name] is None else micros(cast("datetime", row[name])) for name in ("decided", "arrival", "recorded")}
     return Row(**given, **amounts, **times)  # type: ignore[arg-type]
 
