@@ -114,7 +114,7 @@ def test_a_notional_is_in_the_comparison_currency(engine: Engine) -> None:
 def test_a_notional_that_buys_more_atoms_than_an_integer_holds_limits_nothing(engine: Engine) -> None:
     # 10,000,000 / 0.00001 are 1e12 coins, 1e20 atoms; the bars have 10 coins
     series = {"alfa BTC/USD": bars({0: Bar(1.01e-5)}, level=1e-5), "bravo BTC/USD": bars(level=1e-5)}
-    atom_steps = dict.fromkeys(series, {"tick": "0.00000001", "lot": "0.00000001"})
+    atom_steps = {key: {"tick": "0.00000001", "lot": "0.00000001"} for key in series}
     most = engine(small(series, instruments=atom_steps, strategy={"max_notional": "10000000"}))
     fixed = engine(small(series, instruments=atom_steps, strategy={"size": "fixed", "fixed_notional": "10000000"}))
     assert [o.planned for o in most.orders] == [1_000_000_000, 1_000_000_000]
