@@ -1,6 +1,7 @@
 """The command line as its users have it: a process, its output, its exit code; and a box that runs for a module's tests."""
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parent.parent.parent
 REAL_DATA = ROOT.parent / "shared" / "data" / "usdc-2023-03"
 SETTINGS = ("DB_", "REDIS_", "API_", "JWT_", "LOG_", "USDC_ARB_")
 PATIENCE = 120.0
+DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -31,8 +33,8 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def start(*arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-    """Start `usdc-arb` in a session of its own, as a terminal would in the foreground."""
-    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
+    """Start `usdc-arb` in a session of its own, as a terminal would in the foreground; it ends when the tests are killed."""
+    command = [*DIES_WITH_US, sys.executable, "-m", "app.cli", *map(str, arguments)]
     return subprocess.Popen(
         command, cwd=cwd, env=environment(**(env or {})), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
