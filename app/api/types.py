@@ -18,6 +18,7 @@ def resolver(description: str) -> Callable[[_Resolver], _Resolver]:
     """Return the decorator that makes a method a field; Strawberry's own has no type that a checker can follow."""
     return cast(Callable[[_Resolver], _Resolver], strawberry.field(description=description))
 
+
 @strawberry.type(description="Who asks.")
 class Viewer:
     """The holder of the token."""

@@ -69,9 +69,7 @@ async def test_it_is_not_ready_without_the_queue(sessions: Sessions, app_setting
     assert (ready.status_code, ready.json()["parts"]) == (503, {"database": "ok", "queue": "fails with ConnectionError"})
 
 
-async def test_it_is_not_ready_on_another_schema_and_says_which(
-    empty_database_url: URL, redis: Redis, app_settings: Settings
-) -> None:
+async def test_it_is_not_ready_on_another_schema_and_says_which(empty_database_url: URL, redis: Redis, app_settings: Settings) -> None:
     async with stranger_on(empty_database_url, redis, app_settings) as client:
         ready = await client.get("/readyz")
     assert ready.status_code == 503

@@ -123,9 +123,7 @@ async def test_each_operation_on_market_data_sends_as_many_statements_as_it_need
         assert len(sent) == count, (name, sent)
 
 
-async def test_instruments_lead_back_to_their_venue_without_a_statement_each(
-    client: httpx2.AsyncClient, counting: Counting, stored: object
-) -> None:
+async def test_instruments_lead_back_to_their_venue_without_a_statement_each(client: httpx2.AsyncClient, counting: Counting, stored: object) -> None:
     with counting() as sent:
         answer = await post(client, "{ venues { instruments { venue { instruments { name venue { name } } } } } }")
     assert len(answer["data"]["venues"]) == 2
