@@ -119,13 +119,12 @@ def test_a_fill_takes_whole_lots_of_our_share_of_its_bar(engine: Engine) -> None
 
 @both_engines
 def test_orders_share_a_bar_in_the_order_of_their_packages(engine: Engine) -> None:
-    # 6 (alfa's coins) and 4 are sent to charlie, whose next bar has 7: 6 and 1
-    world = small(
-        {"alfa BTC/USD": bars({0: Bar(102.0)}), "bravo BTC/USD": bars({0: Bar(101.0)}), "charlie BTC/USD": bars({1: Bar(100.0, volume=7.0)})},
-        venues={"alfa": {"balances": {"BTC": "6"}}},
-    )
-    at_charlie = [o for o in engine(world).orders if o.venue == "charlie"]
-    assert [(o.outcome, o.filled) for o in at_charlie] == [("filled", 600_000_000), ("partial", 100_000_000)]
+    # delta's bar has 10 for the coins of three: 4, 4 and 2 are sent; its next has 7: 4, 3 and nothing
+    dear = {"alfa": 103.0, "bravo": 102.0, "charlie": 101.0}
+    series = {f"{venue} BTC/USD": bars({0: Bar(close)}) for venue, close in dear.items()} | {"delta BTC/USD": bars({1: Bar(100.0, volume=7.0)})}
+    world = small(series, venues={venue: {"balances": {"BTC": "4"}} for venue in dear})
+    at_delta = [(o.planned, o.filled, o.outcome) for o in engine(world).orders if o.venue == "delta"]
+    assert at_delta == [(400_000_000, 400_000_000, "filled"), (400_000_000, 300_000_000, "partial"), (200_000_000, 0, "volume")]
 
 
 @both_engines
