@@ -38,6 +38,8 @@ class Steps:
         """Time one step; what is put into the list is said beside it."""
         said: list[str] = []
         began = time.monotonic()
+        if sys.stdout.isatty() and not self.quiet:
+            print(f"{len(self.done) + 1}/{_STEPS}  {title} ...", end="\r", flush=True)
         yield said
         seconds = time.monotonic() - began
         self.done.append({"step": title, "seconds": round(seconds, 3), "said": said})
