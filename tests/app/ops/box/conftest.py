@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.ops.box.supervisor import servers
+from tests.app.ops.box.support import wait_until_gone
 
 
 @pytest.fixture(scope="session")
@@ -29,4 +30,5 @@ def data(made_once: Path, tmp_path: Path) -> Iterator[Path]:
     """Yield a copy of it for this test."""
     shutil.copytree(made_once, tmp_path / "data")
     yield tmp_path / "data"
+    wait_until_gone(tmp_path / "data")
     shutil.rmtree(tmp_path / "data")

@@ -54,6 +54,14 @@ def _mentions(entry: Path, name: bytes) -> bool:
     return any(name in text for text in ((entry / "cmdline").read_bytes(), (entry / "environ").read_bytes(), os.fsencode((entry / "cwd").readlink())))
 
 
+def runs(pid: int) -> bool:
+    """Tell whether a process is there and not merely waiting for init to take note of its end."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def wait_until_gone(data: Path, seconds: float = 10.0) -> None:
     """Wait until nothing of the box runs any more; AssertionError names what still does."""
     deadline = time.monotonic() + seconds

@@ -14,9 +14,9 @@ import pytest
 
 from app.ops.box import folder, record
 from app.ops.box.process import start
-from tests.app.ops.box.support import is_locked, processes, ready, supervisor, wait_until_gone
+from tests.app.ops.box.support import is_locked, processes, ready, runs, supervisor, wait_until_gone
 
-MOMENTS = 10
+MOMENTS = 8
 
 
 async def _query(uri: object, query: str) -> object:
@@ -107,17 +107,10 @@ def test_servers_that_were_stopped_from_dying_are_ended_by_the_next_start(data: 
         with supervisor(data) as process:
             uri = str(ready(process)["admin_uri"])
             assert asyncio.run(_query(uri, "SELECT 1")) == 1
-            assert not [pid for pid in frozen if _runs(pid)]
+            assert not [pid for pid in frozen if runs(pid)]
     finally:
-        for pid in filter(_runs, frozen):
+        for pid in filter(runs, frozen):
             os.kill(pid, signal.SIGKILL)
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

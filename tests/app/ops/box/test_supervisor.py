@@ -22,7 +22,7 @@ from app.ops.box.ports import is_free
 from app.ops.box.record import Box
 from app.ops.box.supervisor import Child, box, servers
 from app.settings import Settings
-from tests.app.ops.box.support import processes
+from tests.app.ops.box.support import processes, runs
 
 T = TypeVar("T")
 SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
@@ -185,7 +185,7 @@ async def test_a_killed_database_comes_back_with_its_data_and_without_its_busy_b
             assert await _eventually(lambda: _query(uri, "SELECT value FROM kept")) == 7
             with pytest.raises((OSError, asyncpg.PostgresError, asyncpg.InterfaceError)):
                 await work
-        assert not Path(f"/proc/{pid}").exists()
+        assert not runs(pid)
         assert await _query(uri, "SELECT to_regclass('doubled')") is None
         await _query(uri, "INSERT INTO kept VALUES (8)")
 
