@@ -62,6 +62,30 @@ def test_the_conversion_that_is_worst_may_be_the_inverted_one() -> None:
     assert at_first(found.spent)[1] == pytest.approx(102 * 1.002 * 0.9999, rel=1e-12)
 
 
+def test_an_inverted_conversion_is_received_at_one_over_its_ask_and_spent_at_one_over_its_bid() -> None:
+    market = small(
+        {"alfa BTC/USDC": bars(), "bravo BTC/USD": bars(), "bravo USD/USDC": bars(level=1.0)},
+        instruments={"bravo USD/USDC": {"half_spread_bps": 500}},
+    )
+    found = quoted(market)
+    # a USD is sold for 0.95 and bought for 1.05 USDC
+    assert [found.received[1, 0], found.spent[1, 0]] == pytest.approx([100 / 1.05, 100 / 0.95], rel=1e-12)
+
+
+def test_only_instruments_that_are_to_convert_do() -> None:
+    market = small(
+        {"alfa BTC/USDC": bars(), "bravo BTC/USD": bars(), "alfa USDC/USD": bars(level=0.99), "bravo USDC/USD": bars(level=0.5)},
+        instruments={"bravo USDC/USD": {"use": "mark"}},
+    )
+    assert quoted(market).received[:, 0].tolist() == pytest.approx([99.0] * 7)
+
+
+def test_the_first_bar_of_the_data_has_its_volume() -> None:
+    market = small({"alfa BTC/USD": bars(first=-1), "bravo BTC/USD": bars({-1: None})})
+    # at the start bar -1 of alfa is known, the first of its rows, and none of bravo
+    assert quoted(market).volume_cap[:2].tolist() == [[10**9, 0], [10**9, 10**9]]
+
+
 def test_quotes_are_of_the_close_and_of_nothing_else_of_a_bar() -> None:
     bar = Bar(101.0, open=99.0, high=110.0, low=90.0)
     market = small(

@@ -1,5 +1,7 @@
 """When an edge was there, and for how long."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -39,9 +41,10 @@ def listed(quotes: Quotes, world: World = THREE) -> list[tuple[int, str, str, fl
 
 
 def test_an_edge_at_the_threshold_is_an_opportunity_and_one_below_is_not() -> None:
-    # 101 / 100 is 100 bps to the float, 100.99 / 100 is 99
-    assert 1e4 * (101.0 / 100.0 - 1) >= 100.0
-    assert listed(quoted((0, [101.0, NAN, 100.99], [NAN, 100.0, NAN]))) == [(0, "alfa", "bravo", 100.0, 1)]
+    exact = 1e4 * (101.0 / 100.0 - 1)
+    world = small({name: bars() for name in ("alfa BTC/USD", "bravo BTC/USD", "charlie BTC/USD")}, strategy={"threshold_bps": exact})
+    found = listed(quoted((0, [101.0, NAN, math.nextafter(101.0, 0)], [NAN, 100.0, NAN])), world)
+    assert [row[:3] for row in found] == [(0, "alfa", "bravo")]
 
 
 def test_a_leg_is_no_pair_with_itself() -> None:
@@ -49,10 +52,10 @@ def test_a_leg_is_no_pair_with_itself() -> None:
 
 
 def test_opportunities_go_by_time_then_edge_then_legs() -> None:
-    found = listed(quoted((0, [102.0, 101.0, 102.0], [300.0, 100.0, 300.0]), (1, [105.0, 0.0, 105.0], [105.0, 100.0, 100.0])))
+    found = listed(quoted((0, [102.0, 101.0, 103.0], [300.0, 100.0, 300.0]), (1, [105.0, 0.0, 105.0], [105.0, 100.0, 100.0])))
     assert [row[:4] for row in found] == [
+        (0, "charlie", "bravo", 300.0),
         (0, "alfa", "bravo", 200.0),
-        (0, "charlie", "bravo", 200.0),
         (1, "alfa", "bravo", 500.0),
         (1, "alfa", "charlie", 500.0),
         (1, "charlie", "bravo", 500.0),

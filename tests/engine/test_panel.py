@@ -85,6 +85,13 @@ def test_our_share_of_a_volume_is_rounded_down_to_atoms() -> None:
     assert found.volume_cap.tolist()[:4] == [10**8, 10**8, 3, 10**8]
 
 
+def test_our_share_is_taken_before_atoms_are_counted() -> None:
+    # 0.1 × 21.95 is 2.1949999999999998; 0.1 × 2,195,000,000 would be 219,500,000
+    market = small({"alfa BTC/USD": bars({0: Bar(100.0, volume=21.95)}), "bravo BTC/USD": bars()}, execution={"volume_share": 0.1})
+    found, _ = panel.build(market.spec, market.bars).of(ALFA)
+    assert found.volume_cap.tolist()[2] == 219_499_999
+
+
 def instrument(tick: str, half_spread_bps: float = 0.0) -> Instrument:
     return (
         parse_spec(small({"alfa BTC/USD": bars(), "bravo BTC/USD": bars()}).form)
