@@ -64,6 +64,6 @@ async def test_migrating_again_changes_nothing(database_url: URL) -> None:
 
 
 async def test_migrators_of_one_database_take_turns(empty_database_url: URL) -> None:
-    await asyncio.gather(*(upgrade(empty_database_url) for _ in range(4)))
+    assert await asyncio.gather(*(upgrade(empty_database_url) for _ in range(4)), return_exceptions=True) == [None] * 4
     assert await on(empty_database_url, "SELECT version_num FROM alembic_version") == [(head(),)]
     assert await on(empty_database_url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]

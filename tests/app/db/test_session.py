@@ -1,8 +1,12 @@
 """Sessions: one transaction a block, rows that outlive it, connections that outlive a restart."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from sqlalchemy import URL, func, select, text
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.models import Import, Run, RunState, Venue
 from app.db.session import Sessions, make_sessions
@@ -27,7 +31,7 @@ async def test_a_block_commits_whole_or_not_at_all(sessions: Sessions) -> None:
 
 async def test_rows_can_be_read_after_their_session_and_have_the_defaults_of_the_tables(sessions: Sessions) -> None:
     async with sessions.begin() as session:
-        run = Run(created_by="me", name="n", strategy="spatial", spec={"a": [1]}, spec_hash="h")
+        run = Run(created_by="me", name="n", strategy="spatial", spec={"a": [1]}, spec_hash="h", summary=None)
         session.add(run)
         await session.flush()
         await session.refresh(run)
@@ -38,28 +42,33 @@ async def test_rows_can_be_read_after_their_session_and_have_the_defaults_of_the
         assert await session.scalar(select(func.count()).where(Run.summary.is_(None))) == 1, "None is NULL, not the JSON null"
 
 
-async def test_an_idle_connection_that_was_cut_is_replaced(database_url: URL) -> None:
-    engine, sessions = make_sessions(database_url, 1)
-    async with sessions() as session:
-        pid = await session.scalar(text("SELECT pg_backend_pid()"))
-    other, others = make_sessions(database_url, 1)
-    async with others() as session:
-        assert await session.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-    async with sessions() as session:
-        assert await session.scalar(text("SELECT pg_backend_pid()")) != pid
-    await engine.dispose()
-    await other.dispose()
+@asynccontextmanager
+async def pool(url: URL, size: int) -> AsyncIterator[tuple[AsyncEngine, Sessions]]:
+    """Yield a pool of its own."""
+    engine, sessions = make_sessions(url, size)
+    try:
+        yield engine, sessions
+    finally:
+        await engine.dispose()
+
+
+async def test_an_idle_connection_that_was_cut_is_replaced(database_url: URL, sessions: Sessions) -> None:
+    async with pool(database_url, 1) as (_, cut):
+        async with cut() as session:
+            pid = await session.scalar(text("SELECT pg_backend_pid()"))
+        async with sessions() as session:
+            assert await session.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        async with cut() as session:
+            assert await session.scalar(text("SELECT pg_backend_pid()")) != pid
 
 
 async def test_the_pool_is_as_large_as_it_was_asked_to_be(database_url: URL) -> None:
-    engine, sessions = make_sessions(database_url, 2)
-    engine.pool._timeout = 0.1  # type: ignore[attr-defined]
-    async with sessions() as one, sessions() as two, sessions() as three:
+    async with pool(database_url, 2) as (engine, small), small() as one, small() as two, small() as three:
+        engine.pool._timeout = 0.1  # type: ignore[attr-defined]
         await one.scalar(text("SELECT 1"))
         await two.scalar(text("SELECT 1"))
         with pytest.raises(PoolTimeoutError):
             await three.scalar(text("SELECT 1"))
-    await engine.dispose()
 
 
 async def test_an_import_without_detail_has_an_empty_one(sessions: Sessions) -> None:

@@ -114,3 +114,9 @@ def test_quotes_windows_lines_and_a_byte_order_mark_are_read_over(tmp_path: Path
     lines = [f'"{name}"' for name in HEADER.split(",")]
     path.write_bytes(b"\xef\xbb\xbf" + f'{",".join(lines)}\r\n{row(0)}\r\n"{START_MS + 60_000}",{GOOD}'.encode())
     assert minutes(bars(path)) == [0, 1]
+
+
+def test_a_byte_order_mark_before_a_table_without_header_is_read_over(tmp_path: Path) -> None:
+    path = tmp_path / "XBTUSDC_1.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + f"{START_MS // 1000},{GOOD},3\n".encode())
+    assert minutes(bars(path)) == [0]
