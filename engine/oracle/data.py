@@ -58,13 +58,13 @@ def available_times(spec: Spec, market: Market, uses: set[str]) -> set[int]:
 def mark_table(spec: Spec, market: Market) -> list[tuple[int, Marks]]:
     """Return (time [µs], value of a unit of each currency in the numeraire) of every mark row; DataError if one lacks at the start."""
     rows = sorted(available_times(spec, market, {"trade", "convert", "mark"}) | set(ticks(spec)))
-    standing: Marks = {}
+    standing = fresh_marks(spec, market, rows[0])
+    missing = sorted(set(spec.currencies) - set(standing))
+    if missing:
+        raise DataError(_no_start(spec, market, missing))
     table = []
     for t in rows:
         standing = standing | fresh_marks(spec, market, t)
-        missing = sorted(set(spec.currencies) - set(standing))
-        if missing:
-            raise DataError(_no_start(spec, market, missing))
         table.append((t, standing))
     return table
 
@@ -108,6 +108,6 @@ def _prices(closes: Mapping[SeriesKey, float], currency: str) -> list[tuple[str,
 
 
 def _no_start(spec: Spec, market: Market, missing: list[str]) -> str:
-    works = [t for t in ticks(spec)[1:-1] if set(fresh_marks(spec, market, t)) == set(spec.currencies)]
+    works = [t for t in ticks(spec)[1:-1] if not set(spec.currencies) - set(fresh_marks(spec, market, t))]
     advice = f"the earliest start that works is {instant(works[0]):%Y-%m-%dT%H:%M:%SZ}" if works else "no later start works"
     return f"no mark in {spec.numeraire} for {', '.join(missing)} at the start, {spec.start:%Y-%m-%dT%H:%M:%SZ}: {advice}"

@@ -16,7 +16,7 @@ from tests.engine.engines import ENGINES, Engine, Outcome, Row
 from tests.strategies import PRICES, World, bystanders, flat_markets, free_pairs, iso, peg_walks, worlds
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
-few = settings(max_examples=30)
+few = settings(max_examples=25)
 
 Decided = tuple[object, ...]
 
@@ -209,41 +209,39 @@ def test_every_package_keeps_the_rules_of_its_decision(engine: Engine, world: Wo
             assert round(o.planned * o.decision_price) >= int(facts[o.key].min_notional * ATOMS_PER_UNIT)
             assert o.arrival == o.decided + spec.venues[o.venue].order_latency
             taken[o.key, o.decided] += o.planned
-    for (key, t), quantity in taken.items():
-        assert quantity <= cap(world, key, t - spec.feed_latency_us - spec.interval)
+    shares = observed(world)
+    assert all(quantity <= shares[key][t - spec.feed_latency_us - spec.interval] for (key, t), quantity in taken.items())
 
 
 @both_engines
 @few
 @given(world=worlds())
 def test_every_fill_is_of_the_first_bar_in_time_within_its_limit_and_our_share(engine: Engine, world: World) -> None:
-    spec, taken = world.spec, Counter[tuple[SeriesKey, int]]()
+    spec, taken, shares = world.spec, Counter[tuple[SeriesKey, int]](), observed(world)
     for o in engine(world).orders:
+        in_time = [opened for opened in shares[o.key] if o.arrival <= opened < o.arrival + spec.max_wait_us]
         if o.filled:
             assert o.recorded is not None
             assert o.price is not None
             opened = o.recorded - spec.interval
-            assert o.arrival <= opened < o.arrival + spec.max_wait_us
-            assert not any(o.arrival <= earlier < opened for earlier in observed(world, o.key))
+            assert opened == in_time[0]
             assert o.price >= o.limit_price if o.side == "sell" else o.price <= o.limit_price
             assert (o.flow, o.filled) == (round(o.price * o.filled), min(o.filled, o.planned))
             taken[o.key, opened] += o.filled
         elif o.outcome == "no_trade":
             assert o.recorded is not None
-            assert not any(o.arrival <= opened < o.arrival + spec.max_wait_us for opened in observed(world, o.key))
-    for (key, opened), quantity in taken.items():
-        assert quantity <= cap(world, key, opened)
+            assert in_time == []
+    assert all(quantity <= shares[key][opened] for (key, opened), quantity in taken.items())
 
 
-def observed(world: World, key: SeriesKey) -> list[int]:
-    """Return the open times of the bars with volume."""
-    return world.bars[key].filter(pl.col("volume") > 0)["ts"].dt.epoch("us").to_list()
-
-
-def cap(world: World, key: SeriesKey, opened: int) -> int:
-    """Return our share of a bar [atoms]."""
-    (volume,) = world.bars[key].filter(pl.col("ts").dt.epoch("us") == opened)["volume"]
-    return int(world.spec.execution.volume_share * volume * 1e8)
+def observed(world: World) -> dict[SeriesKey, dict[int, int]]:
+    """Return our share [atoms] of each bar with volume, by its open time."""
+    tables = {key: table.filter(pl.col("volume") > 0) for key, table in world.bars.items()}
+    share = world.spec.execution.volume_share
+    return {
+        key: {opened: int(share * volume * 1e8) for opened, volume in zip(table["ts"].dt.epoch("us"), table["volume"], strict=True)}
+        for key, table in tables.items()
+    }
 
 
 @both_engines
