@@ -15,11 +15,8 @@ from app.db import bars as stored
 from app.db.models import Venue
 from app.db.session import Sessions
 from app.errors import BadInput, NotFound
-from app.services.folder import read_folder
 from engine.schema import BARS, SeriesKey
 from engine.units import format_duration
-
-__all__ = ["Coverage", "InstrumentInfo", "bars", "list_instruments", "list_venues", "load_bars", "read_folder"]
 
 _THINNED = text("""
     WITH bins AS (
