@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from shlex import quote
 
 import polars as pl
 from httpx2 import Client
@@ -52,7 +53,11 @@ def run(data: Path, *, seed: int, as_json: bool) -> None:
     """Show a backtest whole; Internal where the ledger is not what was planted."""
     log.configure(level="ERROR", style="console")
     steps = Steps(quiet=as_json)
-    summary = supervise(_run(data, seed=seed, steps=steps))
+    try:
+        summary = supervise(_run(data, seed=seed, steps=steps))
+    except SystemExit:
+        output.note("\nstopped before its end; nothing is left running, and the folder works the next time")
+        raise
     if as_json:
         output.document({"steps": steps.done, "summary": summary, "files": {path.name: str(path) for path in sorted((data / RESULT).iterdir())}})
         return
@@ -132,11 +137,11 @@ def _go_on(data: Path) -> tuple[str, ...]:
     return (
         "Go on:",
         f"  {data / RESULT / 'report.html'}: the whole result, for a browser",
-        f"  {command} backtest run {data / MARKET / SPEC} --files {data / MARKET}",
+        f"  {command} backtest run {quote(str(data / MARKET / SPEC))} --files {quote(str(data / MARKET))}",
         "      the same without any server",
-        f"  {command} up --data {data}",
+        f"  {command} up --data {quote(str(data))}",
         "      keep this box running; then, in another terminal:",
-        f"  {command} backtest show last --data {data}",
+        f"  {command} backtest show last --data {quote(str(data))}",
     )
 
 

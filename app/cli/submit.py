@@ -1,6 +1,7 @@
 """A backtest in the box: submitted, followed to its end, fetched."""
 
 from pathlib import Path
+from shlex import quote
 
 from app import client
 from app.cli import connection, output, runs, specs
@@ -18,7 +19,7 @@ def run(path: Path, *, out: Path | None, data: Path | None, url: str | None, as_
             with output.progress() as report:
                 run = client.done(client.follow(http, submitted, on_progress=report))
         except KeyboardInterrupt:
-            output.note(_goes_on(submitted, f" --url {url}" if url else f" --data {data}" if data else ""))
+            output.note(_goes_on(submitted, f" --url {url}" if url else f" --data {quote(str(data))}" if data else ""))
             raise
         runs.show_done(http, run, out=out, as_json=as_json, save_by_default=True)
 

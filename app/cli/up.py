@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 from app import log
 from app.cli import connection, output
@@ -28,7 +29,7 @@ async def _run(folder: Path, *, api_port: int | None, db_port: int | None, redis
 
 def _say(box: Box) -> None:
     root = box.folder.root
-    option = "" if root == connection.data_folder(None).expanduser().resolve() else f" --data {root}"
+    option = "" if root == connection.data_folder(None).expanduser().resolve() else f" --data {quote(str(root))}"
     output.show(
         "The box is up. Everything of it listens on this machine alone; stop it with Ctrl-C.",
         "",

@@ -19,6 +19,7 @@ DROPPED = ("cool_down", "no_volume", "no_funds", "below_minimum")
 
 SELL, BUY = 0, 1
 NEVER_US = -(2**62)
+LARGEST_ATOMS = 2.0**62
 _RESOLVE, _NOTICE = 0, 1
 _TICK_SLACK = 1e-6
 
@@ -132,6 +133,12 @@ def least_common_multiple(a: int, b: int) -> int:
 
 
 @njit(cache=True, nogil=True)
+def whole_atoms(amount: float) -> int:
+    """Return an amount [atoms] rounded down; what is above every balance, as the largest that an integer carries safely."""
+    return int(np.floor(min(amount, LARGEST_ATOMS)))
+
+
+@njit(cache=True, nogil=True)
 def affordable(most: int, limit: float, fee: float, free: int, step: int) -> int:
     """Return the largest multiple of step, at most `most`, whose cost at the limit is covered by what is free [atoms]."""
     estimate = free / (limit * (1 + fee))
@@ -166,7 +173,7 @@ def size_package(legs: Legs, rules: Rules, state: State, row: Candidates, at: in
     value = row.ask_value[at, buy]
     volume = min(row.volume_cap[at, sell] - state.under_way[sell], row.volume_cap[at, buy] - state.under_way[buy]) // step * step
     if rules.fixed_notional > 0:
-        volume_needed = int(np.floor(rules.fixed_notional / value)) // step * step
+        volume_needed = whole_atoms(rules.fixed_notional / value) // step * step
         if volume_needed <= 0:
             return 0, 1 + DROPPED_BELOW_MINIMUM
         if volume < volume_needed:
@@ -179,7 +186,7 @@ def size_package(legs: Legs, rules: Rules, state: State, row: Candidates, at: in
     if quantity <= 0 or (rules.fixed_notional > 0 and quantity < volume):
         return 0, 1 + DROPPED_NO_FUNDS
     if rules.max_notional > 0:
-        quantity = min(quantity, int(np.floor(rules.max_notional / value)) // step * step)
+        quantity = min(quantity, whole_atoms(rules.max_notional / value) // step * step)
     below = flow_of(row.bid[at, sell], quantity) < legs.min_notional[sell] or flow_of(row.ask[at, buy], quantity) < legs.min_notional[buy]
     if quantity <= 0 or below:
         return 0, 1 + DROPPED_BELOW_MINIMUM
@@ -320,19 +327,12 @@ def new_orders(size: int) -> Orders:
 def resized(orders: Orders, used: int, size: int) -> Orders:
     """Return the first `used` orders in room for `size`."""
     more = new_orders(size)
-    more.decided_us[:used], more.arrival_us[:used], more.recorded_us[:used] = (
-        orders.decided_us[:used],
-        orders.arrival_us[:used],
-        orders.recorded_us[:used],
-    )
+    more.decided_us[:used], more.arrival_us[:used] = orders.decided_us[:used], orders.arrival_us[:used]
+    more.recorded_us[:used], more.edge_bps[:used] = orders.recorded_us[:used], orders.edge_bps[:used]
     more.leg[:used], more.bar[:used], more.outcome[:used] = orders.leg[:used], orders.bar[:used], orders.outcome[:used]
     more.planned[:used], more.filled[:used], more.reserve[:used] = orders.planned[:used], orders.filled[:used], orders.reserve[:used]
-    more.flow[:used], more.cost[:used], more.edge_bps[:used] = orders.flow[:used], orders.cost[:used], orders.edge_bps[:used]
-    more.decision_price[:used], more.limit_price[:used], more.price[:used] = (
-        orders.decision_price[:used],
-        orders.limit_price[:used],
-        orders.price[:used],
-    )
+    more.flow[:used], more.cost[:used], more.price[:used] = orders.flow[:used], orders.cost[:used], orders.price[:used]
+    more.decision_price[:used], more.limit_price[:used] = orders.decision_price[:used], orders.limit_price[:used]
     return more
 
 
