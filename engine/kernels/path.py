@@ -181,8 +181,8 @@ def size_package(legs: Legs, rules: Rules, state: State, row: Candidates, at: in
         volume = volume_needed
     if volume <= 0:
         return 0, 1 + DROPPED_NO_VOLUME
-    funded = min(volume, state.free[legs.base_wallet[sell]] // step * step)
-    quantity = affordable(funded, limit, legs.fee[buy], state.free[legs.quote_wallet[buy]], step)
+    most = min(volume, state.free[legs.base_wallet[sell]])
+    quantity = affordable(most, limit, legs.fee[buy], state.free[legs.quote_wallet[buy]], step)
     if quantity <= 0 or (rules.fixed_notional > 0 and quantity < volume):
         return 0, 1 + DROPPED_NO_FUNDS
     if rules.max_notional > 0:

@@ -48,6 +48,7 @@ def cost(limit: float, quantity: int, fee: float) -> int:
 
 @given(st.integers(0, 400), prices, fees, st.integers(0, 10**6), st.integers(1, 7))
 @example(most=10, limit=2.0, fee=0.0, free=20, step=1)  # the last atom
+@example(most=10, limit=11.6, fee=0.1, free=13, step=1)  # 12.76 by the formula; 12 and 2 by rounding
 def test_what_is_affordable_is_the_most_that_any_quantity_can_be(most: int, limit: float, fee: float, free: int, step: int) -> None:
     possible = [q for q in range(0, most + 1, step) if cost(limit, q, fee) <= free]
     assert kernel.affordable(most, limit, fee, free, step) == max(possible)
