@@ -1,6 +1,9 @@
 """The API: `usdc-arb serve`."""
 
 import asyncio
+import os
+import socket
+import stat
 from ipaddress import ip_address
 
 import uvicorn
@@ -66,4 +69,12 @@ async def _serve(settings: Settings, *, pool_size: int) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
         )
-        await uvicorn.Server(config).serve()
+        await uvicorn.Server(config).serve(sockets=inherited())
+
+
+def inherited() -> list[socket.socket] | None:
+    """Return the listening socket that is our standard input, if a supervisor handed us one: it holds the port while we start again."""
+    if not stat.S_ISSOCK(os.fstat(0).st_mode):
+        return None
+    found = socket.socket(fileno=os.dup(0))
+    return [found] if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) else None

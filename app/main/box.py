@@ -23,7 +23,10 @@ WORKER_STOP_S = 30.0
 @asynccontextmanager
 async def box_in(data: Path, *, api_port: int | None = None, db_port: int | None = None, redis_port: int | None = None) -> AsyncIterator[Box]:
     """Run the box in a data folder; it is ready inside, and stopped afterwards."""
-    children = (Child(name="api", argv=_ours("serve"), ready=_api_is_ready), Child(name="worker", argv=_ours("worker"), stop_seconds=WORKER_STOP_S))
+    children = (
+        Child(name="api", argv=_ours("serve"), ready=_api_is_ready, listens=True),
+        Child(name="worker", argv=_ours("worker"), stop_seconds=WORKER_STOP_S),
+    )
     async with box(data, migrate=_migrate, children=children, api_port=api_port, db_port=db_port, redis_port=redis_port) as found:
         yield found
 

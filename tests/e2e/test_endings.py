@@ -1,5 +1,6 @@
 """However and whenever the box ends, nothing of it stays: no process, no lock, and a folder that works the next time."""
 
+import json
 import os
 import random
 import signal
@@ -31,6 +32,7 @@ def test_a_demo_that_is_ended_at_any_moment_leaves_nothing_and_works_the_next_ti
         assert left_behind(data) == [], f"after {moment} s: {said}"
         assert not is_locked(data)
         assert process.returncode in {0, -number, 128 + number}
+        assert ("nothing is left running" in said) == (process.returncode == 128 + number)
         assert "Traceback" not in said
     ended = cli("demo", "--data", data)
     assert ended.returncode == 0, ended.stderr
@@ -88,12 +90,26 @@ def test_a_port_that_was_asked_for_is_an_error_when_it_is_taken(option: str, cli
     assert left_behind(tmp_path / "data") == []
 
 
+def process_of(data: Path, command: str) -> int:
+    """Return the one process of a box that runs a command of ours."""
+    (found,) = (pid for pid in leftovers.find(data) if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(f"\0{command}\0".encode()))
+    return found
+
+
+def test_an_api_that_was_killed_comes_again_and_nobody_can_take_its_port_in_between(box: Path, cli: Cli) -> None:
+    port = json.loads((box / "box.json").read_text())["api_port"]
+    os.kill(process_of(box, "serve"), signal.SIGKILL)
+    with pytest.raises(OSError, match="in use"):
+        socket.create_server(("127.0.0.1", port))
+    ended = cli("backtest", "list", "--data", box)  # waits at the door until the API is back
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_a_run_goes_on_when_whoever_follows_it_leaves(box: Path, cli: Cli, tmp_path: Path) -> None:
     market = write_market(tmp_path / "market")
     assert cli("data", "import", market, "--data", box).returncode == 0
-    workers = [pid for pid in leftovers.find(box) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
-    assert len(workers) == 1
-    os.kill(workers[0], signal.SIGSTOP)
+    worker = process_of(box, "worker")
+    os.kill(worker, signal.SIGSTOP)
     try:
         process = start("backtest", "run", market / "spec.toml", "--data", box, cwd=tmp_path)
         assert process.stderr is not None
@@ -102,7 +118,7 @@ def test_a_run_goes_on_when_whoever_follows_it_leaves(box: Path, cli: Cli, tmp_p
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=PATIENCE)
     finally:
-        os.kill(workers[0], signal.SIGCONT)
+        os.kill(worker, signal.SIGCONT)
     assert process.returncode == 130
     assert f"usdc-arb backtest show {run_id} --data {box}" in said
     assert f"usdc-arb backtest cancel {run_id} --data {box}" in said

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.errors import Conflict
@@ -28,9 +29,12 @@ class Wanted:
         yield from (port for port in range(self.default, self.default + _TRIES) if is_free(port))
         raise Conflict(f"no port for {self.purpose} is free from {self.default} to {self.default + _TRIES - 1}; ask for a free one")
 
-    def first(self) -> int:
-        """Return the best free port."""
-        return next(self.candidates())
+    def reserved(self) -> socket.socket:
+        """Return a socket that listens on the best free port: whoever is handed it answers there, and nobody can come first."""
+        for port in self.candidates():
+            with suppress(OSError):  # somebody was faster
+                return socket.create_server((LOOPBACK, port))
+        raise self.taken(self.asked or self.default)
 
     def taken(self, port: int) -> Conflict:
         """Return the error for a port that is in use."""

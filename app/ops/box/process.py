@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from socket import socket
 from typing import IO
 
 from app.ops.box import launch
@@ -68,18 +69,18 @@ def start(
     *,
     environment: Mapping[str, str],
     cwd: Path | None = None,
-    stdin: IO[bytes] | None = None,
+    stdin: IO[bytes] | socket | None = None,
     output: IO[bytes] | None = None,
     identity: str = SAME,
     death_signal: signal.Signals = signal.SIGKILL,
 ) -> Process:
-    """Start a program that gets `death_signal` as soon as we are gone; input and output are open files, or nothing."""
+    """Start a program that gets `death_signal` as soon as we are gone; input and output are open files, the input perhaps a socket, or nothing."""
     wrapper = [sys.executable, "-I", "-S", _LAUNCH, str(os.getpid()), str(int(death_signal)), identity]
     popen = subprocess.Popen(
         [*wrapper, *map(str, argv)],
         env=dict(environment),
         cwd=cwd,
-        stdin=stdin or subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL if stdin is None else stdin.fileno(),
         stdout=output or subprocess.DEVNULL,
         stderr=subprocess.STDOUT,
         start_new_session=True,

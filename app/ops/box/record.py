@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from socket import socket
 from typing import Final
 from urllib.parse import quote
 
@@ -43,6 +44,8 @@ class Box:
     variables: Mapping[str, str] = field(repr=False)
     admin_uri: str = field(repr=False)
     """The database server's address for its superuser, for libpq."""
+    listener: socket | None = field(default=None, repr=False)
+    """What listens on the API's port as long as the box lives; only the box itself has it."""
 
     @property
     def api_url(self) -> str:

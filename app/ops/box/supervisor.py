@@ -5,7 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,8 @@ class Child:
     argv: Sequence[str]
     ready: Callable[[Box], Awaitable[bool]] | None = None
     stop_seconds: float = 15.0
+    listens: bool = False
+    """Whether its standard input is the socket that listens on the API's port: no other program can take that in between."""
 
 
 @asynccontextmanager
@@ -81,13 +83,14 @@ async def _start_servers(stack: AsyncExitStack, data: Path, db: Wanted, redis: W
     await stack.enter_async_context(_trimming(where.logs))
     sizes = hardware.planned(where.root, BOX)
     known = credentials.load(where)
-    api_port = api.first()
+    listener = stack.enter_context(api.reserved())
     queue = Valkey(binaries=found, folder=where, credentials=known, maxmemory=sizes.queue_maxmemory)
     redis_port = await run_on_a_port(stack, redis, partial(valkey.service, queue))
     database = Postgres(binaries=found, folder=where, identity=await identity.choose(found.postgres, where.root), settings=sizes.postgres)
     await postgres.prepare(database, known)
     db_port = await run_on_a_port(stack, db, partial(postgres.service, database))
-    return record.describe(where, known, sizes, Ports(api=api_port, db=db_port, redis=redis_port))
+    ports = Ports(api=listener.getsockname()[1], db=db_port, redis=redis_port)
+    return replace(record.describe(where, known, sizes, ports), listener=listener)
 
 
 async def run_on_a_port(stack: AsyncExitStack, wanted: Wanted, service: Callable[[int], Service]) -> int:
@@ -119,7 +122,8 @@ def _service(it: Box, child: Child) -> Service:
     def launch() -> Process:
         environment = {**os.environ, **it.variables, **leftovers.marks(it.folder)}
         with logs.opened(log) as output:
-            return start(child.name, child.argv, environment=environment, output=output)
+            stdin = it.listener if child.listens else None
+            return start(child.name, child.argv, environment=environment, stdin=stdin, output=output)
 
     return Service(name=child.name, log=log, launch=launch, ready=ready, stop=stop)
 

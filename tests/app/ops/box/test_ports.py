@@ -24,18 +24,18 @@ def taken() -> Iterator[int]:
 
 
 def test_a_taken_default_moves_to_the_next_that_is_free(taken: int) -> None:
-    found = Wanted(purpose="the API", default=taken).first()
+    found = next(Wanted(purpose="the API", default=taken).candidates())
     assert taken < found < taken + 100
     assert is_free(found)
 
 
 def test_a_taken_port_that_was_asked_for_is_an_error_that_names_it(taken: int) -> None:
     with pytest.raises(Conflict, match=rf"port {taken} on 127.0.0.1, asked for as the port of the API, is taken by another program; stop that"):
-        Wanted(purpose="the API", default=8000, asked=taken).first()
+        next(Wanted(purpose="the API", default=8000, asked=taken).candidates())
 
 
 def test_a_free_port_that_was_asked_for_is_the_only_one(taken: int) -> None:
-    free = Wanted(purpose="x", default=taken).first()
+    free = next(Wanted(purpose="x", default=taken).candidates())
     assert list(Wanted(purpose="the API", default=8000, asked=free).candidates()) == [free]
 
 
@@ -72,7 +72,7 @@ TOO_LATE = "import sys; print('bind: Address already in use'); sys.exit(1)"
 
 async def test_a_default_that_is_taken_between_the_look_and_the_start_moves_too(tmp_path: Path, taken: int) -> None:
     wanted = Wanted(purpose="the API", default=taken)
-    first = wanted.first()
+    first = next(wanted.candidates())
 
     def service(port: int) -> Service:
         return _service(tmp_path / "log", TOO_LATE if port == first else LISTEN, port)
@@ -82,7 +82,7 @@ async def test_a_default_that_is_taken_between_the_look_and_the_start_moves_too(
 
 
 async def test_a_port_asked_for_that_is_taken_between_the_look_and_the_start_is_named(tmp_path: Path, taken: int) -> None:
-    free = Wanted(purpose="x", default=taken).first()
+    free = next(Wanted(purpose="x", default=taken).candidates())
     wanted = Wanted(purpose="the API", default=8000, asked=free)
     async with AsyncExitStack() as stack:
         with pytest.raises(Conflict, match=f"port {free} on 127.0.0.1"):
@@ -96,3 +96,17 @@ async def test_another_fault_of_the_server_is_no_reason_to_try_other_ports(tmp_p
                 stack, Wanted(purpose="x", default=20_000), partial(_service, tmp_path / "log", "raise SystemExit('out of cheese')")
             )
     assert (tmp_path / "log").read_text() == "out of cheese\n"
+
+
+def test_a_reserved_port_is_nobody_elses_until_it_is_given_up() -> None:
+    wanted = Wanted(purpose="the API", default=18_650)
+    with wanted.reserved() as first, wanted.reserved() as second:
+        ports = [one.getsockname()[1] for one in (first, second)]
+        assert ports[0] < ports[1]
+        assert not any(map(is_free, ports))
+    assert all(map(is_free, ports))
+
+
+def test_a_port_that_was_asked_for_and_is_taken_cannot_be_reserved() -> None:
+    with Wanted(purpose="the API", default=18_750).reserved() as holder, pytest.raises(Conflict, match="taken by another program"):
+        Wanted(purpose="the API", default=8000, asked=holder.getsockname()[1]).reserved()
