@@ -42,7 +42,8 @@ def make_app(settings: Settings, servers: Servers) -> Starlette:
         except SERVERS as error:
             _log.warning("no ring yet, a worker will send it", error=repr(error))
 
-    return create_app(sessions=servers.sessions, redis=servers.redis, settings=settings, queue=queue.QUEUE, ring=ring)
+    # Introspection is for tools of developers; nobody else can reach a loopback address.
+    return create_app(sessions=servers.sessions, redis=servers.redis, settings=settings, queue=queue.QUEUE, ring=ring, introspection=True)
 
 
 def require_loopback(host: str) -> None:
