@@ -160,7 +160,7 @@ LEGS = kernel.Legs(
     order_latency_us=ints(0, 0), feed_latency_us=ints(0, 0), base_wallet=ints(0, 2), quote_wallet=ints(1, 3),
 )  # fmt: skip
 ROW = kernel.Candidates(
-    at_us=ints(0), bid=floats(101, 100)[None], ask=floats(101, 100)[None], received=floats(101, 100)[None], spent=floats(101, 100)[None],
+    at_us=ints(0), bid=floats(101, 99)[None], ask=floats(102, 100)[None], received=floats(101, 100)[None], spent=floats(101, 100)[None],
     ask_value=floats(101, 50)[None], volume_cap=ints(10 * ATOM, 5 * ATOM)[None],
 )  # fmt: skip
 
