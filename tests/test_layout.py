@@ -14,7 +14,7 @@ TOP_LEVEL = {
     # the owner's list, as far as it exists
     "app", "engine", "graphql", "infra", "tests", "pyproject.toml", "README.md",
     # what tools demand
-    ".ci", ".env.example", ".gitignore", "CHANGELOG.md", "LICENSE", "Makefile", "requirements",
+    ".ci", ".env.example", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "LICENSE", "Makefile", "requirements",
     # what users start from and read
     "docs", "examples",
 }  # fmt: skip
