@@ -14,7 +14,7 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's identifier, o
 @app.command(
     epilog=example(
         "usdc-arb backtest run examples/spatial-demo.toml",
-        "usdc-arb backtest run examples/spatial-btc-2023-03.toml --files ../shared/data/usdc-2023-03",
+        "usdc-arb backtest run examples/spatial-btc-2023-03.toml --files market-data",
     )
 )
 def run(spec: Spec, files: Files = None, out: Out = None, data: Data = None, url: Url = None, as_json: Json = False) -> None:

@@ -1,7 +1,5 @@
 """The guard weighs documents before anything else looks at them."""
 
-import time
-
 import pytest
 from graphql import GraphQLError, get_introspection_query
 from hypothesis import given
@@ -53,12 +51,11 @@ def test_depth_fields_and_aliases_are_counted_through_fragments() -> None:
     read_document(deep + inside, Limits(depth=3, fields=4, aliases=2, fragments=1))
 
 
-def test_a_chain_of_fragments_that_doubles_at_each_step_is_refused_at_once() -> None:
-    chain = "{...F0}" + "".join(f"fragment F{i} on Query{{...F{i + 1} ...F{i + 1}}}" for i in range(20)) + "fragment F20 on Query{viewer{name}}"
-    started = time.process_time()
+def test_a_chain_of_fragments_that_doubles_at_each_step_is_weighed_fragment_by_fragment() -> None:
+    steps = 39
+    chain = "{...F0}" + "".join(f"fragment F{i} on Query{{...F{i + 1} ...F{i + 1}}}" for i in range(steps)) + f"fragment F{steps} on Query{{a}}"
     with pytest.raises(LimitError, match="1000 fields"):
-        read_document(chain, LIMITS)
-    assert time.process_time() - started < 1  # seconds of computing; 2^20 fields one by one take longer
+        read_document(chain, LIMITS)  # field by field, 2^39 of them, this would not come back
 
 
 @given(st.text(alphabet='{}[]():.!$@#"ab\\ \n', max_size=300))
