@@ -209,6 +209,7 @@ def test_a_spec_knows_its_parts() -> None:
     assert [leg.key for leg in found.legs] == btc
     assert list(found.series) == [btc[0], ("synthetic-alpha", usdc), btc[1], ("synthetic-beta", usdc), btc[2]]
     assert (found.base, found.comparison_currency, found.currencies) == ("BTC", "USD", ("BTC", "USD", "USDC"))
+    assert parse_spec(changed(("venues.synthetic-gamma.balances.USDT", 1))).currencies == ("BTC", "USD", "USDC", "USDT")
     assert found.feed_latency_us == 80_000
     assert found.max_wait_us == 60_000_000
     assert parse_spec(changed(("execution.max_wait", "3m"))).max_wait_us == 180_000_000

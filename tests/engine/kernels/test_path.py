@@ -216,6 +216,18 @@ def test_the_size_of_a_package_is_what_volume_funds_and_limits_allow_and_the_fir
     assert found == (round(quantity * ATOM), refusal)
 
 
+@pytest.mark.parametrize(("amount", "whole"), [(5.0, 5), (5.999, 5), (0.4, 0), (1e30, kernel.LARGEST_ATOMS), (float("inf"), kernel.LARGEST_ATOMS)])
+def test_amounts_are_cut_to_whole_atoms_and_to_what_an_integer_holds(amount: float, whole: int) -> None:
+    assert kernel.whole_atoms(amount) == whole
+
+
+def test_a_notional_far_above_the_price_is_no_limit() -> None:
+    # 1e10 at 1e-9 a unit is 1e27 atoms
+    cheap = ROW._replace(ask_value=floats(1, 1e-9)[None])
+    assert kernel.size_package(LEGS, rules(max_notional=1e18), state(), cheap, 0, 0, 1, 100.0) == (480_000_000, 0)
+    assert kernel.size_package(LEGS, rules(fixed_notional=1e18), state(), cheap, 0, 0, 1, 100.0) == (0, NO_VOLUME)
+
+
 def test_the_limit_and_not_the_ask_must_be_affordable() -> None:
     assert kernel.size_package(LEGS, rules(), state(money=120.12), ROW, 0, 0, 1, 100.01) == (60_000_000, 0)
 
