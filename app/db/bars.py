@@ -10,6 +10,7 @@ from adbc_driver_manager.dbapi import Cursor
 
 from engine.schema import BARS, SeriesKey
 
+_PIECE = 8_192
 _LOCK = 0x62617273  # "bars": whoever writes a series holds it until its transaction ends
 _NUMBERS = tuple(name for name in BARS if name != "ts")
 _OFFERED, _STORED = (", ".join(f"{table}.{name}" for name in _NUMBERS) for table in ("s", "b"))
@@ -71,7 +72,7 @@ def is_free(cursor: Cursor, series: Series, frame: pl.DataFrame) -> bool:
 
 def append(cursor: Cursor, series: Series, frame: pl.DataFrame) -> None:
     """Store bars of times at which none are stored: the fast way."""
-    cursor.adbc_ingest("bars", _keyed(frame, series), mode="append")
+    _copy(cursor, "bars", frame, series, temporary=False)
 
 
 def merge(cursor: Cursor, series: Series, frame: pl.DataFrame, *, noise: float, replace: bool) -> Merged | Conflict:
@@ -81,7 +82,7 @@ def merge(cursor: Cursor, series: Series, frame: pl.DataFrame, *, noise: float, 
     """
     cursor.execute(_STAGE)
     cursor.execute("TRUNCATE staged_bars")
-    cursor.adbc_ingest("staged_bars", _keyed(frame, series), mode="append", temporary=True)
+    _copy(cursor, "staged_bars", frame, series, temporary=True)
     there, differing = cursor.execute(_OVERLAP).fetchone() or (0, 0)
     conflict = cursor.execute(_FIRST_CONFLICT, (noise,)).fetchone() if differing and not replace else None
     if conflict is not None:
@@ -124,9 +125,11 @@ def load(cursor: Cursor, series: Series, start: datetime, end: datetime) -> pl.D
     return bars.cast(BARS)
 
 
-def _keyed(frame: pl.DataFrame, series: Series) -> pl.DataFrame:
+# In small pieces: the driver sends each once it is encoded, and the server works on it meanwhile.
+def _copy(cursor: Cursor, table: str, frame: pl.DataFrame, series: Series, *, temporary: bool) -> None:
     key = {"instrument_id": pl.lit(series.instrument_id, pl.Int32), "interval_us": pl.lit(series.interval_us, pl.Int64)}
-    return frame.select(**key, **{name: pl.col(name) for name in BARS})
+    rows = frame.select(**key, **{name: pl.col(name) for name in BARS}).to_arrow()
+    cursor.adbc_ingest(table, rows.to_reader(max_chunksize=_PIECE), mode="append", temporary=temporary)
 
 
 # Looked up before it is inserted: an insert that meets a conflict uses up a number of the sequence all the same.
