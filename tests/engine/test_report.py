@@ -132,9 +132,9 @@ def test_of_many_packages_the_50_with_the_largest_gain_or_loss_are_shown(result:
 
 
 def test_of_equal_packages_the_first_are_shown(result: Result) -> None:
-    # enough of them for a sort that is not stable to show
-    html = rendered(result, packages=many(result, [0.0] * 5_000))
-    assert listed(html) == [f"{n}.5" for n in range(50)]
+    # enough of them, and enough between them, for a sort that is not stable to show
+    html = rendered(result, packages=many(result, [float(n % 7) for n in range(5_000)]))
+    assert listed(html) == [f"{7 * n + 6}.5" for n in range(50)]
 
 
 def test_a_run_without_packages_says_so_and_one_without_equity_has_no_ratios() -> None:

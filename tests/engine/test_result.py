@@ -6,6 +6,7 @@ import json
 import polars as pl
 import pytest
 
+from engine.manifest import digest
 from engine.report import render
 from engine.result import Result
 from tests.engine.digests import weekend
@@ -50,6 +51,7 @@ def test_the_report_is_the_page_of_this_result(result: Result) -> None:
     assert result.files()["report.html"].decode() == page
 
 
-def test_the_summary_is_held_against_its_manifest(result: Result) -> None:
-    assert result.summary["manifest_hash"] in result.files()["report.html"].decode()
+def test_summary_and_report_name_the_manifest_that_they_come_from(result: Result) -> None:
+    assert result.summary["manifest_hash"] == digest(result.manifest)
+    assert digest(result.manifest) in result.files()["report.html"].decode()
     assert result.manifest["spec_sha256"] == result.spec.hash()
