@@ -16,7 +16,7 @@ demo: ready-box  ## one backtest, end to end: servers, made-up data with a known
 
 test: ready-dev  ## all tests, with branch coverage of engine and services
 	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=
-	$(BIN)/python -m coverage report --include 'engine/*,app/services/*'
+	$(BIN)/python -m coverage report --include 'engine/*,app/services/*' --fail-under 98
 
 check: ready-dev  ## style, types, layers, documentation
 	$(BIN)/ruff check
