@@ -1,7 +1,7 @@
 """Kraken's archive of OHLCVT: 7 columns without header, open time in seconds; minutes without a trade are left out.
 
-Columns: open time, open, high, low, close, volume, trades. The file name is the pair, in Kraken's words, and the interval in minutes.
-Source: https://support.kraken.com/articles/360047124832, read 2025-11.
+Columns: open time, open, high, low, close, volume, trades (support.kraken.com, article 360047124832). The file name is the pair, in Kraken's
+words, and the interval in minutes.
 """
 
 from app.sources.clock import Unit

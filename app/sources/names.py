@@ -42,10 +42,12 @@ INTERVALS_US = tuple(s * US_PER_SECOND for s in (1, 5, 10, 15, 30, 60, 180, 300,
 
 _SIZE = {"s": US_PER_SECOND, "m": 60 * US_PER_SECOND, "h": 3600 * US_PER_SECOND, "d": 86400 * US_PER_SECOND}
 _INTERVAL = r"(?P<count>\d+)(?P<size>(?-i:s|m|min|h|d))"
-_OURS = re.compile(rf"(?P<venue>[a-z0-9.-]+)_(?P<base>[A-Z0-9]{{2,12}})[-_](?P<quote>[A-Z0-9]{{2,12}})(?:_{_INTERVAL})?(?:[._-].*)?", re.IGNORECASE)
+_OURS = re.compile(
+    rf"(?P<venue>[a-z0-9.-]+)_(?P<base>[A-Z0-9]{{2,12}})[-_](?P<quote>[A-Z][A-Z0-9]{{1,11}})(?:_{_INTERVAL})?(?:[._-].*)?", re.IGNORECASE
+)
 _BINANCE = re.compile(rf"(?P<pair>[A-Z0-9]{{5,24}})-{_INTERVAL}(?:-\d{{4}}-\d\d(?:-\d\d)?)?")
 _KRAKEN = re.compile(r"(?P<pair>[A-Z0-9]{5,24})_(?P<minutes>\d+)")
-_PAIR = re.compile(r"(?P<base>[A-Z0-9]{2,12})[-_/](?P<quote>[A-Z0-9]{2,12})|(?P<pair>[A-Z0-9]{5,24})")
+_PAIR = re.compile(r"(?P<base>[A-Z0-9]{2,12})[-_/](?P<quote>[A-Z][A-Z0-9]{1,11})|(?P<pair>[A-Z0-9]{5,24})")
 _INSTRUMENT = re.compile(r"([A-Z0-9]{2,12})[/_-]([A-Z0-9]{2,12})")
 _VENUE = re.compile(r"[a-z0-9_.-]{1,40}")
 

@@ -20,6 +20,8 @@ MINUTE = 60 * US_PER_SECOND
         ("BTCUSDT-1m-2023-03-08.csv", None, "BTC/USDT", MINUTE),
         ("BTCFDUSD-4h-2024-01.csv", None, "BTC/FDUSD", 240 * MINUTE),
         ("BTCUSDT-1M-2023-03.csv", None, None, None),
+        ("BTCUSD_PERP-1m-2023-03.csv", None, None, None),
+        ("BTCUSD_230630-1m-2023-03.csv", None, None, None),
         ("XBTUSDC_1.csv", None, "BTC/USDC", MINUTE),
         ("XDGUSD_1440.csv", None, "DOGE/USD", 1440 * MINUTE),
         ("BTCUSDT.csv", None, "BTC/USDT", None),
