@@ -169,7 +169,7 @@ def state(*, coins: float = 100, money: float = 1e6, under_way: tuple[float, flo
     return kernel.State(
         free=ints(int(coins * ATOM), 0, 0, int(money * ATOM)), reserved=ints(0, 0, 0, 0), pending=ints(0, 0, 0, 0),
         last_decision_us=np.zeros((2, 2), np.int64), under_way=ints(*(int(x * ATOM) for x in under_way)),
-        taken=ints(0, 0), dropped=ints(0, 0, 0, 0),
+        taken=ints(0, 0, 0, 0, 0), dropped=ints(0, 0, 0, 0),
     )  # fmt: skip
 
 
@@ -230,6 +230,53 @@ def test_a_notional_far_above_the_price_is_no_limit() -> None:
 
 def test_the_limit_and_not_the_ask_must_be_affordable() -> None:
     assert kernel.size_package(LEGS, rules(), state(money=120.12), ROW, 0, 0, 1, 100.01) == (60_000_000, 0)
+
+
+def moved(now: kernel.State) -> dict[str, list[float]]:
+    """Return the wallets (leg 0 base, quote, leg 1 base, quote) and what is under way, in units."""
+    return {name: (getattr(now, name) / ATOM).tolist() for name in ("free", "reserved", "pending", "under_way")}
+
+
+def test_money_is_reserved_when_sent_pending_when_it_resolves_and_free_at_the_venues_notice() -> None:
+    legs = LEGS._replace(fee=floats(0.002, 0.001), lot=ints(ATOM // 10, ATOM // 10), order_latency_us=ints(5, 50), feed_latency_us=ints(7, 11))
+    bars = kernel.Bars(
+        offset=ints(0, 2, 4), open_us=ints(0, 60, 0, 60), bid=floats(0, 101, 0, 99), ask=floats(0, 103, 0, 100),
+        volume_cap=ints(0, 15 * ATOM // 10, 0, 9 * ATOM),
+    )  # fmt: skip
+    now, orders = state(money=1000), kernel.new_orders(2)
+    # 2 at 100 are sold and bought for at most 101: 202 and the buy's fee of 0.202
+    kernel.plan_package(orders, 0, 2 * ATOM, 100.0, 100.5, (100.0, 101.0), 0.001, 12.0)
+    assert orders.reserve.tolist() == [2 * ATOM, 20_220_200_000]
+    assert (orders.planned.tolist(), orders.decision_price.tolist(), orders.limit_price.tolist()) == ([2 * ATOM] * 2, [100.0, 100.5], [100.0, 101.0])
+    queue = [(kernel.send(orders, order, order, 10, bars, legs, rules(), now), 0, order) for order in (0, 1)]
+    assert (orders.arrival_us.tolist(), orders.recorded_us.tolist(), orders.bar.tolist()) == ([15, 60], [120, 120], [1, 3])
+    sent = {"free": [98, 0, 0, 797.798], "reserved": [2, 0, 0, 202.202], "pending": [0, 0, 0, 0], "under_way": [2, 2]}
+    assert moved(now) == sent
+    settle = kernel.settle_until.py_func
+    settle(queue, 119, orders, bars, legs, now)
+    assert moved(now) == sent
+    # 1.5 sold at 101: 151.5 less 0.303; 2 bought at 100: 200 and 0.2, so 2.002 of the reserve are left
+    settle(queue, 126, orders, bars, legs, now)
+    resolved = {"free": [98, 0, 0, 797.798], "reserved": [0, 0, 0, 0], "pending": [0.5, 151.197, 2, 2.002], "under_way": [2, 2]}
+    assert moved(now) == resolved
+    assert orders.outcome.tolist() == [kernel.PARTIAL, kernel.FILLED]
+    settle(queue, 130, orders, bars, legs, now)
+    assert moved(now) == {"free": [98.5, 151.197, 0, 797.798], "reserved": [0, 0, 0, 0], "pending": [0, 0, 2, 2.002], "under_way": [0, 2]}
+    settle(queue, 131, orders, bars, legs, now)
+    assert moved(now) == {"free": [98.5, 151.197, 2, 799.8], "reserved": [0, 0, 0, 0], "pending": [0, 0, 0, 0], "under_way": [0, 0]}
+    assert now.taken[[1, 3]].tolist() == [15 * ATOM // 10, 2 * ATOM]
+
+
+def test_an_order_that_misses_gives_its_whole_reserve_back_at_its_notice() -> None:
+    bars = BARS._replace(bid=floats(9, 9, 9, 9, 9), ask=floats(9, 9, 9, 9, 9), volume_cap=ints(0, 0, 0, 0, 0))
+    now, orders = state(money=1000), kernel.new_orders(2)
+    kernel.plan_package(orders, 0, 2 * ATOM, 10.0, 10.0, (10.0, 10.0), 0.001, 12.0)
+    queue = [(kernel.send(orders, order, order, 0, bars, LEGS, rules(max_wait_us=120), now), 0, order) for order in (0, 1)]
+    kernel.settle_until.py_func(queue, 10_000, orders, bars, LEGS, now)
+    # the sell below its limit, the buy within it and without volume
+    assert orders.outcome.tolist() == [kernel.MISSED_LIMIT, kernel.MISSED_VOLUME]
+    assert moved(now) == {"free": [100, 0, 0, 1000], "reserved": [0] * 4, "pending": [0] * 4, "under_way": [0, 0]}
+    assert np.isnan(orders.price).all()
 
 
 def test_orders_beyond_the_first_room_keep_everything_that_was_written() -> None:
