@@ -173,6 +173,9 @@ def state(*, coins: float = 100, money: float = 1e6, under_way: tuple[float, flo
     )  # fmt: skip
 
 
+settle = getattr(kernel.settle_until, "py_func", kernel.settle_until)
+"""In Python, whose lists numba is about to refuse; what it calls is compiled."""
+
 NO_VOLUME, NO_FUNDS, BELOW_MINIMUM = (1 + kernel.DROPPED.index(reason) for reason in ("no_volume", "no_funds", "below_minimum"))
 
 
@@ -252,7 +255,6 @@ def test_money_is_reserved_when_sent_pending_when_it_resolves_and_free_at_the_ve
     assert (orders.arrival_us.tolist(), orders.recorded_us.tolist(), orders.bar.tolist()) == ([15, 60], [120, 120], [1, 3])
     sent = {"free": [98, 0, 0, 797.798], "reserved": [2, 0, 0, 202.202], "pending": [0, 0, 0, 0], "under_way": [2, 2]}
     assert moved(now) == sent
-    settle = kernel.settle_until.py_func
     settle(queue, 119, orders, bars, legs, now)
     assert moved(now) == sent
     # 1.5 sold at 101: 151.5 less 0.303; 2 bought at 100: 200 and 0.2, so 2.002 of the reserve are left
@@ -272,7 +274,7 @@ def test_an_order_that_misses_gives_its_whole_reserve_back_at_its_notice() -> No
     now, orders = state(money=1000), kernel.new_orders(2)
     kernel.plan_package(orders, 0, 2 * ATOM, 10.0, 10.0, (10.0, 10.0), 0.001, 12.0)
     queue = [(kernel.send(orders, order, order, 0, bars, LEGS, rules(max_wait_us=120), now), 0, order) for order in (0, 1)]
-    kernel.settle_until.py_func(queue, 10_000, orders, bars, LEGS, now)
+    settle(queue, 10_000, orders, bars, LEGS, now)
     # the sell below its limit, the buy within it and without volume
     assert orders.outcome.tolist() == [kernel.MISSED_LIMIT, kernel.MISSED_VOLUME]
     assert moved(now) == {"free": [100, 0, 0, 1000], "reserved": [0] * 4, "pending": [0] * 4, "under_way": [0, 0]}
