@@ -2,10 +2,13 @@
 
 import asyncio
 import importlib.util
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import pytest
 from app.errors import Unavailable
 from app.ops.box import binaries, leftovers, logs, readiness
 from app.ops.box.folder import Folder
-from tests.app.ops.box.support import processes
+from tests.app.ops.box.support import processes, runs
 
 
 def _elsewhere(place: Path) -> Callable[[str], ModuleSpec]:
@@ -125,6 +128,24 @@ def test_the_watchdog_ends_this_run_and_not_the_next(tmp_path: Path) -> None:
         next_run.kill()
         next_run.wait()
     assert processes(root) == []
+
+
+def test_the_watchdog_ends_the_children_of_what_it_ends_though_they_hide_their_environment(tmp_path: Path) -> None:
+    folder = Folder(root=tmp_path / "data", run="one")
+    with leftovers.watched(folder):
+        script = "env -i sleep 61 & echo $!; wait"
+        parent = subprocess.Popen(["/bin/sh", "-c", script], env=leftovers.marks(folder), stdout=subprocess.PIPE, text=True)
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        while Path(f"/proc/{child}/environ").read_bytes():  # until it has become `sleep`
+            time.sleep(0.01)
+    try:
+        assert parent.wait(10) == -9
+        assert not runs(child)
+    finally:
+        parent.stdout.close()
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
 
 
 async def test_only_an_answer_of_200_is_ready() -> None:
