@@ -1,0 +1,94 @@
+"""What happened in a run, in columns: from the path to ledger, attribution and tables."""
+
+from dataclasses import dataclass
+
+from engine.arrays import Bools, Floats, Int32s, Int64s
+
+OUTCOMES = ("open", "filled", "partial", "limit", "volume", "no_trade", "absent")
+"""What became of an order; `Orders.outcome` is an index here."""
+
+DECISIONS = (
+    "sent",
+    "alarm",
+    "stopped",
+    "halted",
+    "residual",
+    "cool_down",
+    "no_volume",
+    "no_funds",
+    "below_minimum",
+    "venue_limit",
+    "asset_limit",
+)
+"""What became of an opportunity; `Opportunities.outcome` is an index here."""
+
+OPEN, FILLED, PARTIAL, MISSED_LIMIT, MISSED_VOLUME, MISSED_NO_TRADE, MISSED_ABSENT = range(len(OUTCOMES))
+
+SELL, BUY = 0, 1
+LEG, RESIDUAL = 0, 1
+SIDES = ("sell", "buy")
+ROLES = ("leg", "residual")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """One row an order, (O,), as sent: a package's two legs follow each other, sell first; its residual order comes later."""
+
+    package: Int64s  # number of the package, from 0
+    leg: Int32s  # ordinal in `Spec.legs`
+    side: Int32s  # SELL or BUY
+    role: Int32s  # LEG or RESIDUAL
+    outcome: Int32s  # index in OUTCOMES
+    decided_us: Int64s
+    arrival_us: Int64s
+    recorded_us: Int64s  # when it resolves; of an open order, when it would
+    notice_us: Int64s  # when we learn of it; of an open order, when we would
+    planned: Int64s  # [atoms of base]
+    filled: Int64s  # [atoms of base]
+    reserve: Int64s  # [atoms of base (sell) or quote (buy)]
+    flow: Int64s  # [atoms of quote]
+    fee: Int64s  # [atoms of the currency charged]
+    fee_wallet: Int64s  # index in `Path.wallets` of what was charged; -1 without a fill
+    decision_price: Floats  # [quote per base]
+    limit_price: Floats
+    price: Floats  # nan without a fill
+    edge_bps: Floats  # of the package
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfers:
+    """One row a transfer, (X,), as requested."""
+
+    route: Int32s  # ordinal in `Spec.routes`
+    requested_us: Int64s
+    credited_us: Int64s  # when it is credited, or would be
+    amount: Int64s  # [atoms] debited at the source
+    fee: Int64s  # [atoms] of these; the rest arrives
+    credited: Bools  # by the end of the run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opportunities:
+    """One row an opportunity, (P,), by time; within an instant by edge, highest first, then legs."""
+
+    at_us: Int64s
+    sell: Int32s  # ordinal in `Spec.legs`
+    buy: Int32s
+    edge_bps: Floats  # net
+    episode: Int64s  # number of the episode, from 0 as first listed
+    outcome: Int32s  # index in DECISIONS
+    package: Int64s  # -1 unless sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """What a run did, and what it came to."""
+
+    orders: Orders
+    transfers: Transfers
+    opportunities: Opportunities
+    stops: list[tuple[int, str]]  # (µs, "drawdown" or "misses"): at most one of each
+    wallets: tuple[tuple[str, str], ...]  # (venue, currency), as `Spec.wallets`
+    balances: Int64s  # (W, 3) [atoms] free, reserved, pending at the end
+    best_edge_bps: float | None  # of any pair at any instant, net; None where no two legs met
+    instants: int  # how many instants there were
