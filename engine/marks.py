@@ -1,34 +1,109 @@
-"""What each currency is worth in the numeraire, from data alone."""
+"""What each currency is worth in the numeraire, at any time, from data alone."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 
 from engine.arrays import Bools, Floats, Int64s
 from engine.config import MARK_MAX_AGE_US, Spec
 from engine.errors import DataError
-from engine.kernels.alignment import asof_rows, union
-from engine.panel import Panel, Series, within
-from engine.schema import instant, micros
+from engine.schema import SeriesKey, instant, micros
+from engine.series import Series
+
+NEVER_US = np.iinfo(np.int64).min // 2
+"""Before any time: the event of what was never seen."""
+
+
+class Seen(NamedTuple):
+    """What one instrument shows at T times."""
+
+    key: SeriesKey
+    price: Floats  # (T,) [quote per base] nan where nothing is fresh
+    event_us: Int64s  # (T,) [µs] of the last observation, fresh or not
+
+    def joins(self, a: str, b: str) -> bool:
+        """Tell whether this is an instrument of the two currencies."""
+        return {self.key.base, self.key.quote} == {a, b}
+
+    def rate(self, currency: str) -> Floats:
+        """Return what a unit of one of its currencies costs in the other."""
+        return self.price if self.key.base == currency else 1 / self.price
+
+
+class Source(NamedTuple):
+    """The observations of one instrument that marks go by."""
+
+    key: SeriesKey
+    available_us: Int64s  # (N,) [µs] increasing
+    event_us: Int64s  # (N,) [µs] increasing
+    price: Floats  # (N,) [quote per base]
+
+    def seen(self, at_us: Int64s) -> Seen:
+        """Return the last price at each time, and its event; a price is fresh for five minutes after that."""
+        rows = np.searchsorted(self.available_us, at_us, side="right") - 1
+        event = np.where(rows >= 0, self.event_us[rows], NEVER_US)
+        return Seen(self.key, np.where(at_us - event <= MARK_MAX_AGE_US, self.price[rows], np.nan), event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
-    """Marks as steps: each row stands until the next."""
+    """What a unit of each currency is worth in the numeraire."""
 
-    at_us: Int64s  # (R,) [µs] increasing; the first is the run's start
-    ticks: Int64s  # (K,) rows that are ticks
-    value: dict[str, Floats]  # currency → (R,) [numeraire per unit]
-    stale: dict[str, int]  # currency → rows on which no source was fresh
+    numeraire: str
+    currencies: tuple[str, ...]  # those that are held, traded, moved or charged, sorted
+    sources: tuple[Source, ...]
+    ticks_us: Int64s  # (K,) [µs] multiples of the clock from start to end
+    ticks: dict[str, Floats]  # currency → (K,) [numeraire per unit] marks at the ticks
+    stale: dict[str, int]  # currency → ticks at which no source was fresh
 
-    def row_at(self, at_us: Int64s) -> Int64s:
-        """Return the row that stands at each time."""
-        return np.searchsorted(self.at_us, at_us, side="right") - 1
+    def at(self, at_us: Int64s) -> dict[str, Floats]:
+        """Return the marks at any times.
+
+        Parameters
+        ----------
+        at_us : (T,) int64 [µs]
+            At or after the run's start, in any order.
+
+        Returns
+        -------
+        currency → (T,) float64 [numeraire per unit]; nan before the first observation.
+        """
+        return {currency: self._standing(currency, at_us, fresh) for currency, fresh in self._fresh(at_us).items()}
+
+    def of(self, currency: str, at_us: Int64s) -> Floats:
+        """Return the marks of one currency, be it held or not, at any times (T,) [numeraire per unit]; nan where it has none."""
+        return self._standing(currency, at_us, _fresh_mark(currency, self.numeraire, self._seen(at_us), at_us.size))
+
+    def is_stale(self, at_us: Int64s) -> dict[str, Bools]:
+        """Return for each currency whether none of its sources is fresh at each time, (T,)."""
+        return {currency: np.isnan(fresh) for currency, fresh in self._fresh(at_us).items()}
+
+    def _seen(self, at_us: Int64s) -> list[Seen]:
+        return [source.seen(at_us) for source in self.sources]
+
+    def _fresh(self, at_us: Int64s) -> dict[str, Floats]:
+        seen = self._seen(at_us)
+        return {currency: _fresh_mark(currency, self.numeraire, seen, at_us.size) for currency in self.currencies}
+
+    def _standing(self, currency: str, at_us: Int64s, fresh: Floats) -> Floats:
+        # Where nothing is fresh: back to the last time at which something may have been, and again if nothing was then. (The two
+        # instruments of a route may not have been fresh together when the older one's five minutes ended.)
+        stale = np.flatnonzero(np.isnan(fresh))
+        if not stale.size:
+            return fresh
+        last_us = _last_fresh_us(currency, self.numeraire, self._seen(at_us[stale]), stale.size)
+        known = last_us > NEVER_US
+        value = fresh.copy()
+        if known.any():
+            value[stale[known]] = self.of(currency, last_us[known])
+        return value
 
 
-def build(spec: Spec, panel: Panel) -> Marks:
-    """Return the marks of every currency that is held or traded, at every available time and tick.
+def build(spec: Spec, series: Sequence[Series]) -> Marks:
+    """Return the marks of every currency that is held, traded, moved or charged.
 
     Raises
     ------
@@ -36,29 +111,17 @@ def build(spec: Spec, panel: Panel) -> Marks:
         Where a currency has no mark at the start; names the first start that works.
     """
     ticks_us = np.arange(micros(spec.start), micros(spec.end) + 1, spec.clock, dtype=np.int64)
-    at_us = reduce(union, [within(s.available_us, micros(spec.start), micros(spec.end)) for s in panel.series], ticks_us)
-    ticks = np.searchsorted(at_us, ticks_us)
-    closes = [(s, fresh_closes(s, at_us)) for s in panel.series]
-    fresh = {currency: _fresh_mark(currency, spec.numeraire, closes, at_us.size) for currency in spec.currencies}
-    _refuse_unmarked_start(fresh, at_us, ticks)
-    return Marks(
-        at_us=at_us,
-        ticks=ticks,
-        value={currency: _carried_forward(value) for currency, value in fresh.items()},
-        stale={currency: int(np.isnan(value).sum()) for currency, value in fresh.items()},
-    )
-
-
-def fresh_closes(series: Series, at_us: Int64s) -> Floats:
-    """Return the last close of a series at each time, nan where its event is over five minutes ago [quote per base]."""
-    rows = asof_rows(series.available_us, series.event_us, at_us, MARK_MAX_AGE_US)
-    return np.where(rows >= 0, series.close[rows], np.nan)
+    sources = tuple(map(_source, series))
+    found = Marks(numeraire=spec.numeraire, currencies=spec.currencies, sources=sources, ticks_us=ticks_us, ticks={}, stale={})
+    stale = found.is_stale(ticks_us)
+    _refuse_unmarked_start(stale, ticks_us)
+    return replace(found, ticks=found.at(ticks_us), stale={currency: int(rows.sum()) for currency, rows in stale.items()})
 
 
 def median(sources: list[Floats], size: int) -> Floats:
     """Return the median of the sources on each row, nan where none has a value; of an even number, the mean of the middle two."""
-    if not sources:
-        return np.full(size, np.nan)
+    if len(sources) < 2:
+        return sources[0] if sources else np.full(size, np.nan)
     ordered = np.sort(np.stack(sources), axis=0)  # nan sorts last
     count = len(sources) - np.isnan(ordered).sum(axis=0)
     column = np.arange(size)
@@ -66,43 +129,48 @@ def median(sources: list[Floats], size: int) -> Floats:
     return np.where(count > 0, np.where(count % 2 == 1, low, (low + high) / 2), np.nan)
 
 
-def _fresh_mark(currency: str, numeraire: str, closes: list[tuple[Series, Floats]], size: int) -> Floats:
+def _source(series: Series) -> Source:
+    # what arrives over five minutes late is never fresh, and by then neither is what it replaces
+    usable = series.good & (series.available_us - series.event_us <= MARK_MAX_AGE_US)
+    columns = (series.available_us, series.event_us, series.price)
+    return Source(series.key, *(columns if usable.all() else (column[usable] for column in columns)))
+
+
+def _fresh_mark(currency: str, numeraire: str, seen: list[Seen], size: int) -> Floats:
     if currency == numeraire:
         return np.ones(size)
-    direct = median([_rate(s, close, currency) for s, close in closes if _joins(s, currency, numeraire)], size)
-    hops = [
-        _rate(s, close, currency) * median([_rate(s2, close2, other) for s2, close2 in closes if _joins(s2, other, numeraire)], size)
-        for s, close in closes
-        for other in {s.key.base, s.key.quote} - {currency}
-        if currency in (s.key.base, s.key.quote) and other != numeraire
-    ]
+    direct = median([s.rate(currency) for s in seen if s.joins(currency, numeraire)], size)
+    if not np.isnan(direct).any():
+        return direct
+    hops = [s.rate(currency) * median([t.rate(third) for t in links], size) for s, third, links in _routes(currency, numeraire, seen)]
     return np.where(np.isnan(direct), median(hops, size), direct)
 
 
-def _joins(series: Series, a: str, b: str) -> bool:
-    return {series.key.base, series.key.quote} == {a, b}
+def _last_fresh_us(currency: str, numeraire: str, seen: list[Seen], size: int) -> Int64s:
+    direct = [s.event_us for s in seen if s.joins(currency, numeraire)]
+    hops = [np.minimum(s.event_us, reduce(np.maximum, [t.event_us for t in links])) for s, _, links in _routes(currency, numeraire, seen)]
+    last = reduce(np.maximum, direct + hops, np.full(size, NEVER_US))
+    return np.where(last > NEVER_US, last + MARK_MAX_AGE_US, NEVER_US)
 
 
-def _rate(series: Series, close: Floats, currency: str) -> Floats:
-    return close if series.key.base == currency else 1 / close
+def _routes(currency: str, numeraire: str, seen: list[Seen]) -> list[tuple[Seen, str, list[Seen]]]:
+    # each instrument of the currency against a third one, that one, and the instruments of it against the numeraire
+    thirds = [(s, s.key.quote if s.key.base == currency else s.key.base) for s in seen if currency in (s.key.base, s.key.quote)]
+    found = [(s, third, [t for t in seen if t.joins(third, numeraire)]) for s, third in thirds if third != numeraire]
+    return [(s, third, links) for s, third, links in found if links]
 
 
-def _carried_forward(value: Floats) -> Floats:
-    known: Bools = ~np.isnan(value)
-    return value[np.maximum.accumulate(np.where(known, np.arange(value.size), 0))]
-
-
-def _refuse_unmarked_start(fresh: dict[str, Floats], at_us: Int64s, ticks: Int64s) -> None:
-    missing = sorted(currency for currency, value in fresh.items() if np.isnan(value[0]))
+def _refuse_unmarked_start(stale: dict[str, Bools], ticks_us: Int64s) -> None:
+    missing = sorted(currency for currency, rows in stale.items() if rows[0])
     if not missing:
         return
-    marked = np.all([~np.isnan(value[ticks[:-1]]) for value in fresh.values()], axis=0)
+    marked = ~np.any([rows[:-1] for rows in stale.values()], axis=0)
     advice = (
-        f"the earliest start that works is {instant(int(at_us[ticks[np.argmax(marked)]])):%Y-%m-%dT%H:%M:%SZ}"
+        f"the earliest start that works is {instant(int(ticks_us[np.argmax(marked)])):%Y-%m-%dT%H:%M:%SZ}"
         if marked.any()
         else "no later start works either: add an instrument that prices it"
     )
-    start = instant(int(at_us[0]))
+    start = instant(int(ticks_us[0]))
     raise DataError(
         f"expected a mark of {', '.join(missing)} at the start ({start:%Y-%m-%dT%H:%M:%SZ}), found no price of the five minutes before; {advice}"
     )

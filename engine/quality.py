@@ -8,11 +8,14 @@ import polars as pl
 from engine.config import Spec
 from engine.schema import US_PER_SECOND, SeriesKey, micros
 
+Row = dict[str, str | int | float | None]
+"""What is said about one series."""
+
 _WICK = 0.05
 """A high or low further than 500 bps beyond both open and close is a wick."""
 
 
-def assess(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame]) -> list[dict[str, str | int | float | None]]:
+def assess(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame]) -> list[Row]:
     """Return one row of counts a series, over the bars that open and end within the run.
 
     Notes
@@ -23,7 +26,7 @@ def assess(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame]) -> list[dict[str,
     return [_assess_series(spec, key, bars[key]) for key in spec.series]
 
 
-def _assess_series(spec: Spec, key: SeriesKey, frame: pl.DataFrame) -> dict[str, str | int | float | None]:
+def _assess_series(spec: Spec, key: SeriesKey, frame: pl.DataFrame) -> Row:
     start, end = micros(spec.start), micros(spec.end)
     opened = pl.col("ts").dt.epoch("us")
     inside = frame.filter(opened.is_between(start, end - spec.interval))

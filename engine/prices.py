@@ -1,0 +1,32 @@
+"""Prices on an instrument's tick, and the bid and ask that a traded price implies."""
+
+import numpy as np
+
+from engine.arrays import Floats
+from engine.config import Instrument
+
+_TICK_SLACK = 1e-6
+
+
+def floor_tick(price: Floats, tick: float) -> Floats:
+    """Return prices [quote per base] rounded down to the tick; within 1e-6 of a tick above, to that."""
+    return np.floor(price / tick + _TICK_SLACK) * tick
+
+
+def ceil_tick(price: Floats, tick: float) -> Floats:
+    """Return prices [quote per base] rounded up to the tick; within 1e-6 of a tick below, to that."""
+    return np.ceil(price / tick - _TICK_SLACK) * tick
+
+
+def implied_bid(price: Floats, instrument: Instrument) -> Floats:
+    """Return the bid that a bar's price implies: half a spread below it, rounded down to the tick [quote per base]."""
+    return floor_tick(price * (1 - _half_spread(instrument)), float(instrument.tick))
+
+
+def implied_ask(price: Floats, instrument: Instrument) -> Floats:
+    """Return the ask that a bar's price implies: half a spread above it, rounded up to the tick [quote per base]."""
+    return ceil_tick(price * (1 + _half_spread(instrument)), float(instrument.tick))
+
+
+def _half_spread(instrument: Instrument) -> float:
+    return (instrument.half_spread_bps or 0.0) * 1e-4
