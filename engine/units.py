@@ -1,10 +1,11 @@
-"""Values with units in specs: durations, basis points and exact amounts, as pydantic types."""
+"""Values of specs as pydantic types: durations, times, basis points, exact amounts, and names."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
 
 from engine.schema import ATOMS_PER_UNIT
 
@@ -14,6 +15,20 @@ LARGEST_AMOUNT = 10**10
 _US = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000}
 _DURATION = re.compile(r"(\d+)\s*(us|ms|s|m|h|d)")
 _LONGEST_DAYS = 3_650
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+
+_CURRENCY, _INSTRUMENT = r"^[A-Z0-9]{2,12}$", r"^[A-Z0-9]{2,12}/[A-Z0-9]{2,12}$"
+_VENUE, _TITLE = r"^[a-z0-9_.-]{1,40}$", r"^[^\x00-\x1f\x7f]{1,200}$"
+_CHARGED_IN = r"^(quote|received|[A-Z0-9]{2,12})$"
+FORMS = {
+    _CURRENCY: "2 to 12 capital letters or digits",
+    _INSTRUMENT: 'BASE/QUOTE in capitals, such as "BTC/USDC"',
+    _VENUE: "1 to 40 lower-case letters, digits, _, . or -",
+    _TITLE: "one line of 1 to 200 characters",
+    _CHARGED_IN: '"quote", "received" or a currency such as "BNB"',
+}
+"""What each pattern below asks for, in words."""
 
 
 class Table(BaseModel):
@@ -39,6 +54,39 @@ def format_duration(us: int) -> str:
         if us and us % _US[unit] == 0:
             return f"{us // _US[unit]}{unit}"
     return f"{us}us" if us else "0s"
+
+
+def parse_signed_duration(value: object) -> int:
+    """Return the microseconds of a duration that may be negative, such as "-20ms"; ValueError says what is expected."""
+    negative = isinstance(value, str) and value.strip().startswith("-")
+    return -parse_duration(value.strip()[1:]) if negative and isinstance(value, str) else parse_duration(value)
+
+
+def _format_signed_duration(us: int) -> str:
+    return f"-{format_duration(-us)}" if us < 0 else format_duration(us)
+
+
+def parse_time_of_day(value: object) -> int:
+    """Return the minutes since midnight of a time such as "09:00" or "24:00"; ValueError says what is expected."""
+    if not isinstance(value, str) or not _TIME_OF_DAY.fullmatch(value):
+        raise ValueError(f'expected a time of day such as "09:00", at most "24:00", found {value!r}')
+    hours, minutes = value.split(":")
+    return 60 * int(hours) + int(minutes)
+
+
+def _format_time_of_day(minutes: int) -> str:
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _within_reach(when: datetime) -> datetime:
+    if not _FIRST_YEAR <= when.year <= _LAST_YEAR:  # times in µs stay far inside int64
+        raise ValueError(f"expected a time from {_FIRST_YEAR} to {_LAST_YEAR}, found {when}")
+    return when
+
+
+def iso(when: datetime) -> str:
+    """Return an aware time as specs write it, in UTC: 2023-03-11T00:00:00Z, with a fraction where it has one."""
+    return when.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse_amount(value: object) -> Decimal:
@@ -83,3 +131,29 @@ Amount = Annotated[
 
 Bps = Annotated[float, Field(ge=0, lt=10_000)]
 """Basis points: 26 means 0.26 %."""
+
+SignedDuration = Annotated[
+    int,
+    BeforeValidator(parse_signed_duration),
+    PlainSerializer(_format_signed_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+\s*(us|ms|s|m|h|d)$", "examples": ["1270ms", "-20ms"]}),
+]
+"""Microseconds that may be below 0, written as "1270ms" or "-20ms"."""
+
+TimeOfDay = Annotated[
+    int,
+    BeforeValidator(parse_time_of_day),
+    PlainSerializer(_format_time_of_day, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$", "examples": ["09:00", "17:30"]}),
+]
+"""Minutes since midnight, written as "09:00"."""
+
+Instant = Annotated[AwareDatetime, AfterValidator(_within_reach), PlainSerializer(iso, return_type=str)]
+"""A time with its zone."""
+
+Currency = Annotated[str, StringConstraints(pattern=_CURRENCY)]
+InstrumentName = Annotated[str, StringConstraints(pattern=_INSTRUMENT)]
+VenueName = Annotated[str, StringConstraints(pattern=_VENUE)]
+Title = Annotated[str, StringConstraints(pattern=_TITLE)]
+ChargedIn = Annotated[str, StringConstraints(pattern=_CHARGED_IN)]
+"""What a fee is taken in: the quote currency, what is received, or an asset."""

@@ -1,0 +1,54 @@
+"""What pydantic found wrong with a spec, in sentences that say what to do."""
+
+import difflib
+from collections.abc import Iterable
+from typing import get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from engine.errors import Problem
+from engine.spec.spec import Spec
+from engine.units import FORMS
+
+
+def problems(error: ErrorDetails) -> list[Problem]:
+    """Return one error of pydantic as problems with their path."""
+    path = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return [Problem(path=path, message=f"unknown key; {suggest(str(error['loc'][-1]), _keys_at(error['loc'][:-1]))}")]
+    if error["type"] == "missing":
+        return [Problem(path=path, message="is required")]
+    if error["type"] == "string_pattern_mismatch":
+        return [Problem(path=path.removesuffix(".[key]"), message=f"expected {FORMS[error['ctx']['pattern']]}, found {error['input']!r}")]
+    message = error["msg"].removeprefix("Value error, ")
+    found = "" if error["type"] == "value_error" else f", found {error['input']!r}"
+    return [Problem(path=path, message=f"{line}{found}") for line in message.splitlines()]
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return what may have been meant by a name, or all that could be."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
+    table: type[BaseModel] = Spec
+    parts = iter(loc)
+    for part in parts:
+        inner, listed = _table_of(table.model_fields[str(part)].annotation)
+        table = inner or table
+        if listed:
+            next(parts, None)  # a venue's name or a row's number
+    return list(table.model_fields)
+
+
+def _table_of(annotation: object) -> tuple[type[BaseModel] | None, bool]:
+    # the table that a field holds, and whether it holds several
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation, False
+    for part in get_args(annotation):
+        inner, listed = _table_of(part)
+        if inner is not None:
+            return inner, listed or getattr(annotation, "__origin__", None) in {dict, tuple}
+    return None, False
