@@ -7,3 +7,5 @@ Floats = NDArray[np.float64]
 Int64s = NDArray[np.int64]
 Int32s = NDArray[np.int32]
 Bools = NDArray[np.bool_]
+Ordinals = Int32s | Int64s
+"""Places in a list, one a row."""

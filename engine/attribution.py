@@ -5,15 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from engine.arrays import Floats
+from engine.arrays import Floats, Int64s, Ordinals
 from engine.config import Spec
-from engine.kernels.path import BUY, Orders
-from engine.ledger import Holding, sides, timestamps, units
+from engine.events import LEG, RESIDUAL, Orders, Path
+from engine.ledger import Holding, is_filled, leg_currencies, names, signs, timestamps, units
 from engine.marks import Marks
-from engine.schema import ATOMS_PER_UNIT, STABLECOINS
+from engine.schema import ATOMS_PER_UNIT, STABLECOINS, micros
 
 TRADE_LINES = ("gross", "slippage", "leg_misses", "fees")
-LINES = (*TRADE_LINES, "peg", "inventory", "hold")
+LINES = (*TRADE_LINES, "transfers", "peg", "inventory", "hold")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,78 +27,152 @@ class FillLines:
     drift_base: Floats
     drift_quote: Floats
     turnover: Floats  # |flow| × mark of the quote
-    kept: Floats  # filled / planned of the package's worse leg, on both of its orders
+    kept: Floats  # filled / planned of the package's worse leg, on all of its orders
 
 
-def fill_lines(spec: Spec, orders: Orders, marks: Marks) -> FillLines:
+def fill_lines(spec: Spec, path: Path, marks: Marks) -> FillLines:
     """Return the lines of every order.
 
     Notes
     -----
-    With base flow b (+ buys), price p = flow / b, decision price d, marks m (base) and u (quote), decided at t0, recorded at t:
-    gross = b (m(t0) - d u(t0)), slippage = -b (p - d) u(t), drift = b (m(t) - m(t0)) - b d (u(t) - u(t0)); with r the least
-    filled / planned of the package, a leg keeps r / (its own) of gross and slippage, and the rest is leg misses.
+    With base flow b (+ buys, before a fee in base), price p = flow / b, decision price d, marks m (base) and u (quote), decided at t0,
+    recorded at t: gross = b (m(t0) - d u(t0)), slippage = -b (p - d) u(t), drift = b (m(t) - m(t0)) - b d (u(t) - u(t0)); with r the
+    least filled / planned of the package's legs, a leg keeps r / (its own) of gross and slippage, a residual order nothing of them, and
+    the rest is leg misses. Fees are those charged, at the mark of their currency at t.
     """
-    bought = units(np.where(sides(orders) == BUY, orders.filled, -orders.filled))
-    price = np.divide(orders.flow, orders.filled, out=np.zeros(orders.leg.size), where=orders.filled > 0)
-    m0, u0 = _leg_marks(spec, orders, marks, orders.decided_us)
-    m1, u1 = _leg_marks(spec, orders, marks, orders.recorded_us)
-    gross = bought * (m0 - orders.decision_price * u0)
-    slippage = -bought * (price - orders.decision_price) * u1
-    own = orders.filled / orders.planned
-    least = np.repeat(np.minimum(own[0::2], own[1::2]), 2)
-    keep = np.divide(least, own, out=np.zeros(own.size), where=own > 0)
+    orders, filled = path.orders, is_filled(path.orders)
+    recorded_us = np.where(filled, orders.recorded_us, orders.decided_us)  # what filled nothing has no line, and may lie after the end
+    m0, u0 = leg_marks(spec, orders, marks.at(orders.decided_us))
+    late = marks.at(recorded_us)
+    m1, u1 = leg_marks(spec, orders, late)
+    bought, decided = signs(orders) * units(orders.filled), orders.decision_price
+    price = np.divide(orders.flow, orders.filled, out=np.zeros(orders.leg.size), where=filled)
+    gross = bought * (m0 - decided * u0)
+    slippage = -bought * (price - decided) * u1
+    least, keep = _kept(orders)
     return FillLines(
         gross=keep * gross,
         slippage=keep * slippage,
         leg_misses=(1 - keep) * (gross + slippage),
-        fees=-units(orders.cost) * u1,
+        fees=-units(orders.fee) * picked(late, [currency for _, currency in path.wallets], orders.fee_wallet),
         drift_base=bought * (m1 - m0),
-        drift_quote=-bought * orders.decision_price * (u1 - u0),
+        drift_quote=-bought * decided * (u1 - u0),
         turnover=units(orders.flow) * u1,
         kept=least,
     )
 
 
-def attribute(spec: Spec, orders: Orders, lines: FillLines, held: list[Holding], marks: Marks) -> dict[str, float]:
-    """Return every line's sum over the run [numeraire]; together the change of equity."""
+def transfer_costs(spec: Spec, path: Path, marks: Marks) -> Floats:
+    """Return what the fee of each transfer took, (X,) ≤ 0 [numeraire], at the mark of its request."""
+    moved = path.transfers
+    marked = picked(marks.at(moved.requested_us), [route.currency for route in spec.routes], moved.route)
+    return -units(moved.fee) * marked
+
+
+def attribute(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], marks: Marks) -> dict[str, float]:
+    """Return every line's sum over the run [numeraire]; together the change of equity.
+
+    Notes
+    -----
+    Revaluation of a currency = Σ over changes of its holding at τ of change × (m(end) - m(τ)), plus its drift; stablecoins count as peg,
+    the others as inventory. Hold = starting holding × (m(end) - m(start)).
+    """
     found = {line: float(np.sum(getattr(lines, line))) for line in TRADE_LINES}
-    found |= {"peg": 0.0, "inventory": 0.0, "hold": 0.0}
-    quote_of = np.array([leg.key.quote for leg in spec.legs])[orders.leg]
-    for holding in held:
-        revalued, hold = revaluation(holding, marks)
-        drift = np.sum(lines.drift_quote[quote_of == holding.currency]) + (np.sum(lines.drift_base) if holding.currency == spec.base else 0.0)
+    found |= {"transfers": float(np.sum(transfer_costs(spec, path, marks))), "peg": 0.0, "inventory": 0.0, "hold": 0.0}
+    base, quote = (leg_currencies(spec, path.orders.leg, side) for side in ("base", "quote"))
+    ends = marks.at(np.array([micros(spec.start), micros(spec.end)]))
+    for ordinal, (holding, revalued) in enumerate(zip(held, revaluations(held, marks, end=ends), strict=True)):
+        drift = np.sum(lines.drift_quote[quote == ordinal]) + np.sum(lines.drift_base[base == ordinal])
         found["peg" if holding.currency in STABLECOINS else "inventory"] += float(revalued + drift)
-        found["hold"] += hold
+        first, last = ends[holding.currency].tolist()
+        found["hold"] += holding.start / ATOMS_PER_UNIT * (last - first)
     return found
 
 
-def revaluation(holding: Holding, marks: Marks) -> tuple[float, float]:
-    """Return what the change of a currency's mark did to what was traded into it, and to the starting holding [numeraire]."""
-    value = marks.value[holding.currency]
-    change = np.diff(value)
-    surplus = holding.before(marks.at_us[1:]) - holding.start
-    return float(np.sum(surplus * change)) / ATOMS_PER_UNIT, holding.start / ATOMS_PER_UNIT * float(value[-1] - value[0])
+def revaluations(held: list[Holding], marks: Marks, *, end: dict[str, Floats]) -> list[float]:
+    """Return what marks did to what came into each holding after the start [numeraire]; `end` has each currency's last mark last."""
+    values = marks.at(np.concatenate([holding.at_us for holding in held]))
+    found, first = [], 0
+    for holding in held:
+        last = first + holding.at_us.size
+        rise = end[holding.currency][-1] - values[holding.currency][first:last]
+        found.append(float(np.sum(units(holding.change) * rise)))
+        first = last
+    return found
 
 
-def packages_table(spec: Spec, orders: Orders, lines: FillLines) -> pl.DataFrame:
-    """Return one row a package: its two legs, what was planned and filled, and its own lines [numeraire]."""
-    legs = [leg.key for leg in spec.legs]
-    columns: dict[str, pl.Series | Floats] = {
-        "package": pl.Series(np.arange(orders.leg.size // 2)),
-        "decided": timestamps(orders.decided_us[0::2]),
-    }
-    for side, first in (("sell", 0), ("buy", 1)):
-        columns[f"{side}_venue"] = pl.Series([legs[k].venue for k in orders.leg[first::2]], dtype=pl.String)
-        columns[f"{side}_instrument"] = pl.Series([legs[k].instrument for k in orders.leg[first::2]], dtype=pl.String)
-    columns |= {"edge_bps": orders.edge_bps[0::2], "planned": units(orders.planned[0::2])}
-    columns |= {"sold": units(orders.filled[0::2]), "bought": units(orders.filled[1::2])}
-    columns |= {line: getattr(lines, line)[0::2] + getattr(lines, line)[1::2] for line in TRADE_LINES}
+def packages_table(spec: Spec, path: Path, lines: FillLines) -> pl.DataFrame:
+    """Return one row a package: its two legs, what was planned, filled and unwound, and its own lines [numeraire], residual order included."""
+    orders = path.orders
+    legs = np.flatnonzero(orders.role == LEG)
+    sells, buys = legs[0::2], legs[1::2]
+    columns: dict[str, pl.Series | Floats | Int64s] = {"package": orders.package[sells], "decided": timestamps(orders.decided_us[sells])}
+    for side, rows in (("sell", sells), ("buy", buys)):
+        columns[f"{side}_venue"] = names([leg.venue for leg in spec.legs], orders.leg[rows])
+        columns[f"{side}_instrument"] = names([leg.name for leg in spec.legs], orders.leg[rows])
+    columns |= {"edge_bps": orders.edge_bps[sells], "planned": units(orders.planned[sells])}
+    columns |= {"sold": units(orders.filled[sells]), "bought": units(orders.filled[buys])}
+    unwound = np.where(orders.role == RESIDUAL, signs(orders) * units(orders.filled), 0.0)
+    columns["unwound"] = _by(orders.package, unwound, sells.size)
+    columns |= {line: _by(orders.package, getattr(lines, line), sells.size) for line in TRADE_LINES}
+    columns["kept"] = lines.kept[sells]
     table = pl.DataFrame(columns)
     return table.with_columns((pl.col("gross") + pl.col("slippage") + pl.col("leg_misses") + pl.col("fees")).alias("pnl"))
 
 
-def _leg_marks(spec: Spec, orders: Orders, marks: Marks, at_us: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[Floats, Floats]:
-    rows = marks.row_at(at_us)
-    quotes = np.stack([marks.value[leg.key.quote] for leg in spec.legs])
-    return marks.value[spec.base][rows], quotes[orders.leg, rows]
+def by_pair(spec: Spec, path: Path, lines: FillLines) -> list[dict[str, str | int | float]]:
+    """Return the trade lines of every pair of legs that sent a package [numeraire], the largest gain or loss first, ties by legs."""
+    legs = path.orders.leg[path.orders.role == LEG].astype(np.int64)
+    pairs, group, counts = np.unique(legs[0::2] * len(spec.legs) + legs[1::2], return_inverse=True, return_counts=True)
+    sums = {line: _by(group[path.orders.package], getattr(lines, line), pairs.size) for line in TRADE_LINES}
+    pnl = sum((sums[line] for line in TRADE_LINES), np.zeros(pairs.size))
+    return [
+        _pair(spec, int(pairs[k])) | {"packages": int(counts[k]), "pnl": float(pnl[k])} | {line: float(found[k]) for line, found in sums.items()}
+        for k in np.argsort(-np.abs(pnl), kind="stable")
+    ]
+
+
+def by_leg(spec: Spec, path: Path, lines: FillLines) -> list[dict[str, str | int | float]]:
+    """Return the trade lines and the turnover of every leg [numeraire], in the order of `Spec.legs`."""
+    orders, size = path.orders, len(spec.legs)
+    sums = {line: _by(orders.leg, getattr(lines, line), size) for line in (*TRADE_LINES, "turnover")}
+    sent, filled = np.bincount(orders.leg, minlength=size), np.bincount(orders.leg[is_filled(orders)], minlength=size)
+    found: list[dict[str, str | int | float]] = []
+    for k, leg in enumerate(spec.legs):
+        found.append({"venue": leg.venue, "instrument": leg.name, "orders": int(sent[k]), "fills": int(filled[k])})
+        found[k] |= {line: float(amounts[k]) for line, amounts in sums.items()}
+    return found
+
+
+def _pair(spec: Spec, pair: int) -> dict[str, str | int | float]:
+    sell, buy = (spec.legs[leg] for leg in divmod(pair, len(spec.legs)))
+    return {"sell_venue": sell.venue, "sell_instrument": sell.name, "buy_venue": buy.venue, "buy_instrument": buy.name}
+
+
+def _kept(orders: Orders) -> tuple[Floats, Floats]:
+    # the least filled / planned of each order's package, and the part of its own lines that it keeps
+    own = orders.filled / orders.planned
+    legs = np.flatnonzero(orders.role == LEG)
+    least = np.minimum(own[legs[0::2]], own[legs[1::2]])[orders.package]
+    keep = np.divide(least, own, out=np.zeros(own.size), where=(own > 0) & (orders.role == LEG))
+    return least, keep
+
+
+def _by(group: Ordinals, values: Floats, size: int) -> Floats:
+    # sums from first to last, in the same order on every machine
+    found: Floats = np.bincount(group, weights=values, minlength=size).astype(np.float64, copy=False)
+    return found
+
+
+def leg_marks(spec: Spec, orders: Orders, values: dict[str, Floats]) -> tuple[Floats, Floats]:
+    """Return what the base and the quote of each order's leg were worth, given the marks at a time of each order (O,) [numeraire per unit]."""
+    base, quote = (picked(values, spec.currencies, leg_currencies(spec, orders.leg, side)) for side in ("base", "quote"))
+    return base, quote
+
+
+def picked(values: dict[str, Floats], currencies: list[str] | tuple[str, ...], ordinals: Ordinals) -> Floats:
+    """Return the value of each row's currency, given by its ordinal among some, from marks at a time of each row; 0 for -1."""
+    rows = np.arange(ordinals.size)
+    table = np.stack([*(values[currency] for currency in currencies), np.zeros(ordinals.size)])
+    found: Floats = table[ordinals, rows]
+    return found

@@ -1,60 +1,89 @@
-"""From the kernel's orders to balances over time and to tables."""
+"""From what happened to balances over time and to tables."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
-from engine.arrays import Bools, Floats, Int64s
+from engine.arrays import Bools, Floats, Int64s, Ordinals
 from engine.config import Spec
-from engine.kernels.path import BUY, OPEN, OUTCOMES, Orders
+from engine.events import BUY, OPEN, OUTCOMES, ROLES, SIDES, Orders, Path, Transfers
 from engine.marks import Marks
-from engine.schema import ATOMS_PER_UNIT, TIMESTAMP
+from engine.schema import ATOMS_PER_UNIT, TIMESTAMP, micros
 from engine.units import atoms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """One currency, summed over all venues, as steps."""
+    """One currency, summed over all wallets and what is in flight between them, as steps."""
 
     currency: str
     start: int  # [atoms]
     at_us: Int64s  # (F,) [µs] increasing
     change: Int64s  # (F,) [atoms]
 
-    def before(self, at_us: Int64s) -> Int64s:
-        """Return what was held just before each time [atoms]."""
-        return self._sums()[np.searchsorted(self.at_us, at_us, side="left")]
+    @property
+    def surplus(self) -> int:
+        """What is held at the end beyond the start [atoms]."""
+        return int(self.change.sum())
 
     def after(self, at_us: Int64s) -> Int64s:
         """Return what was held once all changes at or before each time had happened [atoms]."""
-        return self._sums()[np.searchsorted(self.at_us, at_us, side="right")]
-
-    def _sums(self) -> Int64s:
-        return self.start + np.concatenate([np.zeros(1, np.int64), np.cumsum(self.change)])
+        sums = self.start + np.concatenate([np.zeros(1, np.int64), np.cumsum(self.change)])
+        return sums[np.searchsorted(self.at_us, at_us, side="right")]
 
 
-def holdings(spec: Spec, orders: Orders) -> list[Holding]:
-    """Return every currency's holding, by name; conservation: deposits + flows - fees."""
-    filled = orders.filled > 0
-    is_buy = sides(orders)[filled] == BUY
-    at, leg = orders.recorded_us[filled], orders.leg[filled]
-    base = np.where(is_buy, orders.filled[filled], -orders.filled[filled])
-    quote = np.where(is_buy, -orders.flow[filled], orders.flow[filled]) - orders.cost[filled]
-    quote_of = np.array([k.key.quote for k in spec.legs])[leg]
+def holdings(spec: Spec, path: Path) -> list[Holding]:
+    """Return every currency's holding, by name; conservation: deposits + flows - fees of fills and of transfers.
+
+    Notes
+    -----
+    A fill changes its base and quote, and the currency that it was charged in, when it is recorded. A transfer takes its fee when it is
+    requested; the rest of it is in flight until it is credited, which changes no holding.
+    """
+    at_us, currency, change = (
+        np.concatenate(parts) for parts in zip(*_fill_changes(spec, path), _transfer_changes(spec, path.transfers), strict=True)
+    )
     found = []
-    for currency in spec.currencies:
-        start = sum(atoms(v.balances[currency]) for v in spec.venues.values() if currency in v.balances)
-        change = np.where(quote_of == currency, quote, 0) + (base if currency == spec.base else 0)
-        moved = change != 0
-        order = np.argsort(at[moved], kind="stable")
-        found.append(Holding(currency=currency, start=start, at_us=at[moved][order], change=change[moved][order]))
+    for ordinal, name in enumerate(spec.currencies):
+        start = sum(atoms(v.balances[name]) for v in spec.venues.values() if name in v.balances)
+        moved = (currency == ordinal) & (change != 0)
+        order = np.argsort(at_us[moved], kind="stable")
+        found.append(Holding(currency=name, start=start, at_us=at_us[moved][order], change=change[moved][order]))
     return found
 
 
-def sides(orders: Orders) -> Int64s:
-    """Return SELL or BUY of each order."""
-    return np.arange(orders.leg.size) % 2
+def _fill_changes(spec: Spec, path: Path) -> list[tuple[Int64s, Int64s, Int64s]]:
+    # (times, ordinals of currencies, changes) of what fills do to base, quote and what is charged
+    orders, filled = path.orders, is_filled(path.orders)
+    sign, at_us = signs(orders)[filled], orders.recorded_us[filled]
+    charged = np.array([spec.currencies.index(currency) for _, currency in path.wallets], dtype=np.int64)
+    return [
+        (at_us, leg_currencies(spec, orders.leg[filled], "base"), sign * orders.filled[filled]),
+        (at_us, leg_currencies(spec, orders.leg[filled], "quote"), -sign * orders.flow[filled]),
+        (at_us, charged[orders.fee_wallet[filled]], -orders.fee[filled]),
+    ]
+
+
+def _transfer_changes(spec: Spec, transfers: Transfers) -> tuple[Int64s, Int64s, Int64s]:
+    moved = np.array([spec.currencies.index(route.currency) for route in spec.routes], dtype=np.int64)
+    return transfers.requested_us, moved[transfers.route], -transfers.fee
+
+
+def leg_currencies(spec: Spec, legs: Ordinals, side: str) -> Int64s:
+    """Return the ordinal in `Spec.currencies` of the base or quote of each leg, given by its ordinal in `Spec.legs`."""
+    return np.array([spec.currencies.index(getattr(leg.key, side)) for leg in spec.legs], dtype=np.int64)[legs]
+
+
+def signs(orders: Orders) -> Int64s:
+    """Return +1 for each order that buys base, -1 for each that sells."""
+    return np.where(orders.side == BUY, 1, -1)
+
+
+def is_filled(orders: Orders) -> Bools:
+    """Return which orders traded anything."""
+    return np.greater(orders.filled, 0)
 
 
 def is_open(orders: Orders) -> Bools:
@@ -62,50 +91,101 @@ def is_open(orders: Orders) -> Bools:
     return np.equal(orders.outcome, OPEN)
 
 
-def equity(spec: Spec, held: list[Holding], marks: Marks) -> pl.DataFrame:
+def equity(held: list[Holding], marks: Marks) -> pl.DataFrame:
     """Return equity, hold and excess at each tick [numeraire].
 
     Notes
     -----
-    The excess is taken from what the fills changed, not as a difference of two large sums: where nothing moves, it does not either.
+    The excess is taken from what changed, not as a difference of two large sums: where nothing moves, it does not either.
     """
-    at = marks.at_us[marks.ticks]
-    hold, excess = np.zeros(at.size), np.zeros(at.size)
+    at_us, values = marks.ticks_us, marks.ticks
+    hold, excess = np.zeros(at_us.size), np.zeros(at_us.size)
     for holding in held:
-        value = marks.value[holding.currency][marks.ticks]
+        value = values[holding.currency]
         hold += holding.start * value / ATOMS_PER_UNIT
-        excess += (holding.after(at) - holding.start) * value / ATOMS_PER_UNIT
-    return pl.DataFrame({"ts": timestamps(at), "equity": hold + excess, "hold": hold, "excess": excess})
+        excess += (holding.after(at_us) - holding.start) * value / ATOMS_PER_UNIT
+    return pl.DataFrame({"ts": timestamps(at_us), "equity": hold + excess, "hold": hold, "excess": excess})
 
 
-def fills_table(spec: Spec, orders: Orders) -> pl.DataFrame:
-    """Return one row an order, two a package; quantities in units of base, flows and fees in units of quote."""
-    legs = [leg.key for leg in spec.legs]
-    opened, missed = is_open(orders), orders.filled == 0
+def excess(held: list[Holding], marks: Marks) -> float:
+    """Return the excess at the end alone [numeraire]; the last one of `equity`."""
+    total = 0.0
+    for holding in held:
+        total += holding.surplus * float(marks.ticks[holding.currency][-1]) / ATOMS_PER_UNIT
+    return total
+
+
+def fills_table(spec: Spec, path: Path) -> pl.DataFrame:
+    """Return one row an order, as sent; quantities in units of base, flows in units of quote, fees in units of `fee_currency`."""
+    orders, size = path.orders, path.orders.leg.size
+    venues, instruments = [leg.venue for leg in spec.legs], [leg.name for leg in spec.legs]
+    opened, filled = is_open(orders), is_filled(orders)
+    noticed = ~opened & (orders.notice_us <= micros(spec.end))
+    charged = [currency for _, currency in path.wallets]
     return pl.DataFrame(
         {
-            "order": np.arange(orders.leg.size),
-            "package": np.arange(orders.leg.size) // 2,
+            "order": np.arange(size, dtype=np.int64),
+            "package": orders.package,
+            "role": names(ROLES, orders.role),
             "decided": timestamps(orders.decided_us),
             "arrival": timestamps(orders.arrival_us),
-            "recorded": timestamps(orders.recorded_us),
-            "venue": pl.Series([legs[k].venue for k in orders.leg], dtype=pl.String),
-            "instrument": pl.Series([legs[k].instrument for k in orders.leg], dtype=pl.String),
-            "side": pl.Series(["buy" if s == BUY else "sell" for s in sides(orders)], dtype=pl.String),
+            "recorded": timestamps(orders.recorded_us, where=~opened),
+            "notice": timestamps(orders.notice_us, where=noticed),
+            "venue": names(venues, orders.leg),
+            "instrument": names(instruments, orders.leg),
+            "side": names(SIDES, orders.side),
             "planned": units(orders.planned),
             "filled": units(orders.filled),
             "decision_price": orders.decision_price,
             "limit_price": orders.limit_price,
-            "price": orders.price,
+            "price": _where(pl.Series(orders.price), filled),
             "flow": units(orders.flow),
-            "fee": units(orders.cost),
-            "outcome": pl.Series([OUTCOMES[k] for k in orders.outcome], dtype=pl.String),
+            "fee": units(orders.fee),
+            "fee_currency": names(charged, np.where(filled, orders.fee_wallet, -1)),
+            "outcome": names(OUTCOMES, orders.outcome),
             "edge_bps": orders.edge_bps,
         }
-    ).with_columns(
-        pl.when(pl.Series(opened)).then(None).otherwise(pl.col("recorded")).alias("recorded"),
-        pl.when(pl.Series(missed)).then(None).otherwise(pl.col("price")).alias("price"),
     )
+
+
+def transfers_table(spec: Spec, transfers: Transfers) -> pl.DataFrame:
+    """Return one row a transfer, as requested; amounts in units, `credited` null where that had not happened by the end."""
+    routes = spec.routes
+    return pl.DataFrame(
+        {
+            "transfer": np.arange(transfers.route.size, dtype=np.int64),
+            "requested": timestamps(transfers.requested_us),
+            "credited": timestamps(transfers.credited_us, where=transfers.credited),
+            "route": names([route.name for route in routes], transfers.route),
+            "currency": names([route.currency for route in routes], transfers.route),
+            "source": names([route.source for route in routes], transfers.route),
+            "destination": names([route.destination for route in routes], transfers.route),
+            "amount": units(transfers.amount),
+            "fee": units(transfers.fee),
+        }
+    )
+
+
+def balances(spec: Spec, path: Path) -> list[dict[str, str | float]]:
+    """Return what each wallet had at the start and has at the end, and what is in flight to it, by venue, then currency [units]."""
+    start = [atoms(spec.venues[venue].balances.get(currency, Decimal(0))) for venue, currency in path.wallets]
+    coming = np.zeros(len(path.wallets), np.int64)
+    for k in np.flatnonzero(~path.transfers.credited):
+        route = spec.routes[path.transfers.route[k]]
+        coming[path.wallets.index((route.destination, route.currency))] += path.transfers.amount[k] - path.transfers.fee[k]
+    rows = zip(path.wallets, start, path.balances.tolist(), coming.tolist(), strict=True)
+    return [
+        {
+            "venue": venue,
+            "currency": currency,
+            "start": first / ATOMS_PER_UNIT,
+            "free": free / ATOMS_PER_UNIT,
+            "reserved": reserved / ATOMS_PER_UNIT,
+            "pending": pending / ATOMS_PER_UNIT,
+            "in_flight": flying / ATOMS_PER_UNIT,
+        }
+        for (venue, currency), first, (free, reserved, pending), flying in rows
+    ]
 
 
 def units(amount: Int64s) -> Floats:
@@ -113,6 +193,17 @@ def units(amount: Int64s) -> Floats:
     return amount / ATOMS_PER_UNIT
 
 
-def timestamps(at_us: Int64s) -> pl.Series:
-    """Return int µs as UTC timestamps."""
-    return pl.Series(at_us, dtype=pl.Int64).cast(TIMESTAMP)
+def timestamps(at_us: Int64s, *, where: Bools | None = None) -> pl.Series:
+    """Return int µs as UTC timestamps; null where `where` is false."""
+    found = pl.Series(at_us, dtype=pl.Int64).cast(TIMESTAMP)
+    return found if where is None else _where(found, where)
+
+
+def names(known: tuple[str, ...] | list[str], ordinals: Ordinals) -> pl.Series:
+    """Return the name of each ordinal; null for -1."""
+    table = pl.Series([*known, None], dtype=pl.String)
+    return table.gather(np.where(ordinals < 0, len(known), ordinals))
+
+
+def _where(values: pl.Series, kept: Bools) -> pl.Series:
+    return values.zip_with(pl.Series(kept), pl.Series([None], dtype=values.dtype).new_from_index(0, len(values)))

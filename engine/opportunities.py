@@ -1,50 +1,59 @@
-"""When an edge was there, whether or not anybody could have taken it."""
-
-import itertools
+"""When an edge was there, whether or not anybody could have taken it, and what became of it."""
 
 import numpy as np
 import polars as pl
 
+from engine.arrays import Int64s
 from engine.config import Spec
-from engine.edges import Quotes, net_edge_bps
-from engine.ledger import timestamps
+from engine.events import DECISIONS, Opportunities
+from engine.ledger import names, timestamps
+from engine.schema import TIMESTAMP
 
 
-def opportunities(spec: Spec, quotes: Quotes) -> pl.DataFrame:
-    """Return every instant and ordered pair of legs whose net edge reaches the threshold.
+def opportunities_table(spec: Spec, found: Opportunities) -> pl.DataFrame:
+    """Return one row an opportunity, by time, then edge, highest first, then legs; `package` is null unless one was sent."""
+    venues, instruments = [leg.venue for leg in spec.legs], [leg.name for leg in spec.legs]
+    sent = pl.Series(found.package)
+    return pl.DataFrame(
+        {
+            "ts": timestamps(found.at_us),
+            "sell_venue": names(venues, found.sell),
+            "sell_instrument": names(instruments, found.sell),
+            "buy_venue": names(venues, found.buy),
+            "buy_instrument": names(instruments, found.buy),
+            "edge_bps": found.edge_bps,
+            "episode": found.episode,
+            "outcome": names(DECISIONS, found.outcome),
+            "package": sent.set(sent < 0, None),
+        },
+        schema_overrides={"ts": TIMESTAMP, "package": pl.Int64},
+    )
+
+
+def decisions(found: Opportunities) -> dict[str, int]:
+    """Return how many opportunities each decision became of, in the order of `engine.events.DECISIONS`."""
+    return dict(zip(DECISIONS, np.bincount(found.outcome, minlength=len(DECISIONS)).tolist(), strict=True))
+
+
+def episodes(found: Opportunities) -> tuple[Int64s, Int64s]:
+    """Return the first row of each episode, (E,), and how long it was one, from its first opportunity to its last [µs]."""
+    _, first, of = np.unique(found.episode, return_index=True, return_inverse=True)
+    last_us = np.zeros(first.size, np.int64)
+    np.maximum.at(last_us, of, found.at_us)
+    return first, last_us - found.at_us[first]
+
+
+def episode_figures(spec: Spec, found: Opportunities) -> dict[str, float | None]:
+    """Return the median length of episodes [s], and the share that lasts at least as long as the slower of the two orders takes.
 
     Notes
     -----
-    `episode` numbers the maximal runs of consecutive instants of one pair. Order: time, then edge (highest first), then legs.
+    An episode of one opportunity has length 0: it was gone, or nothing moved, at the next instant.
     """
-    frames = [_of_pair(spec, quotes, sell, buy) for sell, buy in itertools.permutations(range(len(spec.legs)), 2)]
-    found = pl.concat(frames)
-    starts = (pl.col("instant").diff() != 1).fill_null(value=True) | (pl.col("pair") != pl.col("pair").shift()).fill_null(value=True)
-    found = found.with_columns(starts.cum_sum().cast(pl.Int64).alias("episode"))
-    found = found.sort("ts", pl.col("edge_bps"), "pair", descending=[False, True, False], maintain_order=True)
-    return found.select("ts", "sell_venue", "sell_instrument", "buy_venue", "buy_instrument", "edge_bps", "episode")
-
-
-def best_edge_bps(spec: Spec, quotes: Quotes) -> float | None:
-    """Return the best net edge of any pair at any instant [bps], or None where no two legs ever met."""
-    pairs = itertools.permutations(range(len(spec.legs)), 2)
-    edges = [net_edge_bps(quotes.received[:, sell], quotes.spent[:, buy]) for sell, buy in pairs]
-    best = max((float(np.fmax.reduce(edge, initial=-np.inf)) for edge in edges), default=-np.inf)
-    return best if np.isfinite(best) else None
-
-
-def _of_pair(spec: Spec, quotes: Quotes, sell: int, buy: int) -> pl.DataFrame:
-    edge = net_edge_bps(quotes.received[:, sell], quotes.spent[:, buy])
-    rows = np.flatnonzero(edge >= spec.strategy.threshold_bps)
-    return pl.DataFrame(
-        {
-            "ts": timestamps(quotes.at_us[rows]),
-            "instant": quotes.instant[rows],
-            "pair": np.full(rows.size, sell * len(spec.legs) + buy),
-            "sell_venue": pl.repeat(spec.legs[sell].venue, rows.size, dtype=pl.String, eager=True),
-            "sell_instrument": pl.repeat(spec.legs[sell].name, rows.size, dtype=pl.String, eager=True),
-            "buy_venue": pl.repeat(spec.legs[buy].venue, rows.size, dtype=pl.String, eager=True),
-            "buy_instrument": pl.repeat(spec.legs[buy].name, rows.size, dtype=pl.String, eager=True),
-            "edge_bps": edge[rows],
-        }
-    )
+    first, length_us = episodes(found)
+    latency_us = np.array([spec.venues[leg.venue].order_latency for leg in spec.legs], dtype=np.int64)
+    needed_us = np.maximum(latency_us[found.sell[first]], latency_us[found.buy[first]])
+    return {
+        "median_episode_s": float(np.median(length_us)) / 1e6 if first.size else None,
+        "outlast_rate": float(np.mean(length_us >= needed_us)) if first.size else None,
+    }

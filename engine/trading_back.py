@@ -1,0 +1,116 @@
+"""What it would bring to trade back to the starting balances at the end (docs/model.md, "Equity and attribution")."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.config import MARK_MAX_AGE_US, FeeSpan, Instrument, Spec
+from engine.events import Path
+from engine.ledger import Holding, is_filled, leg_currencies
+from engine.marks import Marks
+from engine.panel import Panel, Series
+from engine.schema import ATOMS_PER_UNIT, US_PER_SECOND, micros
+from engine.units import atoms
+
+_DAY_US = 86_400 * US_PER_SECOND
+_TIER_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeBack:
+    """The difference that trading back makes to marks."""
+
+    amount: float  # [numeraire] negative where it costs
+    at_mark: list[str]  # currencies that counted at their mark, since nothing in view at the end traded them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What a unit of a currency brings when sold, and costs when bought, on one instrument after its fee."""
+
+    other: str  # the currency that it is traded against
+    brings: float  # [other per unit]
+    costs: float  # [other per unit]
+
+    def of(self, surplus: float) -> float:
+        """Return what trading back a surplus, or what lacks if negative, brings [other]."""
+        return surplus * (self.brings if surplus > 0 else self.costs)
+
+
+def trade_back(spec: Spec, path: Path, panel: Panel, held: list[Holding]) -> TradeBack:
+    """Return what selling all that is held beyond the start, and buying what lacks, brings beyond its value at marks.
+
+    Notes
+    -----
+    The base goes first, on the leg that is best at marks; what it brings or costs in another currency counts to that. Then each other
+    currency by name, on instruments that trade or convert it, against the numeraire. Best bids and asks in view at the end, after the fee
+    in force then, of whatever size; a price is in view for the five minutes of a mark.
+    """
+    volumes = venue_volumes(spec, path, panel.marks)
+    marks = {currency: float(values[-1]) for currency, values in panel.marks.ticks.items()}
+    surplus = {holding.currency: holding.surplus / ATOMS_PER_UNIT for holding in held}
+    amount, at_mark = 0.0, []
+    for currency in (spec.base, *sorted(surplus.keys() - {spec.base})):
+        if currency == spec.numeraire or surplus[currency] == 0:
+            continue
+        rates = _rates(spec, panel, currency, volumes)
+        if rates:
+            best = max(rates, key=lambda rate: rate.of(surplus[currency]) * marks[rate.other])
+            amount += best.of(surplus[currency]) * marks[best.other] - surplus[currency] * marks[currency]
+            surplus[best.other] += best.of(surplus[currency])
+        else:
+            at_mark.append(currency)
+    return TradeBack(amount=amount, at_mark=at_mark)
+
+
+def venue_volumes(spec: Spec, path: Path, marks: Marks) -> dict[str, int]:
+    """Return the volume that sets each venue's tier at the end [atoms of the numeraire].
+
+    Notes
+    -----
+    What was stated and the notionals of our fills recorded in the 30 UTC days before the day of the end, each at the mark of its quote at
+    the last tick.
+    """
+    orders, start_us, day = path.orders, micros(spec.start), micros(spec.end) // _DAY_US
+    recent = is_filled(orders) & (orders.recorded_us >= (day - _TIER_DAYS) * _DAY_US) & (orders.recorded_us < day * _DAY_US)
+    ticks = (orders.recorded_us[recent] - start_us) // spec.clock
+    quotes = np.stack([marks.ticks[currency] for currency in spec.currencies])
+    notional = np.rint(orders.flow[recent] * quotes[leg_currencies(spec, orders.leg[recent], "quote"), ticks]).astype(np.int64)
+    venues = np.array([leg.venue for leg in spec.legs])[orders.leg[recent]]
+    return {name: atoms(venue.volume_30d) + int(notional[venues == name].sum()) for name, venue in spec.venues.items()}
+
+
+def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> list[Rate]:
+    if currency == spec.base:
+        instruments = spec.legs
+    else:
+        pair = {currency, spec.numeraire}
+        instruments = tuple(i for i in spec.instruments if i.use != "mark" and {i.key.base, i.key.quote} == pair)
+    found = []
+    for instrument in instruments:
+        bid_ask = _in_view(panel.of(instrument.key), micros(spec.end))
+        span = _in_force(spec, instrument)
+        if bid_ask is not None and span is not None:
+            fee = next(rate for least, rate in reversed(span.tiers) if least <= volumes[instrument.venue])
+            found.append(_rate(instrument, currency, bid_ask=bid_ask, fee=fee, in_base=span.charged_in == "received"))
+    return found
+
+
+def _in_view(series: Series, at_us: int) -> tuple[float, float] | None:
+    row = int(np.searchsorted(series.available_us, at_us, side="right")) - 1
+    if row < 0 or not series.good[row] or at_us - int(series.event_us[row]) > MARK_MAX_AGE_US or not series.bid[row, 0] > 0:
+        return None
+    return float(series.bid[row, 0]), float(series.ask[row, 0])
+
+
+def _in_force(spec: Spec, instrument: Instrument) -> FeeSpan | None:
+    begun = [span for span in spec.fee_rows(instrument) if span.start_us <= micros(spec.end)]
+    return begun[-1] if begun else None
+
+
+def _rate(instrument: Instrument, currency: str, *, bid_ask: tuple[float, float], fee: float, in_base: bool) -> Rate:
+    bid, ask = bid_ask
+    received, spent = bid * (1 - fee), ask / (1 - fee) if in_base else ask * (1 + fee)
+    if instrument.key.base == currency:
+        return Rate(other=instrument.key.quote, brings=received, costs=spent)
+    return Rate(other=instrument.key.base, brings=1 / spent, costs=1 / received)
