@@ -5,6 +5,8 @@ EngineError
 └── DataError      the data does not carry the spec: missing series, a bad bar, no mark at the start
 """
 
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -33,3 +35,9 @@ class SpecError(EngineError):
 
 class DataError(EngineError):
     """Market data that cannot carry the run; the message names series, time and value."""
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Return what may have been meant by a name, or all that could be."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"

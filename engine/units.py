@@ -5,7 +5,18 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from engine.schema import ATOMS_PER_UNIT
 
@@ -16,6 +27,7 @@ _US = {"us": 1, "ms": 1_000, "s": 1_000_000, "m": 60_000_000, "h": 3_600_000_000
 _DURATION = re.compile(r"(\d+)\s*(us|ms|s|m|h|d)")
 _LONGEST_DAYS = 3_650
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+_NUMBER = re.compile(r"[-+]?[\d.]+([eE][-+]?\d+)?")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 
 _CURRENCY, _INSTRUMENT = r"^[A-Z0-9]{2,12}$", r"^[A-Z0-9]{2,12}/[A-Z0-9]{2,12}$"
@@ -35,6 +47,14 @@ class Table(BaseModel):
     """A table of a spec: frozen, and a key that it does not know is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _holds_no_truth(cls, form: object) -> object:
+        if isinstance(form, dict):
+            for key in (key for key, value in form.items() if isinstance(value, bool)):  # pydantic would read them as 1 or 0
+                raise ValueError(f"{key} is {str(form[key]).lower()}, but nothing in a spec is true or false")
+        return form
 
 
 def parse_duration(value: object) -> int:
@@ -76,6 +96,13 @@ def parse_time_of_day(value: object) -> int:
 
 def _format_time_of_day(minutes: int) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _written_as_a_time(value: object) -> object:
+    # pydantic would read numbers as seconds since 1970
+    if isinstance(value, int | float) or (isinstance(value, str) and _NUMBER.fullmatch(value.strip())):
+        raise ValueError(f"expected a time such as 2023-03-11T00:00:00Z, found {value!r}")
+    return value
 
 
 def _within_reach(when: datetime) -> datetime:
@@ -148,7 +175,7 @@ TimeOfDay = Annotated[
 ]
 """Minutes since midnight, written as "09:00"."""
 
-Instant = Annotated[AwareDatetime, AfterValidator(_within_reach), PlainSerializer(iso, return_type=str)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written_as_a_time), AfterValidator(_within_reach), PlainSerializer(iso, return_type=str)]
 """A time with its zone."""
 
 Currency = Annotated[str, StringConstraints(pattern=_CURRENCY)]

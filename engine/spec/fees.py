@@ -95,11 +95,11 @@ def stretches(rows: Sequence[FeeRow], instrument: str, start_us: int) -> Iterato
         yield first, last, [row for row in valid if instrument in row.instruments] or [row for row in valid if not row.instruments]
 
 
-def spans(rows: Sequence[FeeRow], instrument: str, start_us: int) -> tuple[FeeSpan, ...]:
-    """Return what holds for an instrument from a time on, without gap or overlap; the last span before a gap goes on for good."""
+def spans(rows: Sequence[FeeRow], instrument: str, *, start_us: int, last_us: int) -> tuple[FeeSpan, ...]:
+    """Return what holds for an instrument from a time on, without gap or overlap; the last span that begins by `last_us` goes on for good."""
     found: list[tuple[int, FeeRow]] = []
     for first, _, holding in stretches(rows, instrument, start_us):
-        if len(holding) != 1:
+        if len(holding) != 1 or first > last_us:
             break
         if not found or found[-1][1] is not holding[0]:
             found.append((first, holding[0]))

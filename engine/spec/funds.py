@@ -1,5 +1,6 @@
 """How money moves between venues: routes, their suspensions, and the rule that uses them."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
@@ -115,3 +116,16 @@ def _weight_problems(rebalance: Rebalance) -> list[str]:
         sums[target.currency] = sums.get(target.currency, 0.0) + (target.weight or 0.0)
     wrong = {currency: total for currency, total in sorted(sums.items()) if abs(total - 1) > _WEIGHT_SLACK}
     return found + [f"wallets: the weights of {currency} must sum to 1, found {total:g}" for currency, total in wrong.items()]
+
+
+def unmoved(rebalance: Rebalance | None, routes: Sequence[Route]) -> list[str]:
+    """Return sentences about routes that nothing uses, and wallets that no route fills."""
+    if rebalance is None:
+        return ["routes: without [rebalance] nothing is ever sent"] if routes else []
+    listed = {(target.venue, target.currency) for target in rebalance.wallets}
+    filled = {(r.destination, r.currency) for r in routes if (r.source, r.currency) in listed}
+    return [
+        f"rebalance.wallets: no route leads to {target.venue} {target.currency} from another listed wallet, so it is never filled"
+        for target in rebalance.wallets
+        if (target.floor or target.weight) and (target.venue, target.currency) not in filled
+    ]

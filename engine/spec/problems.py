@@ -1,19 +1,19 @@
 """What pydantic found wrong with a spec, in sentences that say what to do."""
 
-import difflib
-from collections.abc import Iterable
 from typing import get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from engine.errors import Problem
+from engine.errors import Problem, suggest
 from engine.spec.spec import Spec
 from engine.units import FORMS
 
 
 def problems(error: ErrorDetails) -> list[Problem]:
     """Return one error of pydantic as problems with their path."""
+    if error["type"] == "too_short" and error["input"]:
+        return []  # pydantic does not count the wrong ones, which have problems of their own
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
         return [Problem(path=path, message=f"unknown key; {suggest(str(error['loc'][-1]), _keys_at(error['loc'][:-1]))}")]
@@ -24,12 +24,6 @@ def problems(error: ErrorDetails) -> list[Problem]:
     message = error["msg"].removeprefix("Value error, ")
     found = "" if error["type"] == "value_error" else f", found {error['input']!r}"
     return [Problem(path=path, message=f"{line}{found}") for line in message.splitlines()]
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """Return what may have been meant by a name, or all that could be."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
 
 
 def _keys_at(loc: tuple[int | str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 from engine.schema import STABLECOINS, US_PER_SECOND, SeriesKey, micros
 from engine.spec.execution import Execution, QualityRules
 from engine.spec.fees import FeeSpan, spans
-from engine.spec.funds import Rebalance, Route, Suspension
+from engine.spec.funds import Rebalance, Route, Suspension, unmoved
 from engine.spec.risk import Risk
 from engine.spec.venues import Instrument, Venue
 from engine.strategies.spatial import Spatial
@@ -137,10 +137,11 @@ class Spec(Table):
     def fee_rows(self, instrument: Instrument) -> tuple[FeeSpan, ...]:
         """Return what an instrument is charged from the start on, by time, without gap or overlap.
 
-        The last span has no end: an order that is sent before the run's end may arrive after it. Empty for an instrument that is
-        neither traded nor converted with, at a venue without fees.
+        The last span has no end: an order that is sent by the run's end may arrive after it, and at what is in force then. Empty where
+        a venue has no fees, as one may whose instruments only mark.
         """
-        return spans(self.venues[instrument.venue].schedule, instrument.name, micros(self.start))
+        venue = self.venues[instrument.venue]
+        return spans(venue.schedule, instrument.name, start_us=micros(self.start), last_us=micros(self.end) + venue.order_latency)
 
     def canonical(self) -> dict[str, object]:
         """Return the JSON form that parses back to an equal spec; lists that have no order are sorted."""
@@ -159,19 +160,13 @@ class Spec(Table):
         found = [
             f"{where} = {bps:g} looks like a fraction; fees are in bps, and that fraction is {bps * 1e4:g} bps"
             for name, venue in sorted(self.venues.items())
-            for where, bps in _stated_fees(f"venues.{name}", venue)
+            for where, bps in venue.stated_fees(f"venues.{name}")
             if 0 < bps < FRACTION_SUSPECT_BPS
         ]
         if self.assume_par:
             found.append(
                 f"assume_par: decisions count {', '.join(self.assume_par)} as one {self.comparison_currency}, whatever it is worth; marks do not"
             )
-        return found
-
-
-def _stated_fees(where: str, venue: Venue) -> list[tuple[str, float]]:
-    found = [] if venue.fee_bps is None else [(f"{where}.fee_bps", venue.fee_bps)]
-    for at, row in enumerate(venue.fees):
-        found += [] if row.taker_bps is None else [(f"{where}.fees.{at}.taker_bps", row.taker_bps)]
-        found += [(f"{where}.fees.{at}.tiers.{of}.taker_bps", tier.taker_bps) for of, tier in enumerate(row.tiers)]
-    return found
+        if self.risk.depeg_guard is not None and not self.guarded:
+            found.append("risk.depeg_guard watches nothing: no stablecoin beside the numeraire is held or traded")
+        return found + unmoved(self.rebalance, self.routes)

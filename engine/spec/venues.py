@@ -65,6 +65,14 @@ class Venue(Table):
         """Currencies that fees are charged in beside what is traded."""
         return {row.asset for row in self.schedule if row.asset is not None}
 
+    def stated_fees(self, where: str) -> list[tuple[str, float]]:
+        """Return every fee with the path at which it stands [bps]."""
+        found = [] if self.fee_bps is None else [(f"{where}.fee_bps", self.fee_bps)]
+        for at, row in enumerate(self.fees):
+            found += [] if row.taker_bps is None else [(f"{where}.fees.{at}.taker_bps", row.taker_bps)]
+            found += [(f"{where}.fees.{at}.tiers.{of}.taker_bps", tier.taker_bps) for of, tier in enumerate(row.tiers)]
+        return found
+
 
 class Instrument(Table):
     """One market of one venue, and what the run uses it for."""

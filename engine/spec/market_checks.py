@@ -1,0 +1,92 @@
+"""Contradictions between the instruments of a spec, their data and the clock of the bars."""
+
+import itertools
+import math
+from collections.abc import Iterator
+
+from engine.errors import Problem, suggest
+from engine.schema import ATOMS_PER_UNIT, SeriesKey
+from engine.spec.spec import Spec
+from engine.units import LARGEST_AMOUNT, atoms
+
+
+def _intervals(spec: Spec) -> Iterator[Problem]:
+    barred = [i for i in spec.instruments if i.data != "quotes"]
+    if spec.interval is None and barred:
+        yield Problem(path="interval", message=f'is required: {barred[0].key} has data = "{barred[0].data}"')
+    if spec.interval is None:
+        return
+    if spec.interval == 0:
+        yield Problem(path="interval", message="must be longer than 0")
+        return
+    if spec.max_wait_us <= 0 or spec.max_wait_us % spec.interval:
+        yield Problem(path="execution.max_wait", message="must be a multiple of interval, and longer than 0")
+    for name, venue in spec.venues.items():
+        if barred and venue.feed_latency >= spec.interval:
+            yield Problem(path=f"venues.{name}.feed_latency", message="must be below the interval: bars of two intervals would meet otherwise")
+
+
+def _names(spec: Spec) -> Iterator[Problem]:
+    for i in spec.instruments:
+        if i.venue not in spec.venues:
+            message = f"{i.key} is at venue {i.venue!r}, which [venues] does not have; {suggest(i.venue, spec.venues)}"
+            yield Problem(path="instruments", message=message)
+        if i.key.base == i.key.quote:
+            yield Problem(path="instruments", message=f"{i.key} has one currency on both sides")
+    for key in sorted(set(spec.series)):
+        if spec.series.count(key) > 1:
+            yield Problem(path="instruments", message=f"{key} is there twice")
+
+
+def _legs(spec: Spec) -> Iterator[Problem]:
+    if len(spec.legs) < 2:
+        yield Problem(path="instruments", message='at least two with use = "trade" are needed')
+        return
+    for what, found in (("base currency", {leg.key.base for leg in spec.legs}), ("kind of data", {str(leg.data) for leg in spec.legs})):
+        if len(found) > 1:
+            yield Problem(path="instruments", message=f'those with use = "trade" must have one {what}, found {", ".join(sorted(found))}')
+    for a, b in itertools.combinations(spec.legs, 2):
+        if math.lcm(atoms(a.lot), atoms(b.lot)) > LARGEST_AMOUNT * ATOMS_PER_UNIT:
+            message = f"no quantity up to 1e10 is a multiple of the lots of both {a.key} ({a.lot}) and {b.key} ({b.lot})"
+            yield Problem(path="instruments", message=message)
+
+
+def _conversions(spec: Spec) -> Iterator[Problem]:
+    common = spec.comparison_currency
+    convertible = {currency for i in spec.instruments if i.use == "convert" for currency in _other_side(i.key, common)}
+    for currency in sorted({leg.key.quote for leg in spec.legs} - {common} - convertible - set(spec.assume_par)):
+        message = (
+            f'{currency} is a quote currency beside {common}; add an instrument {currency}/{common} with use = "convert", or name it in assume_par'
+        )
+        yield Problem(path="instruments", message=message)
+
+
+def _marks(spec: Spec) -> Iterator[Problem]:
+    direct = {currency for key in spec.series for currency in _other_side(key, spec.numeraire)}
+    marked = {spec.numeraire} | direct | {currency for key in spec.series for third in direct for currency in _other_side(key, third)}
+    for currency in spec.currencies:
+        if currency not in marked:
+            message = (
+                f"nothing marks {currency}, which {_why(spec, currency)}; add an instrument {currency}/{spec.numeraire}"
+                f' with use = "mark", or one against a currency that has such an instrument'
+            )
+            yield Problem(path="instruments", message=message)
+
+
+def _why(spec: Spec, currency: str) -> str:
+    if currency in spec.traded:
+        return "is traded"
+    holder = next((name for name, venue in sorted(spec.venues.items()) if currency in venue.balances), None)
+    if holder is not None:
+        return f"lies at {holder}"
+    route = next((route.name for route in spec.routes if route.currency == currency), None)
+    return "is charged as a fee" if route is None else f"is moved by the route {route!r}"
+
+
+def _other_side(key: SeriesKey, currency: str) -> set[str]:
+    sides = {key.base, key.quote}
+    return sides - {currency} if currency in sides else set()
+
+
+ALL = (_intervals, _names, _legs, _conversions, _marks)
+"""The checks of this module."""
