@@ -1,17 +1,21 @@
 """All that a run sees of the market: the observations of every series, how good they are, and marks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
 
-from engine import marks, quality, series
+from engine import bar_series, marks, quality, quote_series
 from engine.config import Spec
 from engine.errors import DataError
-from engine.schema import SeriesKey
+from engine.observations import Observed
+from engine.schema import SeriesKey, micros
 from engine.series import Series
 
 __all__ = ["Panel", "Series", "build"]
+
+_READERS = {"bars": bar_series.build, "quotes": quote_series.build, "quote_bars": quote_series.build}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,28 @@ def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Panel:
     missing = [key for key in spec.series if key not in data]
     if missing:
         raise DataError(f"{missing[0]}: expected its data, found none; there are {', '.join(map(str, sorted(data))) or 'no series at all'}")
-    read = tuple(series.build(spec, instrument, data[instrument.key]) for instrument in spec.instruments)
-    marked = marks.build(spec, read)
-    return Panel(series=read, quality=quality.assess(spec, data), marks=marked)
+    read = [_READERS[instrument.data](spec, instrument, data[instrument.key]) for instrument in spec.instruments]
+    marked = marks.build(spec, [observed.series for observed in read])
+    judged = _without_wicks(spec, read, marked)
+    return Panel(series=tuple(o.series for o in judged), quality=[o.row for o in judged], marks=marked)
+
+
+def _without_wicks(spec: Spec, read: list[Observed], marked: marks.Marks) -> list[Observed]:
+    # wicks are told by all bars of a base, at marks, which need all series
+    judged = list(read)
+    by_base: dict[str, list[int]] = {}
+    for at, observed in enumerate(read):
+        if observed.series.instrument.data == "bars":
+            by_base.setdefault(observed.series.key.base, []).append(at)
+    for places in by_base.values():
+        bars = [quality.Bars(read[at].series, read[at].high, read[at].low) for at in places]
+        for at, found in zip(places, quality.wicks(spec.quality.wick_bps, bars, marked), strict=True):
+            judged[at] = _judged(spec, read[at], found)
+    return judged
+
+
+def _judged(spec: Spec, observed: Observed, wicks: quality.Wicks) -> Observed:
+    series = observed.series
+    inside = (series.open_us >= micros(spec.start)) & (series.event_us <= micros(spec.end))
+    row = {**observed.row, "wicks": int(np.count_nonzero(wicks.found & inside))}
+    return observed._replace(series=replace(series, blocked=series.blocked | wicks.blocking), row=row)

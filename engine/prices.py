@@ -20,13 +20,9 @@ def ceil_tick(price: Floats, tick: float) -> Floats:
 
 def implied_bid(price: Floats, instrument: Instrument) -> Floats:
     """Return the bid that a bar's price implies: half a spread below it, rounded down to the tick [quote per base]."""
-    return floor_tick(price * (1 - _half_spread(instrument)), float(instrument.tick))
+    return floor_tick(price * (1 - instrument.half_spread), float(instrument.tick))
 
 
 def implied_ask(price: Floats, instrument: Instrument) -> Floats:
     """Return the ask that a bar's price implies: half a spread above it, rounded up to the tick [quote per base]."""
-    return ceil_tick(price * (1 + _half_spread(instrument)), float(instrument.tick))
-
-
-def _half_spread(instrument: Instrument) -> float:
-    return (instrument.half_spread_bps or 0.0) * 1e-4
+    return ceil_tick(price * (1 + instrument.half_spread), float(instrument.tick))

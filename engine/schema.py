@@ -28,6 +28,17 @@ BARS = pl.Schema(
     }
 )
 
+QUOTES = pl.Schema(
+    {
+        "ts": TIMESTAMP,  # event time, of quote bars the end of the interval; null on every row where only `received` is known
+        "received": TIMESTAMP,  # when the recorder had it, by its clock; null on every row where it was not recorded
+        "bid": pl.Float64(),  # quote per base; what is null or no number takes the instrument away until the next good row
+        "bid_size": pl.Float64(),  # base units
+        "ask": pl.Float64(),
+        "ask_size": pl.Float64(),
+    }
+)
+"""Rows stand in the order in which the venue sent them. Further levels of a book follow in columns of their own (`level_columns`)."""
 
 SYNTHETIC_PREFIX = "synthetic-"
 """Venues whose names begin so hold invented prices; every result on them says so."""
@@ -69,6 +80,48 @@ def check_columns(frame: pl.DataFrame, *, key: SeriesKey) -> pl.DataFrame:
     """Return the frame if it has the columns of `BARS`; DataError names the series and both schemas."""
     if frame.schema != BARS:
         raise DataError(f"{key}: expected columns {dict(BARS)}, found {dict(frame.schema)}")
+    return frame
+
+
+def level_columns(level: int) -> tuple[str, str, str, str]:
+    """Return the names of bid, its size, ask and its size of a level; level 1 is the best."""
+    names = tuple(QUOTES)[2:]
+    bid, bid_size, ask, ask_size = names if level == 1 else (f"{name}_{level}" for name in names)
+    return bid, bid_size, ask, ask_size
+
+
+def quotes_schema(levels: int) -> pl.Schema:
+    """Return the columns of quotes with so many levels; a further level without a price ends the side there."""
+    return pl.Schema({**QUOTES, **{name: pl.Float64() for level in range(2, levels + 1) for name in level_columns(level)}})
+
+
+def quote_levels(frame: pl.DataFrame) -> int:
+    """Return how many levels quotes have."""
+    return (frame.width - 2) // 4
+
+
+def check_quotes(frame: pl.DataFrame, *, key: SeriesKey) -> pl.DataFrame:
+    """Return the frame if it keeps the contract of `QUOTES`; what is wrong with single rows is for `engine.quality` to say.
+
+    Parameters
+    ----------
+    frame : pl.DataFrame
+        (N,) rows with the columns of `QUOTES` and of any further levels.
+    key : SeriesKey
+        Only for the messages.
+
+    Raises
+    ------
+    DataError
+        Where columns differ, or where event or receive times are there for some rows only, or for none.
+    """
+    if frame.schema != quotes_schema(max(1, quote_levels(frame))):
+        raise DataError(f"{key}: expected columns {dict(QUOTES)} and four of each further level (bid_2, …), found {dict(frame.schema)}")
+    unknown = {name: frame[name].null_count() for name in ("ts", "received")}
+    if any(0 < count < frame.height for count in unknown.values()):
+        raise DataError(f"{key}: expected ts and received to be known on every row or on none, found nulls: {unknown} of {frame.height} rows")
+    if frame.height and min(unknown.values()) > 0:
+        raise DataError(f"{key}: expected event times (ts), receive times (received) or both, found neither")
     return frame
 
 

@@ -1,17 +1,11 @@
 """The observations of one instrument as columns: what each kind of data becomes before anything decides on it."""
 
 from dataclasses import dataclass
-
-import numpy as np
-import polars as pl
+from typing import NamedTuple
 
 from engine.arrays import Bools, Floats, Int64s
-from engine.config import MARK_MAX_AGE_US, Instrument, Spec
-from engine.errors import DataError
-from engine.prices import ceil_tick, floor_tick, implied_ask, implied_bid
-from engine.schema import ATOMS_PER_UNIT, BARS, SeriesKey, check_bars, check_columns, micros
-
-_LARGEST_FLOW = 2.0**62
+from engine.config import Instrument
+from engine.schema import SeriesKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,53 +33,10 @@ class Series:
         return self.instrument.key
 
 
-def build(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Series:
-    """Return the observations of one instrument.
+class Times(NamedTuple):
+    """When each row of quotes was true and when it was known, (N,) [µs]."""
 
-    Raises
-    ------
-    DataError
-        Where they break their contract, none is good, or volumes and prices would overflow int64.
-    """
-    return _bars(spec, instrument, frame)
-
-
-def window(spec: Spec, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the bars that the run reads: those that ended at most five minutes before its start, or later, by its end."""
-    event = pl.col("ts").dt.epoch("us") + spec.interval
-    return frame.filter(event.is_between(micros(spec.start) - MARK_MAX_AGE_US, micros(spec.end)))
-
-
-def _bars(spec: Spec, instrument: Instrument, found: pl.DataFrame) -> Series:
-    check_columns(found, key=instrument.key)
-    frame = check_bars(window(spec, found), key=instrument.key, interval_us=spec.interval).filter(pl.col("volume") > 0)
-    if frame.is_empty():
-        raise DataError(f"{instrument.key}: expected bars with volume between {spec.start} and {spec.end}, found none; {_coverage(found)}")
-    opened, opens, high, low, close, volume = (frame[name].to_physical().to_numpy() for name in BARS)
-    caps = np.floor(spec.execution.volume_share * volume * ATOMS_PER_UNIT)
-    if float(caps.max()) * max(1.0, float(high.max())) > _LARGEST_FLOW:
-        raise DataError(f"{instrument.key}: expected volumes × prices below 4.6e10, found {caps.max() / ATOMS_PER_UNIT:g} × {high.max():g}")
-    volume_cap = caps.astype(np.int64)
-    worst = spec.execution.fill_price == "worst"
-    tick = float(instrument.tick)
-    bid = implied_bid(close, instrument)
-    return Series(
-        instrument=instrument,
-        event_us=opened + spec.interval,
-        available_us=opened + spec.interval + spec.feed_latency_us,
-        good=np.ones(opened.size, np.bool_),
-        bid=np.where(bid > 0, bid, np.nan)[:, None],
-        ask=np.where(bid > 0, implied_ask(close, instrument), np.nan)[:, None],
-        bid_size=volume_cap[:, None],
-        ask_size=volume_cap[:, None],
-        price=close,
-        open_us=opened,
-        fill_bid=floor_tick(low, tick) if worst else implied_bid(opens, instrument),
-        fill_ask=ceil_tick(high, tick) if worst else implied_ask(opens, instrument),
-        volume_cap=volume_cap,
-        blocked=np.zeros(opened.size, np.bool_),
-    )
-
-
-def _coverage(frame: pl.DataFrame) -> str:
-    return "the series is empty" if frame.is_empty() else f"it has {frame.height} bars from {frame['ts'][0]} to {frame['ts'][-1]}"
+    happened_us: Int64s  # as recorded
+    known_us: Int64s
+    event_us: Int64s  # increasing: the latest of all rows so far
+    available_us: Int64s  # increasing, and never before the event

@@ -1,0 +1,67 @@
+"""From bars to a series: one observation a bar with volume, known when it has ended."""
+
+import numpy as np
+import polars as pl
+
+from engine import quality
+from engine.arrays import Bools, Floats, Int64s
+from engine.config import Instrument, Spec
+from engine.observations import Observed, names, nothing_good, refuse_overflow, window
+from engine.prices import ceil_tick, floor_tick, implied_ask, implied_bid
+from engine.schema import ATOMS_PER_UNIT, BARS, check_bars, check_columns
+from engine.series import Series
+
+
+def build(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Observed:
+    """Return the observations of one instrument that has bars.
+
+    Raises
+    ------
+    DataError
+        Where they break the contract of `BARS`, none is good, or volumes and prices would overflow int64.
+    """
+    check_columns(frame, key=instrument.key)
+    read = check_bars(window(spec, instrument, frame), key=instrument.key, interval_us=spec.interval_us)
+    traded = read.filter(pl.col("volume") > 0)
+    opened, opens, high, low, close, volume = (traded[name].to_physical().to_numpy() for name in BARS)
+    available = opened + spec.interval_us + spec.feed_latency_us
+    good, blocked = _outages(spec, instrument, opened, available)
+    if not good.any():
+        raise nothing_good(spec, instrument, frame)
+    caps = np.floor(spec.execution.volume_share * volume * ATOMS_PER_UNIT)
+    refuse_overflow(spec, instrument, largest=float(caps.max()), highest=float(high.max()))
+    cap = caps.astype(np.int64)
+    bid = np.where(good, implied_bid(close, instrument), np.nan)
+    fill_bid, fill_ask = _fill_prices(spec, instrument, opens, high, low)
+    series = Series(
+        instrument=instrument,
+        event_us=opened + spec.interval_us,
+        available_us=available,
+        good=good,
+        bid=np.where(bid > 0, bid, np.nan)[:, None],
+        ask=np.where(bid > 0, implied_ask(close, instrument), np.nan)[:, None],
+        bid_size=cap[:, None],
+        ask_size=cap[:, None],
+        price=close,
+        open_us=opened,
+        fill_bid=fill_bid,
+        fill_ask=fill_ask,
+        volume_cap=cap,
+        blocked=blocked,
+    )
+    return Observed(series, {**names(instrument), **quality.bar_times(spec, read)}, high, low)
+
+
+def _outages(spec: Spec, instrument: Instrument, opened: Int64s, available: Int64s) -> tuple[Bools, Bools]:
+    # what a bar tells is doubted if it ends in an outage, too; it can fill unless a part of it is, or the news of it falls into one
+    outages = spec.venues[instrument.venue].outages
+    ended = opened + spec.interval_us
+    blocked = quality.touches(opened, ended - 1, outages) | quality.touches(available, available, outages)
+    return ~(blocked | quality.touches(ended, ended, outages)), blocked
+
+
+def _fill_prices(spec: Spec, instrument: Instrument, opens: Floats, high: Floats, low: Floats) -> tuple[Floats, Floats]:
+    if spec.execution.fill_price == "worst":
+        tick = float(instrument.tick)
+        return floor_tick(low, tick), ceil_tick(high, tick)
+    return implied_bid(opens, instrument), implied_ask(opens, instrument)

@@ -1,0 +1,90 @@
+"""What a run reads of one instrument's frame, and what every kind of data must bring."""
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+
+from engine.arrays import Floats
+from engine.config import MARK_MAX_AGE_US, Instrument, Spec
+from engine.errors import DataError
+from engine.quality import Row
+from engine.schema import ATOMS_PER_UNIT, micros
+from engine.series import Series, Times
+
+LARGEST_FLOW = 2.0**62
+"""In atoms: sums of a few flows fit int64."""
+
+
+class Observed(NamedTuple):
+    """A series, what is said about its data, and of bars how far prices went in each."""
+
+    series: Series
+    row: Row
+    high: Floats  # (N,) [quote per base]; of length 0 for quotes
+    low: Floats
+
+
+def times_of(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Times:
+    """Return the times of quotes.
+
+    Notes
+    -----
+    Receive times are shifted by the venue's `clock_offset`. Where there are none, a quote is known its feed latency after the event;
+    where there is nothing else, it happened its feed latency before.
+    """
+    venue = spec.venues[instrument.venue]
+    recorded = {name: frame[name].to_physical().to_numpy() for name in ("ts", "received") if frame[name].null_count() == 0}
+    known = recorded["received"] + venue.clock_offset if "received" in recorded else recorded["ts"] + venue.feed_latency
+    happened = recorded["ts"] if "ts" in recorded else known - venue.feed_latency
+    return Times(
+        happened_us=happened,
+        known_us=known,
+        event_us=np.maximum.accumulate(happened),
+        available_us=np.maximum.accumulate(np.maximum(known, happened)),
+    )
+
+
+def window(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that the run reads: those whose event lies between five minutes before its start and its end.
+
+    Notes
+    -----
+    The event of a quote is the latest of all rows up to it, so that what is read is one stretch of the frame, in its order.
+    """
+    first, last = bounds_us(spec)
+    if instrument.data == "bars":
+        return frame.filter((pl.col("ts").dt.epoch("us") + spec.interval_us).is_between(first, last))
+    begin, end = np.searchsorted(times_of(spec, instrument, frame).event_us, [first, last + 1])
+    return frame.slice(begin, end - begin)
+
+
+def bounds_us(spec: Spec) -> tuple[int, int]:
+    """Return the first and the last time whose events the run reads [µs]."""
+    return micros(spec.start) - MARK_MAX_AGE_US, micros(spec.end)
+
+
+def names(instrument: Instrument) -> Row:
+    """Return what a row about a series begins with."""
+    return {"venue": instrument.venue, "instrument": instrument.name, "data": instrument.data}
+
+
+def nothing_good(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> DataError:
+    """Return the refusal of a series without a good observation in the run."""
+    wanted = "bars with volume" if instrument.data == "bars" else "good quotes"
+    time = "ts" if frame["ts"].null_count() == 0 else "received"
+    has = (
+        f"it has {frame.height} rows from {frame[time][0]} to {frame[time][-1]}, outages of the venue apart"
+        if frame.height
+        else "the series is empty"
+    )
+    return DataError(f"{instrument.key}: expected {wanted} between {spec.start} and {spec.end}, found none; {has}")
+
+
+def refuse_overflow(spec: Spec, instrument: Instrument, *, largest: float, highest: float) -> None:
+    """Raise DataError where the largest size [atoms of base] at the highest price, with all that may come on top, leaves int64."""
+    rates = [rate for span in spec.fee_rows(instrument) for _, rate in span.tiers]
+    on_top = (instrument.half_spread, spec.execution.tolerance_bps * 1e-4, spec.execution.residual_bps * 1e-4, max(rates, default=0.0))
+    flow = largest * max(1.0, highest) * float(np.prod([1 + part for part in on_top]))
+    if flow > LARGEST_FLOW:
+        raise DataError(f"{instrument.key}: expected volumes × prices below 4.6e10, found {largest / ATOMS_PER_UNIT:g} × {highest:g}")
