@@ -102,7 +102,12 @@ def revaluations(held: list[Holding], marks: Marks, *, end: dict[str, Floats]) -
 
 
 def packages_table(spec: Spec, path: Path, lines: FillLines) -> pl.DataFrame:
-    """Return one row a package: its two legs, what was planned, filled and unwound, and its own lines [numeraire], residual order included."""
+    """Return one row a package: its two legs, what was planned, filled and unwound, and its own lines [numeraire], residual order included.
+
+    Notes
+    -----
+    `unwound`: base that its residual order bought (+) or sold (-). `kept`: filled / planned of the worse leg.
+    """
     orders = path.orders
     legs = np.flatnonzero(orders.role == LEG)
     sells, buys = legs[0::2], legs[1::2]

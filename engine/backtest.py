@@ -4,28 +4,38 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from engine import attribution, edges, ledger, manifest, marks, opportunities, panel, quality, summary
+from engine import attribution, execution, guard, ledger, manifest, opportunities, panel, summary, trading_back
 from engine.config import Spec, parse_spec_toml
 from engine.path import walk_path
 from engine.result import Result
 from engine.schema import SeriesKey
+from engine.stress import excesses
 from engine.synth import depeg_weekend
 
 Progress = Callable[[str, float], None]
 """Told the stage that begins and the fraction of the run that is done."""
 
 
-def run(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame], *, on_progress: Progress = lambda _stage, _fraction: None) -> Result:
-    """Return what the spec's strategy would have earned on these bars.
+def run(
+    spec: Spec,
+    data: Mapping[SeriesKey, pl.DataFrame],
+    *,
+    on_progress: Progress = lambda _stage, _fraction: None,
+    stress: bool = True,
+) -> Result:
+    """Return what the spec's strategy would have earned on this data.
 
     Parameters
     ----------
     spec : Spec
         What to run.
-    bars : Mapping[SeriesKey, pl.DataFrame]
-        A frame of `engine.schema.BARS` for each of `spec.series`; it may reach beyond the run's window.
+    data : Mapping[SeriesKey, pl.DataFrame]
+        A frame of `engine.schema.BARS` or `engine.schema.QUOTES` for each of `spec.series`, as `Instrument.data` says; it may reach beyond
+        the run's window.
     on_progress : Progress
         Called as each stage begins.
+    stress : bool
+        Whether a run that sent packages is also walked under worse conditions (`engine.stress`).
 
     Raises
     ------
@@ -33,40 +43,44 @@ def run(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame], *, on_progress: Prog
         Where the data does not carry the run.
     """
     on_progress("aligning", 0.0)
-    aligned = panel.build(spec, bars)
-    marked = marks.build(spec, aligned)
-    on_progress("finding edges", 0.3)
-    all_quotes = edges.quotes(spec, aligned)
-    quotes = all_quotes.take(edges.candidates(all_quotes, spec.strategy.threshold_bps))
-    found = opportunities.opportunities(spec, quotes)
-    on_progress("walking the path", 0.5)
-    path = walk_path(spec, aligned, quotes)
-    on_progress("attributing", 0.7)
-    held = ledger.holdings(spec, path.orders)
-    lines = attribution.fill_lines(spec, path.orders, marked)
-    result = summary.Parts(
-        fills=ledger.fills_table(spec, path.orders),
-        packages=attribution.packages_table(spec, path.orders, lines),
-        equity=ledger.equity(spec, held, marked),
-        opportunities=found,
-        attribution=attribution.attribute(spec, path.orders, lines, held, marked),
+    seen = panel.build(spec, data)
+    watch = guard.build(spec, seen.marks)
+    on_progress("walking the path", 0.4)
+    path = walk_path(spec, seen, watch)
+    on_progress("attributing", 0.6)
+    held = ledger.holdings(spec, path)
+    lines = attribution.fill_lines(spec, path, seen.marks)
+    packages = attribution.packages_table(spec, path, lines)
+    equity = ledger.equity(held, seen.marks)
+    on_progress("stressing", 0.7)
+    parts = summary.Parts(
+        path=path,
+        packages=packages,
+        equity=equity,
+        attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
         lines=lines,
-        dropped=path.dropped,
-        best_edge_bps=None if found.height else opportunities.best_edge_bps(spec, all_quotes),
-        quality=quality.assess(spec, bars),
-        stale_marks=marked.stale,
+        pairs=attribution.by_pair(spec, path, lines),
+        legs=attribution.by_leg(spec, path, lines),
+        balances=ledger.balances(spec, path),
+        execution=execution.figures(spec, path, lines, seen) | opportunities.episode_figures(spec, path.opportunities),
+        trade_back=trading_back.trade_back(spec, path, seen, held),
+        stress=excesses(spec, data, seen) if stress and packages.height else {},
+        guard=watch.events,
+        quality=seen.quality,
+        stale_marks=seen.marks.stale,
     )
     on_progress("hashing", 0.9)
-    made_from = manifest.build(spec, bars, assumptions=summary.assumptions(spec))
+    made_from = manifest.build(spec, data, assumptions=summary.assumptions(spec))
     on_progress("done", 1.0)
     return Result(
         spec=spec,
-        summary=summary.summarise(spec, result, manifest.digest(made_from)),
+        summary=summary.summarise(spec, parts, manifest.digest(made_from)),
         manifest=made_from,
-        fills=result.fills,
-        packages=result.packages,
-        equity=result.equity,
-        opportunities=found,
+        fills=ledger.fills_table(spec, path),
+        packages=packages,
+        equity=equity,
+        opportunities=opportunities.opportunities_table(spec, path.opportunities),
+        transfers=ledger.transfers_table(spec, path.transfers),
     )
 
 

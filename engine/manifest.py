@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -13,20 +13,20 @@ import numpy as np
 import polars as pl
 
 from engine.arrays import Floats, Int64s
-from engine.config import Spec
-from engine.panel import window
+from engine.config import Instrument, Spec
+from engine.observations import window
 from engine.schema import US_PER_SECOND, SeriesKey, instant
 
 _DAY_US = 86_400 * US_PER_SECOND
 _LIBRARIES = ("numba", "numpy", "polars")
 
 
-def build(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame], *, assumptions: list[str]) -> dict[str, object]:
+def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], *, assumptions: list[str]) -> dict[str, object]:
     """Return spec, data hashes, code and library versions and assumptions; no clock time, host or thread count."""
     return {
         "spec": spec.canonical(),
         "spec_sha256": spec.hash(),
-        "data": [row for key in spec.series for row in _day_hashes(key, window(spec, bars[key]))],
+        "data": [row for i in spec.instruments for row in _day_hashes(i, window(spec, i, data[i.key]))],
         "engine_sha256": _engine_hash(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in _LIBRARIES},
@@ -39,27 +39,29 @@ def digest(manifest: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _day_hashes(key: SeriesKey, frame: pl.DataFrame) -> list[dict[str, object]]:
-    opened = frame["ts"].dt.epoch("us").to_numpy()
-    columns = [opened, *(frame[name].to_numpy() for name in frame.columns if name != "ts")]
-    days = np.unique(opened // _DAY_US) if opened.size else opened
-    bounds = np.searchsorted(opened, np.append(days, days[-1:] + 1) * _DAY_US)
+def _day_hashes(instrument: Instrument, frame: pl.DataFrame) -> list[dict[str, object]]:
+    known = [name for name in frame.columns if frame[name].null_count() < frame.height]
+    columns = {name: frame[name].to_physical().to_numpy() for name in known}
+    times = np.maximum.accumulate(next(iter(columns.values()))) if columns else np.empty(0, np.int64)  # quotes may be out of order
+    days = np.unique(times // _DAY_US)
+    bounds = np.searchsorted(times, np.append(days, days[-1:] + 1) * _DAY_US)
     return [
         {
-            "venue": key.venue,
-            "instrument": key.instrument,
+            "venue": instrument.venue,
+            "instrument": instrument.name,
             "day": f"{instant(int(day) * _DAY_US):%Y-%m-%d}",
-            "bars": int(last - first),
-            "sha256": columns_hash([column[first:last] for column in columns]),
+            "rows": int(last - first),
+            "sha256": columns_hash({name: column[first:last] for name, column in columns.items()}),
         }
         for day, (first, last) in zip(days, itertools.pairwise(bounds), strict=True)
     ]
 
 
-def columns_hash(columns: Sequence[Int64s | Floats]) -> str:
-    """Return the SHA-256 of columns, one after the other, as little-endian int64 [µs] and float64."""
+def columns_hash(columns: Mapping[str, Int64s | Floats]) -> str:
+    """Return the SHA-256 of columns, each its name, a line feed, and its values as little-endian int64 [µs] or float64; no number: nan."""
     found = hashlib.sha256()
-    for column in columns:
+    for name, column in columns.items():
+        found.update(f"{name}\n".encode())
         found.update(np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<"), copy=False).data)
     return found.hexdigest()
 

@@ -86,17 +86,15 @@ def max_drawdown(at_us: Int64s, excess: Floats) -> tuple[float, float]:
     return float(fall[deepest]), (int(at_us[ended]) - int(at_us[began])) / US_PER_SECOND
 
 
-def trading(packages: pl.DataFrame, *, turnover: float, kept: Floats, excess: float) -> dict[str, float | int | None]:
+def trading(packages: pl.DataFrame, *, turnover: float, excess: float) -> dict[str, float | int | None]:
     """Return turnover [numeraire], the shares of packages that paid and that missed, and the further cost that would take all [bps of turnover].
 
     Parameters
     ----------
     packages : pl.DataFrame
-        The table of `engine.attribution.packages_table`.
+        The table of `engine.attribution.packages_table`; one whose legs were not both `kept` whole missed.
     turnover : float [numeraire]
         Sum of |flow| of all fills.
-    kept : (P,) float64
-        Filled / planned of each package's worse leg; below 1 it missed.
     excess : float [numeraire]
         Excess at the end.
     """
@@ -104,7 +102,7 @@ def trading(packages: pl.DataFrame, *, turnover: float, kept: Floats, excess: fl
     return {
         "turnover": turnover,
         "hit_rate": float((packages["pnl"] > 0).sum()) / count if count else None,
-        "miss_rate": float(np.sum(kept < 1)) / count if count else None,
+        "miss_rate": float((packages["kept"] < 1).sum()) / count if count else None,
         "mean_edge_bps": float(np.mean(packages["edge_bps"].to_numpy())) if count else None,
         "breakeven_bps": 1e4 * excess / turnover if turnover > 0 else None,
     }

@@ -10,47 +10,31 @@ import polars as pl
 from jinja2 import Environment, StrictUndefined, Template
 
 from engine.arrays import Floats
+from engine.wording import FIGURES, FLAGS, LINE_MEANINGS, PASSED_OVER, STOPS, STRESS
 
-LINE_MEANINGS = {
-    "gross": "edge as decided, at marks",
-    "slippage": "fills worse (or better) than decided",
-    "leg_misses": "what the unequal part of packages cost or brought",
-    "fees": "paid to the venues",
-    "peg": "stablecoins traded into, revalued",
-    "inventory": "other coins traded into, revalued",
-    "hold": "starting balances, revalued: not from trading",
-}
-FIGURES = (
-    ("excess", "excess over holding", "money"),
-    ("excess_return_bps", "on starting equity", "bps"),
-    ("annual_return", "annualised return of the excess", "share"),
-    ("annual_volatility", "annualised volatility", "share"),
-    ("sharpe", "Sharpe ratio", "ratio"),
-    ("sortino", "Sortino ratio", "ratio"),
-    ("calmar", "Calmar ratio", "ratio"),
-    ("max_drawdown", "largest drawdown", "money"),
-    ("max_drawdown_s", "its length", "duration"),
-    ("turnover", "turnover", "money"),
-    ("breakeven_bps", "further cost that would take it all", "bps"),
-    ("mean_edge_bps", "mean net edge when decided", "bps"),
-    ("hit_rate", "packages that paid", "share"),
-    ("miss_rate", "packages with a leg missed, whole or in part", "share"),
-)
-"""Metrics in the order in which they are shown: name, label, kind."""
+QUALITY_COLUMNS = ("venue", "instrument", "data", "rows", "longest_gap_s", "first", "last")
+"""What is said about every series; all else is a count of a check."""
 
+_SHOWN = 50
 _CHART_WIDTH, _CHART_HEIGHT, _CHART_POINTS = 960, 240, 600
 
 
-def render(summary: Mapping[str, object], manifest: Mapping[str, object], *, equity: pl.DataFrame, packages: pl.DataFrame) -> str:
+def render(
+    summary: Mapping[str, object], manifest: Mapping[str, object], *, equity: pl.DataFrame, packages: pl.DataFrame, transfers: pl.DataFrame
+) -> str:
     """Return the page of a result."""
     excess, ticks = equity["excess"].to_numpy(), equity["ts"]
     metrics = summary["metrics"]
     assert isinstance(metrics, dict)
-    shown = packages.sort(pl.col("pnl").abs(), descending=True, maintain_order=True).head(50).sort("package")
+    shown = packages.sort(pl.col("pnl").abs(), descending=True, maintain_order=True).head(_SHOWN).sort("package")
     return _template().render(
         s=summary,
         manifest=manifest,
+        flags=[words for name, words in FLAGS.items() if summary[name]],
         meanings=LINE_MEANINGS,
+        passed_over=PASSED_OVER,
+        stress=STRESS,
+        stops=STOPS,
         total=float(equity["equity"][-1] - equity["equity"][0]),
         figures=[(label, figure(metrics[name], kind)) for name, label, kind in FIGURES],
         chart=chart_points(excess),
@@ -61,6 +45,8 @@ def render(summary: Mapping[str, object], manifest: Mapping[str, object], *, equ
         last=ticks[-1],
         packages=list(shown.iter_rows(named=True)),
         hidden=packages.height - shown.height,
+        transfers=list(transfers.head(_SHOWN).iter_rows(named=True)),
+        hidden_transfers=max(0, transfers.height - _SHOWN),
         width=_CHART_WIDTH,
         height=_CHART_HEIGHT,
     )
@@ -73,8 +59,20 @@ def figure(value: float | None, kind: str) -> str:
     if kind == "duration":
         hours, minutes = divmod(round(value) // 60, 60)
         return f"{hours // 24} d {hours % 24} h {minutes} min" if hours >= 24 else f"{hours} h {minutes} min"
-    forms = {"money": f"{value:z,.2f}", "bps": f"{value:z,.2f} bps", "share": f"{100 * value:z,.2f} %", "ratio": f"{value:z,.2f}"}
+    forms = {
+        "money": f"{value:z,.2f}",
+        "bps": f"{value:z,.2f} bps",
+        "share": f"{100 * value:z,.2f} %",
+        "ratio": f"{value:z,.2f}",
+        "seconds": f"{value:,.3f} s",
+    }
     return forms[kind]
+
+
+def checks(row: Mapping[str, object]) -> str:
+    """Return what the checks of a series counted, in words; "none" where they found nothing."""
+    found = [f"{count:,} {name.replace('_', ' ')}" for name, count in row.items() if name not in QUALITY_COLUMNS and isinstance(count, int) and count]
+    return ", ".join(found) or "none"
 
 
 def zero_line(values: Floats) -> float:
@@ -106,5 +104,7 @@ def _template() -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["money"] = lambda amount: f"{amount:z,.2f}"
     environment.filters["figure"] = lambda value: f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
+    environment.filters["sign"] = lambda amount: "bad" if amount < 0 else "good" if amount > 0 else ""
+    environment.filters["checks"] = checks
     environment.filters["when"] = lambda at: f"{at:%Y-%m-%d %H:%M:%S}"
     return environment.from_string((files("engine") / "report.html.j2").read_text(encoding="utf-8"))

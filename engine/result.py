@@ -9,6 +9,10 @@ import polars as pl
 from engine.config import Spec
 from engine.report import render
 
+TABLES = ("fills", "packages", "equity", "opportunities", "transfers")
+FILES = ("report.html", "summary.json", "manifest.json", *(f"{table}.parquet" for table in TABLES))
+"""The files of a result."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -17,17 +21,18 @@ class Result:
     spec: Spec
     summary: dict[str, object]
     manifest: dict[str, object]
-    fills: pl.DataFrame  # one row an order, two a package (engine.ledger.fills_table)
+    fills: pl.DataFrame  # one row an order (engine.ledger.fills_table)
     packages: pl.DataFrame  # (engine.attribution.packages_table)
     equity: pl.DataFrame  # one row a tick: ts, equity, hold, excess [numeraire]
-    opportunities: pl.DataFrame  # (engine.opportunities.opportunities)
+    opportunities: pl.DataFrame  # (engine.opportunities.opportunities_table)
+    transfers: pl.DataFrame  # (engine.ledger.transfers_table)
 
     def files(self) -> dict[str, bytes]:
         """Return the result as files: tables as Parquet, summary and manifest as JSON, the report as one HTML page."""
-        tables = {"fills": self.fills, "packages": self.packages, "equity": self.equity, "opportunities": self.opportunities}
-        found = {f"{name}.parquet": _parquet(table) for name, table in tables.items()}
+        found = {f"{table}.parquet": _parquet(getattr(self, table)) for table in TABLES}
         found |= {"summary.json": _json(self.summary), "manifest.json": _json(self.manifest)}
-        return found | {"report.html": render(self.summary, self.manifest, equity=self.equity, packages=self.packages).encode()}
+        page = render(self.summary, self.manifest, equity=self.equity, packages=self.packages, transfers=self.transfers)
+        return found | {"report.html": page.encode()}
 
 
 def _parquet(table: pl.DataFrame) -> bytes:

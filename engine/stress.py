@@ -13,13 +13,6 @@ from engine.path import walk_path
 from engine.schema import SeriesKey
 from engine.series import Series
 
-MEANINGS = {
-    "latencies_doubled": "all latencies twice as long",
-    "worse_tier": "the next worse fee tier at every venue",
-    "shares_halved": "half of the size that counts as ours",
-}
-"""The variants, in the order in which they are shown."""
-
 
 def excesses(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel) -> dict[str, float]:
     """Return the excess of each variant at the end [numeraire]; one that would change nothing, or could not run, is left out.
@@ -35,8 +28,8 @@ def excesses(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel) ->
 
     Notes
     -----
-    `latencies_doubled`: feed and order latencies of all venues × 2; receive times that were recorded stay as they are. `worse_tier`: each
-    tier pays the rate of the one before it. `shares_halved`: take_share and volume_share × 0.5.
+    By the names of `engine.wording.STRESS`. `latencies_doubled`: feed and order latencies of all venues × 2; receive times that were
+    recorded stay as they are. `worse_tier`: each tier pays the rate of the one before it. `shares_halved`: take_share and volume_share × 0.5.
     """
     return {name: _excess(variant, aligned) for name, variant, aligned in _variants(spec, data, seen)}
 

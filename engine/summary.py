@@ -2,117 +2,220 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from engine import metrics
 from engine.attribution import LINES, TRADE_LINES, FillLines
 from engine.config import Spec
-from engine.schema import SYNTHETIC_PREFIX
+from engine.events import OUTCOMES, RESIDUAL, Path
+from engine.opportunities import decisions
+from engine.schema import SYNTHETIC_PREFIX, instant
+from engine.trading_back import TradeBack
+from engine.units import iso
+from engine.wording import PASSED_OVER, STOPS
+
+Row = dict[str, str | int | float | None]
+Table = list[dict[str, str | int | float]]
+
+_PAIRS = 20
+_MISSES = ("limit", "volume", "no_trade", "absent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """Everything that a summary is made from."""
 
-    fills: pl.DataFrame
+    path: Path
     packages: pl.DataFrame
     equity: pl.DataFrame
-    opportunities: pl.DataFrame
     attribution: dict[str, float]
     lines: FillLines
-    dropped: dict[str, int]
-    best_edge_bps: float | None  # only where there was no opportunity
-    quality: list[dict[str, str | int | float | None]]
-    stale_marks: dict[str, int]
+    pairs: Table  # (engine.attribution.by_pair)
+    legs: Table  # (engine.attribution.by_leg)
+    balances: Table  # (engine.ledger.balances)
+    execution: dict[str, float | None]  # figures of engine.execution and engine.opportunities
+    trade_back: TradeBack
+    stress: dict[str, float]  # (engine.stress.excesses)
+    guard: list[tuple[int, str, str]]  # (µs, currency, "off" or "back")
+    quality: list[Row]
+    stale_marks: dict[str, int]  # currency → ticks
+
+    @property
+    def excess(self) -> float:
+        """Equity less hold at the end, at marks [numeraire]."""
+        return float(self.equity["excess"][-1])
 
 
 def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]:
     """Return the summary of a result as JSON values; amounts in the numeraire."""
-    excess = float(parts.equity["excess"][-1])
     return {
         "name": spec.name,
         "strategy": spec.strategy.kind,
         "verdict": verdict(spec, parts),
-        "synthetic": any(venue.startswith(SYNTHETIC_PREFIX) for venue in spec.venues),
-        "indicative": True,
+        "synthetic": is_synthetic(spec),
+        "indicative": is_indicative(spec),
         "numeraire": spec.numeraire,
         "comparison_currency": spec.comparison_currency,
         "start": spec.canonical()["start"],
         "end": spec.canonical()["end"],
-        "excess": excess,
+        "excess": parts.excess,
         "equity_start": float(parts.equity["equity"][0]),
         "equity_end": float(parts.equity["equity"][-1]),
-        "metrics": _metrics(parts, excess),
-        "counts": _counts(parts),
+        "trade_back": {
+            "amount": parts.trade_back.amount,
+            "excess": parts.excess + parts.trade_back.amount,
+            "at_mark": parts.trade_back.at_mark,
+        },
+        "metrics": _metrics(parts),
+        "counts": _counts(parts.path),
         "attribution": [{"line": line, "amount": parts.attribution[line]} for line in LINES],
+        "pairs": parts.pairs[:_PAIRS],
+        "legs": parts.legs,
+        "stress": parts.stress,
+        "stops": [{"at": _at(at_us), "why": why} for at_us, why in parts.path.stops],
+        "guard": [{"at": _at(at_us), "currency": currency, "state": state} for at_us, currency, state in parts.guard],
+        "balances": parts.balances,
         "quality": parts.quality,
-        "warnings": spec.warnings() + _data_warnings(parts),
+        "warnings": spec.doubts() + _data_warnings(parts),
         "assumptions": assumptions(spec),
         "manifest_hash": manifest_hash,
     }
 
 
+def is_synthetic(spec: Spec) -> bool:
+    """Return whether any of the run's prices is invented."""
+    return any(venue.startswith(SYNTHETIC_PREFIX) for venue in spec.venues)
+
+
+def is_indicative(spec: Spec) -> bool:
+    """Return whether a fill or a decision came from anything but recorded quotes of real venues, each currency at what it was worth."""
+    on_quotes = all(i.data == "quotes" for i in spec.instruments if i.use != "mark")
+    return not on_quotes or bool(spec.assume_par) or is_synthetic(spec)
+
+
 def verdict(spec: Spec, parts: Parts) -> str:
-    """Return the sentence that says what this would have earned."""
-    packages, excess = parts.packages.height, float(parts.equity["excess"][-1])
-    if not parts.opportunities.height:
-        return f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {_best(parts.best_edge_bps)}."
-    if not packages:
-        return f"Nothing traded: {parts.opportunities.height} opportunities, but no funds, volume or minimum size allowed a package."
-    trading = sum(parts.attribution[line] for line in TRADE_LINES)
-    word, plural = "Earned" if round(excess, 2) >= 0 else "Lost", "s" if packages > 1 else ""
+    """Return the sentences that say what this would have earned, after trading back."""
+    packages, seen = parts.packages.height, parts.path.opportunities.at_us.size
+    if not seen:
+        said = (
+            f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {_best(parts.path.best_edge_bps)}."
+        )
+    elif not packages:
+        counts = decisions(parts.path.opportunities)
+        reasons = ", ".join(f"{counts[reason]} {meaning}" for reason, meaning in PASSED_OVER.items() if counts[reason])
+        said = f"Nothing traded: {seen} opportunities, all passed over: {reasons}."
+    else:
+        said = _earned(spec, parts)
+    if not packages and parts.attribution["transfers"]:
+        said += f" Transfers cost {-parts.attribution['transfers']:,.2f} {spec.numeraire}."
+    return " ".join([said, *(f"Stopped at {_at(at_us)} by the limit on {STOPS[why]}." for at_us, why in parts.path.stops)])
+
+
+def _earned(spec: Spec, parts: Parts) -> str:
+    packages, back = parts.packages.height, parts.trade_back
+    result = parts.excess + back.amount
+    trading, moving = sum(parts.attribution[line] for line in TRADE_LINES), parts.attribution["transfers"]
+    word, plural = "Earned" if round(result, 2) >= 0 else "Lost", "s" if packages > 1 else ""
+    transfers = f"{moving:+z,.2f} by transfers, " if parts.path.transfers.route.size else ""
+    at_mark = f" ({', '.join(back.at_mark)} at the mark: nothing in view trades it)" if back.at_mark else ""
     return (
-        f"{word} {abs(excess):,.2f} {spec.numeraire} against holding: {trading:+z,.2f} from trading {packages} package{plural}, after fees, "
-        f"slippage and missed legs, and {excess - trading:+z,.2f} as what was left behind changed in value."
+        f"{word} {abs(result):,.2f} {spec.numeraire} against holding: {trading:+z,.2f} from trading {packages} package{plural}, after fees, "
+        f"slippage and missed legs, {transfers}{parts.excess - trading - moving:+z,.2f} as what was left behind changed in value, "
+        f"and {back.amount:+z,.2f} by trading back to the starting balances{at_mark}."
     )
 
 
 def assumptions(spec: Spec) -> list[str]:
-    """Return what was assumed and not observed; any of it makes a result indicative."""
-    found = [
-        "Bars, not quotes: bid and ask are a bar's price and the given half-spread, so the result is indicative.",
-        f"An order takes at most {100 * spec.execution.volume_share:g} % of a bar's volume and does not move its price.",
-        f"Fills at the {'open' if spec.execution.fill_price == 'open' else 'worst price'} of the first traded bar that opens after an order arrives.",
-        "Unequal legs are carried and revalued at marks; they are not unwound.",
-        "Balances stay where trades leave them: no transfers between venues.",
-    ]
+    """Return what was assumed and not observed."""
+    execution, kinds = spec.execution, {i.data for i in spec.instruments if i.use != "mark"}
+    found = []
+    if "bars" in kinds:
+        found += [
+            "Bars, not quotes: bid and ask are a bar's price and the given half-spread, so the result is indicative.",
+            f"An order takes at most {100 * execution.volume_share:g} % of a bar's volume and does not move its price.",
+            f"Fills at the {'open' if execution.fill_price == 'open' else 'worst price'} of the first traded bar that opens after an order arrives.",
+        ]
+    if "quote_bars" in kinds:
+        found.append("Quote bars, not quotes: one bid and ask stand for the end of an interval, so the result is indicative.")
+    if kinds & {"quotes", "quote_bars"}:
+        found.append(
+            f"An order takes at most {100 * execution.take_share:g} % of what a price displays, less what earlier ones took since it was best, "
+            "and nobody else reacts to it."
+        )
+    found += [_residual(spec), _moved(spec), "Trading back at the end meets the best bid or ask in view, whatever its size."]
     return found + [f"Decisions count {currency} as one {spec.comparison_currency}." for currency in spec.assume_par]
+
+
+def _residual(spec: Spec) -> str:
+    within = f"once, within {spec.execution.residual_bps:g} bps of the quote in view at the later notice; what is left of it is carried."
+    sentences = {
+        "carry": "Unequal legs are carried and revalued at marks; they are not unwound.",
+        "unwind": f"What unequal legs leave is unwound where too much was filled, {within}",
+        "hedge": f"What unequal legs leave is hedged where the net price is best, {within}",
+    }
+    return sentences[spec.execution.residual]
+
+
+def _moved(spec: Spec) -> str:
+    if spec.rebalance is None:
+        return "Balances stay where trades leave them: no transfers between venues."
+    count = len(spec.routes)
+    return f"Transfers take the fees and delays of the {count} route{'s' if count > 1 else ''} given, and meet no suspension but those given."
 
 
 def _best(edge_bps: float | None) -> str:
     return "no two legs ever had a price at one time" if edge_bps is None else f"the best was {edge_bps:+z.2f} bps"
 
 
-def _metrics(parts: Parts, excess: float) -> dict[str, float | int | None]:
+def _metrics(parts: Parts) -> dict[str, float | int | None]:
     turnover = float(parts.lines.turnover.sum())
-    return metrics.performance(parts.equity) | metrics.trading(parts.packages, turnover=turnover, kept=parts.lines.kept[0::2], excess=excess)
+    trading = metrics.trading(parts.packages, turnover=turnover, excess=parts.excess)
+    return metrics.performance(parts.equity) | trading | parts.execution
 
 
-def _counts(parts: Parts) -> dict[str, int]:
-    outcome = dict(parts.fills.group_by("outcome").len().iter_rows())
+def _counts(path: Path) -> dict[str, int]:
+    outcomes = dict(zip(OUTCOMES, np.bincount(path.orders.outcome, minlength=len(OUTCOMES)).tolist(), strict=True))
+    decided = decisions(path.opportunities)
     return {
-        "opportunities": parts.opportunities.height,
-        "episodes": parts.opportunities["episode"].n_unique(),
-        "packages": parts.packages.height,
-        "fills": outcome.get("filled", 0) + outcome.get("partial", 0),
-        "partial": outcome.get("partial", 0),
-        "missed": sum(outcome.get(kind, 0) for kind in ("limit", "volume", "no_trade")),
-        "missed_limit": outcome.get("limit", 0),
-        "missed_volume": outcome.get("volume", 0),
-        "missed_no_trade": outcome.get("no_trade", 0),
-        "open": outcome.get("open", 0),
-    } | {f"dropped_{reason}": count for reason, count in parts.dropped.items()}
+        "opportunities": path.opportunities.at_us.size,
+        "episodes": int(np.unique(path.opportunities.episode).size),
+        "packages": decided["sent"],
+        "residual_orders": int(np.sum(path.orders.role == RESIDUAL)),
+        "fills": outcomes["filled"] + outcomes["partial"],
+        "partial": outcomes["partial"],
+        "missed": sum(outcomes[kind] for kind in _MISSES),
+        **{f"missed_{kind}": outcomes[kind] for kind in _MISSES},
+        "open": outcomes["open"],
+        "transfers": path.transfers.route.size,
+        "alarms": decided["alarm"],
+        **{f"dropped_{reason}": decided[reason] for reason in PASSED_OVER if reason != "alarm"},
+    }
 
 
 def _data_warnings(parts: Parts) -> list[str]:
-    found = [
-        f"marks: {currency} had no fresh source on {count} rows; its last mark stood"
+    return [
+        f"marks: {currency} had no fresh source at {count} ticks; its last mark stood"
         for currency, count in sorted(parts.stale_marks.items())
         if count
-    ]
-    for row in parts.quality:
-        bars, missing, silent = int(row["bars"] or 0), int(row["missing"] or 0), int(row["no_trade"] or 0)
-        if missing + silent > (bars + missing) / 4:
-            share = 100 * (missing + silent) / (bars + missing)
-            found.append(f"data: {row['venue']} {row['instrument']} traded in only {100 - share:.0f} % of its intervals")
+    ] + [sentence for row in parts.quality for sentence in _row_warnings(row)]
+
+
+def _row_warnings(row: Row) -> list[str]:
+    count = {name: int(value) for name, value in row.items() if isinstance(value, int)}
+    series, rows, found = f"data: {row['venue']} {row['instrument']}", count["rows"], []
+    if row["data"] == "bars":
+        silent, intervals = count["missing"] + count["no_trade"], rows + count["missing"]
+        if silent > intervals / 4:
+            found.append(f"{series} traded in only {100 - 100 * silent / intervals:.0f} % of its intervals")
+    else:
+        doubted = count["nan"] + count["zero_or_negative"] + count["crossed"]
+        if doubted > rows / 100:
+            found.append(f"{series} has {doubted:,} of {rows:,} rows that are no quotes; it was away from each until the next good one")
+        if count["truncated"]:
+            found.append(f"{series} ends at {row['last']}, before the run does")
     return found
+
+
+def _at(at_us: int) -> str:
+    return iso(instant(at_us))
