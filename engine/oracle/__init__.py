@@ -1,118 +1,131 @@
 """The oracle: docs/model.md a second time, in plain Python, slow and obvious, for tests to hold the kernel against.
 
-It shares no code with the kernel. `replay` is the whole of it.
+It shares no code with the kernel. `replay` is the whole of it; `path.walk` is where to begin reading.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import polars as pl
 
 from engine.config import Spec
-from engine.oracle.attribution import attribution
-from engine.oracle.data import Marks, mark_table, observations
-from engine.oracle.decisions import episodes
+from engine.oracle.attribution import attribution, equity
+from engine.oracle.market import read_market
+from engine.oracle.marks import refuse_unmarked_start
+from engine.oracle.observations import instants, ticks
 from engine.oracle.path import walk
-from engine.oracle.state import Balances, Order, Run, Side, opening_wallets
+from engine.oracle.result import OracleOpportunity, OracleOrder, OracleResult, OracleTransfer
+from engine.oracle.risk import guard_events, halted_at
+from engine.oracle.state import Opportunity, Order, Run, Transfer, opening_wallets
+from engine.oracle.trading_back import trading_back
 from engine.schema import SeriesKey
 
-REASONS = ("cool_down", "no_volume", "no_funds", "below_minimum")
+__all__ = ["DECISIONS", "OracleOpportunity", "OracleOrder", "OracleResult", "OracleTransfer", "replay"]
+
+DECISIONS = (
+    "sent", "alarm", "stopped", "halted", "residual", "cool_down",
+    "no_volume", "no_funds", "below_minimum", "venue_limit", "asset_limit",
+)  # fmt: skip
+"""What may come of an opportunity."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OracleOrder:
-    """One order; times in µs, amounts in atoms (base for quantities, quote for flow and fee), None for what did not happen by the end."""
-
-    package: int
-    leg: int
-    decided_us: int
-    arrival_us: int
-    recorded_us: int | None
-    notice_us: int | None
-    venue: str
-    instrument: str
-    side: Side
-    planned_atoms: int
-    filled_atoms: int
-    decision_price: float
-    limit_price: float
-    price: float | None
-    flow_atoms: int
-    fee_atoms: int
-    outcome: str
-    edge_bps: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OracleResult:
-    """All that a run brought; balances are (free, reserved, pending) atoms, the journal has them after every microsecond that moved any."""
-
-    orders: list[OracleOrder]
-    balances: Balances
-    journal: list[tuple[int, Balances]]
-    dropped: dict[str, int]
-    opportunities: list[tuple[int, SeriesKey, SeriesKey, float]]
-    episodes: int
-    marks: list[tuple[int, Marks]]
-    equity: list[tuple[int, float, float]]
-    attribution: dict[str, float]
-
-
-def replay(spec: Spec, bars: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
-    """Return what docs/model.md says about this spec on these bars.
+def replay(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
+    """Return what docs/model.md says about this spec on these data.
 
     Parameters
     ----------
     spec : Spec
         The backtest.
-    bars : one frame of schema `BARS` per key of `spec.series`
-        Sorted by open time; rows outside the window are left out.
+    data : one frame per key of `spec.series`
+        Of schema `BARS`, sorted by open time, or `QUOTES`, in the order in which they were sent, as the instrument's `data` says; what
+        lies outside the window is left out.
 
     Returns
     -------
     OracleResult
-        Orders by package, then leg; opportunities by time, then edge; equity as (tick [µs], equity, hold) and
+        Orders and transfers as they were sent; opportunities by time, then edge; equity as (tick [µs], equity, hold) and
         attribution, both in the numeraire.
 
     Raises
     ------
     DataError
-        If a series has no bar with volume in the window, or a currency that is held or traded no mark at the start.
+        If a series has no good observation in the window, too many quotes came before they happened, or a currency that needs a mark has
+        none at the start.
     """
-    market = {key: observations(spec, key, bars[key]) for key in spec.series}
-    run = Run(spec=spec, market=market, marks=mark_table(spec, market), wallets=opening_wallets(spec))
+    market, marks = read_market(spec, data)
+    refuse_unmarked_start(spec, marks)
+    guard = guard_events(spec, marks)
+    run = Run(
+        spec=spec,
+        market=market,
+        marks=marks,
+        wallets=opening_wallets(spec),
+        fee_rows={i.key: spec.fee_rows(i) for i in spec.instruments},
+        halted_at=halted_at(spec, guard),
+    )
     walk(run)
+    back, at_marks = trading_back(run)
     return OracleResult(
-        orders=[_report(order) for order in run.orders],
-        balances=run.balances(),
+        orders=[_report_order(order) for order in run.orders],
+        transfers=[_report_transfer(transfer) for transfer in run.transfers],
+        opportunities=[_report_opportunity(spec, opportunity) for opportunity in run.opportunities],
+        decisions={name: sum(o.outcome == name for o in run.opportunities) for name in DECISIONS},
+        episodes=run.episodes,
+        instants=len(instants(spec, market)),
+        stops=run.stops,
+        guard_events=guard,
+        balances=run.journal[-1].balances,
         journal=run.journal,
-        dropped={reason: run.dropped[reason] for reason in REASONS},
-        opportunities=[(t, sell, buy, edge) for t, found in run.instants for edge, sell, buy in found],
-        episodes=episodes([found for _, found in run.instants]),
-        marks=run.marks,
-        equity=run.equity,
+        marks=[(t, {currency: marks.at(currency, t) for currency in spec.currencies}) for t in ticks(spec)],
+        equity=equity(run),
         attribution=attribution(run),
+        trade_back=back,
+        trade_back_at_marks=at_marks,
     )
 
 
-def _report(order: Order) -> OracleOrder:
+def _report_order(order: Order) -> OracleOrder:
     return OracleOrder(
         package=order.package,
-        leg=0 if order.side == "sell" else 1,
+        role=order.role,
+        leg=order.leg,
+        side=order.side,
+        outcome=order.outcome,
         decided_us=order.decided,
         arrival_us=order.arrival,
         recorded_us=order.resolves if order.resolved else None,
         notice_us=order.notice if order.noticed else None,
         venue=order.instrument.venue,
         instrument=order.instrument.name,
-        side=order.side,
-        planned_atoms=order.planned,
-        filled_atoms=order.filled,
+        planned=order.planned,
+        filled=order.filled,
+        reserve=order.reserve,
+        flow=order.flow,
+        fee=order.fee,
+        fee_currency=None if order.fee_wallet is None else order.fee_wallet[1],
         decision_price=order.decision_price,
         limit_price=order.limit,
         price=order.price,
-        flow_atoms=order.flow,
-        fee_atoms=order.fee,
-        outcome=order.outcome,
         edge_bps=order.edge_bps,
+    )
+
+
+def _report_transfer(transfer: Transfer) -> OracleTransfer:
+    return OracleTransfer(
+        route=transfer.route.name,
+        requested_us=transfer.requested,
+        credited_us=transfer.credited if transfer.arrived else None,
+        amount=transfer.amount,
+        fee=transfer.fee,
+    )
+
+
+def _report_opportunity(spec: Spec, found: Opportunity) -> OracleOpportunity:
+    return OracleOpportunity(
+        at_us=found.at,
+        sell=spec.legs[found.sell].key,
+        buy=spec.legs[found.buy].key,
+        edge_bps=found.edge_bps,
+        outcome=found.outcome,
+        episode=found.episode,
+        package=found.package,
     )

@@ -1,59 +1,80 @@
-"""Where the change of equity came from: each line by its own formula."""
+"""Equity, and where its change came from: each line by its own formula."""
 
-from engine.oracle.data import marks_at
-from engine.oracle.state import Order, Run
-from engine.schema import ATOMS_PER_UNIT, STABLECOINS
+from bisect import bisect_right
+from collections.abc import Iterator
 
-LINES = ("gross", "slippage", "leg_misses", "fees", "peg", "inventory", "hold")
+from engine.oracle.observations import ticks
+from engine.oracle.state import Order, Run, starting
+from engine.schema import ATOMS_PER_UNIT, STABLECOINS, micros
+
+LINES = ("gross", "slippage", "leg_misses", "fees", "transfers", "peg", "inventory", "hold")
+
+
+def equity(run: Run) -> list[tuple[int, float, float]]:
+    """Return (tick [µs], equity, hold) in the numeraire, after all that happened up to the tick."""
+    found = []
+    for t in ticks(run.spec):
+        entry = run.journal[bisect_right(run.journal, t, key=lambda one: one.at) - 1]
+        marks = {currency: run.marks.at(currency, t) for currency in run.spec.currencies}
+        now = sum(entry.held(currency) / ATOMS_PER_UNIT * mark for currency, mark in marks.items())
+        left_alone = sum(_started(run, currency) / ATOMS_PER_UNIT * mark for currency, mark in marks.items())
+        found.append((t, now, left_alone))
+    return found
 
 
 def attribution(run: Run) -> dict[str, float]:
-    """Return every line in the numeraire."""
+    """Return every line in the numeraire; together the change of equity."""
     lines = dict.fromkeys(LINES, 0.0)
     for order in run.orders:
         if order.filled:
             _add_fill(run, order, lines)
+    for transfer in run.transfers:
+        lines["transfers"] -= transfer.fee / ATOMS_PER_UNIT * run.marks.at(transfer.route.currency, transfer.requested)
     for currency in run.spec.currencies:
-        _add_revaluation(run, currency, lines)
+        line, last = _revaluation_line(currency), run.marks.at(currency, micros(run.spec.end))
+        lines[line] += sum(change * (last - run.marks.at(currency, at)) for at, change in _changes(run, currency))
+        lines["hold"] += _started(run, currency) / ATOMS_PER_UNIT * (last - run.marks.at(currency, micros(run.spec.start)))
     return lines
 
 
 def _add_fill(run: Run, order: Order, lines: dict[str, float]) -> None:
     base, quote = order.instrument.key.base, order.instrument.key.quote
-    then, now = marks_at(run.marks, order.decided), marks_at(run.marks, order.resolves)
+    m0, m1 = (run.marks.at(base, t) for t in (order.decided, order.resolves))
+    u0, u1 = (run.marks.at(quote, t) for t in (order.decided, order.resolves))
     b = order.filled / ATOMS_PER_UNIT * (1 if order.side == "buy" else -1)
     p, d = order.flow / order.filled, order.decision_price
-    gross = b * (then[base] - d * then[quote])
-    slippage = -b * (p - d) * now[quote]
-    kept = _least_share(run, order.package) / (order.filled / order.planned)
+    gross, slippage = b * (m0 - d * u0), -b * (p - d) * u1
+    kept = _kept(run, order)
     lines["gross"] += kept * gross
     lines["slippage"] += kept * slippage
     lines["leg_misses"] += (1 - kept) * (gross + slippage)
-    lines["fees"] -= order.fee / ATOMS_PER_UNIT * now[quote]
-    lines[_revaluation_line(base)] += b * (now[base] - then[base])
-    lines[_revaluation_line(quote)] -= b * d * (now[quote] - then[quote])
+    lines[_revaluation_line(base)] += b * (m1 - m0)
+    lines[_revaluation_line(quote)] -= b * d * (u1 - u0)
+    assert order.fee_wallet is not None
+    lines["fees"] -= order.fee / ATOMS_PER_UNIT * run.marks.at(order.fee_wallet[1], order.resolves)
 
 
-def _least_share(run: Run, package: int) -> float:
-    return min(order.filled / order.planned for order in run.orders[2 * package : 2 * package + 2])
+# The share of a fill that the other leg matched; nothing of a residual order.
+def _kept(run: Run, order: Order) -> float:
+    if order.role == "residual":
+        return 0.0
+    least = min(leg.filled / leg.planned for leg in run.packages[order.package])
+    return least / (order.filled / order.planned)
 
 
-def _add_revaluation(run: Run, currency: str, lines: dict[str, float]) -> None:
-    start = float(sum(venue.balances.get(currency, 0) for venue in run.spec.venues.values()))
-    changes = _changes(run, currency)
-    traded = 0.0
-    for (_, before), (t, now) in zip(run.marks, run.marks[1:], strict=False):
-        while changes and changes[-1][0] < t:
-            traded += changes.pop()[1]
-        change = now[currency] - before[currency]
-        lines[_revaluation_line(currency)] += traded * change
-        lines["hold"] += start * change
+# (when, units) of all that changed the holding of a currency, by fills and by the fees of fills and transfers.
+def _changes(run: Run, currency: str) -> Iterator[tuple[int, float]]:
+    for order in run.orders:
+        for (_, moved), amount in order.changes:
+            if moved == currency and amount:
+                yield order.resolves, amount / ATOMS_PER_UNIT
+    for transfer in run.transfers:
+        if transfer.route.currency == currency:
+            yield transfer.requested, -transfer.fee / ATOMS_PER_UNIT
 
 
-# (recorded, units) of every fill that moved the currency, the latest first.
-def _changes(run: Run, currency: str) -> list[tuple[int, float]]:
-    moves = [(o.resolves, amount / ATOMS_PER_UNIT) for o in run.orders if o.filled for (_, c), amount in o.changes.items() if c == currency]
-    return sorted(moves, reverse=True)
+def _started(run: Run, currency: str) -> int:
+    return sum(starting(run.spec, venue, currency) for venue in run.spec.venues)
 
 
 def _revaluation_line(currency: str) -> str:

@@ -1,85 +1,114 @@
-"""From the bars of one instant to the pairs that are worth a package."""
+"""From what is in view at an instant to the pairs that stand and have news."""
 
-from bisect import bisect_left
 from dataclasses import dataclass
 
-from engine.config import Instrument, Spec
-from engine.oracle import rules
-from engine.oracle.data import Market, Observation
-from engine.oracle.state import Opportunity
-from engine.schema import SeriesKey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
-    """What an instrument's bar says at the instant at which it becomes available."""
-
-    instrument: Instrument
-    bar: Observation
-    bid: float
-    ask: float
+from engine.config import Instrument
+from engine.oracle import fees
+from engine.oracle.observations import Observation, Series
+from engine.oracle.state import Opportunity, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """A quote that can be traded, and what a unit of its quote currency counts when received and when spent."""
+    """An instrument that can be traded at t, and what a unit of its quote currency counts when received (cb) and when spent (ca)."""
 
+    ordinal: int
     instrument: Instrument
-    bar: Observation
-    bid: float
-    ask: float
-    received_rate: float
-    spent_rate: float
+    seen: Observation
+    rate: float  # f
+    fee_in_base: bool  # where it buys
+    cb: float
+    ca: float
+
+    @property
+    def bid(self) -> float:
+        """The best bid in view."""
+        return self.seen.bids[0].price
+
+    @property
+    def ask(self) -> float:
+        """The best ask in view."""
+        return self.seen.asks[0].price
+
+    def received(self, bid: float) -> float:
+        """Return what a unit brings at a bid, after the fee [comparison currency]."""
+        return bid * (1 - self.rate) * self.cb
+
+    def spent(self, ask: float) -> float:
+        """Return what a unit costs at an ask, with the fee [comparison currency]."""
+        if self.fee_in_base:
+            return ask / (1 - self.rate) * self.ca
+        return ask * (1 + self.rate) * self.ca
 
 
-Quotes = dict[SeriesKey, Quote]
+Legs = dict[int, Leg]
 
 
-def quotes_at(spec: Spec, market: Market, t: int) -> Quotes:
-    """Return the quotes of the trade and convert instruments that have a bar at t [µs] and a bid above 0."""
+def edge_bps(sell: Leg, buy: Leg, bid: float, ask: float) -> float:
+    """Return the gain of selling one leg at a bid and buying the other at an ask [bps of what is spent]."""
+    return 1e4 * (sell.received(bid) / buy.spent(ask) - 1)
+
+
+def gross_bps(sell: Leg, buy: Leg) -> float:
+    """Return the same at the best prices and before fees."""
+    return 1e4 * (sell.bid * sell.cb / (buy.ask * buy.ca) - 1)
+
+
+def legs_at(run: Run, t: int) -> Legs:
+    """Return the legs that are present at t and whose quote currency can be valued, by ordinal."""
     found = {}
-    for i in spec.instruments:
-        place = bisect_left(market[i.key], t, key=lambda x: x.available)
-        bar = market[i.key][place] if place < len(market[i.key]) else None
-        if i.use != "mark" and bar is not None and bar.available == t:
-            found[i.key] = Quote(instrument=i, bar=bar, bid=rules.bid(bar.close, i), ask=rules.ask(bar.close, i))
-    return {key: quote for key, quote in found.items() if quote.bid > 0}
-
-
-def legs_of(spec: Spec, quotes: Quotes) -> dict[SeriesKey, Leg]:
-    """Return the legs that are present and whose quote currency can be valued, by venue, then name."""
-    found = {}
-    for i in spec.legs:
-        rates = _conversion(spec, i.key.quote, quotes)
-        if i.key in quotes and rates is not None:
-            q = quotes[i.key]
-            found[i.key] = Leg(instrument=i, bar=q.bar, bid=q.bid, ask=q.ask, received_rate=rates[0], spent_rate=rates[1])
+    for ordinal, i in enumerate(run.spec.legs):
+        seen, counts = run.market[i.key].present(t), conversion(run, i.key.quote, t)
+        if seen is not None and counts is not None:
+            rate, in_base = fees.rate(run, i, t), fees.is_taken_in_base(run, i, t)
+            found[ordinal] = Leg(ordinal=ordinal, instrument=i, seen=seen, rate=rate, fee_in_base=in_base, cb=counts[0], ca=counts[1])
     return found
 
 
-def opportunities(spec: Spec, legs: dict[SeriesKey, Leg]) -> list[Opportunity]:
-    """Return edge [bps], sell leg and buy leg of every ordered pair at or above the threshold, best first, ties by name."""
-    pairs = [(_edge_bps(spec, legs[s], legs[b]), s, b) for s in legs for b in legs if s != b]
-    return sorted([o for o in pairs if o[0] >= spec.strategy.threshold_bps], key=lambda o: (-o[0], o[1], o[2]))
-
-
-def episodes(instants: list[list[Opportunity]]) -> int:
-    """Return how many runs of consecutive instants have the same ordered pair as an opportunity."""
-    pairs = [{(sell, buy) for _, sell, buy in found} for found in instants]
-    return sum(len(now - before) for before, now in zip([set(), *pairs], pairs, strict=False))
-
-
-def _edge_bps(spec: Spec, s: Leg, b: Leg) -> float:
-    received = s.bid * (1 - rules.fee_rate(spec, s.instrument)) * s.received_rate
-    spent = b.ask * (1 + rules.fee_rate(spec, b.instrument)) * b.spent_rate
-    return 1e4 * (received / spent - 1)
-
-
-def _conversion(spec: Spec, currency: str, quotes: Quotes) -> tuple[float, float] | None:
-    home = spec.comparison_currency
-    if currency == home or currency in spec.assume_par:
+def conversion(run: Run, currency: str, t: int) -> tuple[float, float] | None:
+    """Return what a unit of a quote currency counts when received and when spent [comparison currency], or None."""
+    if not _is_converted(run, currency):
         return 1.0, 1.0
-    usable = [q for q in quotes.values() if q.instrument.use == "convert"]
-    rates = [(q.bid, q.ask) for q in usable if q.instrument.name == f"{currency}/{home}"]
-    rates += [(1 / q.ask, 1 / q.bid) for q in usable if q.instrument.name == f"{home}/{currency}"]
+    rates = []
+    for series in _converting(run, currency):
+        seen = series.present(t)
+        if seen is not None:
+            bid, ask = seen.bids[0].price, seen.asks[0].price
+            rates.append((bid, ask) if series.instrument.key.base == currency else (1 / ask, 1 / bid))
     return (min(low for low, _ in rates), max(high for _, high in rates)) if rates else None
+
+
+def _is_converted(run: Run, currency: str) -> bool:
+    return currency != run.spec.comparison_currency and currency not in run.spec.assume_par
+
+
+def _converting(run: Run, currency: str) -> list[Series]:
+    sides = {currency, run.spec.comparison_currency}
+    return [s for key, s in run.market.items() if s.instrument.use == "convert" and {key.base, key.quote} == sides]
+
+
+def has_news(run: Run, leg: Leg, t: int) -> bool:
+    """Return whether something became available at t of a leg, or of what converts its quote currency."""
+    quote = leg.instrument.key.quote
+    converting = _converting(run, quote) if _is_converted(run, quote) else []
+    return any(series.has_news(t) for series in [run.market[leg.instrument.key], *converting])
+
+
+def opportunities_at(run: Run, legs: Legs, t: int) -> list[Opportunity]:
+    """Return the pairs that stand and have news at t, best first, ties by leg; keep count of episodes."""
+    edges = {(s, b): edge_bps(legs[s], legs[b], legs[s].bid, legs[b].ask) for s in legs for b in legs if s != b}
+    standing = {pair: edge for pair, edge in edges.items() if edge >= run.spec.strategy.threshold_bps}
+    run.standing = {pair: run.standing.get(pair) for pair in standing}
+    told = {ordinal for ordinal, leg in legs.items() if has_news(run, leg, t)}
+    new = [(edge, s, b) for (s, b), edge in standing.items() if s in told or b in told]
+    ranked = sorted(new, key=lambda found: (-found[0], found[1], found[2]))
+    return [Opportunity(at=t, sell=s, buy=b, edge_bps=edge, episode=_episode(run, s, b)) for edge, s, b in ranked]
+
+
+# The number of the standing pair's episode, which begins here if the pair had no opportunity since it stands.
+def _episode(run: Run, s: int, b: int) -> int:
+    number = run.standing[s, b]
+    if number is None:
+        number = run.standing[s, b] = run.episodes
+        run.episodes += 1
+    return number

@@ -1,18 +1,24 @@
-"""What changes while the oracle walks: wallets, orders and the lists that it fills."""
+"""What changes while the oracle walks: wallets, orders, transfers, the queue and the lists that it fills."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from decimal import Decimal
+from heapq import heappush
+from typing import Literal, NamedTuple
 
-from engine.config import Instrument, Spec
-from engine.oracle.data import Market, Marks, Observation
+from engine.config import FeeSpan, Instrument, Route, Spec
+from engine.oracle.marks import Marks
+from engine.oracle.observations import Market, Observation, last_tick
+from engine.oracle.rules import Side
 from engine.schema import SeriesKey
 from engine.units import atoms
 
-Side = Literal["sell", "buy"]
 WalletKey = tuple[str, str]
 Balances = dict[WalletKey, tuple[int, int, int]]
-Opportunity = tuple[float, SeriesKey, SeriesKey]
+Role = Literal["leg", "residual"]
+CREDIT, RESOLVE, NOTICE = 0, 1, 2
+"""Kinds of what waits in the queue; of one time, the smallest goes first."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,31 +29,45 @@ class Wallet:
     reserved: int = 0
     pending: int = 0
 
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.free + self.reserved + self.pending
+
 
 @dataclass(slots=True, kw_only=True)
 class Order:
-    """One leg of a package, from sending to notice: times in µs, amounts in atoms."""
+    """One order, from sending to notice: times in µs, amounts in atoms."""
 
     package: int
+    role: Role
     side: Side
+    leg: int
     instrument: Instrument
     edge_bps: float
     decided: int
-    arrival: int
     planned: int
     decision_price: float
+    best_price: float  # the best in view when it was decided
     limit: float
     reserve: int
-    bar: Observation | None
-    resolves: int
-    notice: int
+    number: int = -1
+    arrival: int = -1
+    resolves: int = -1
+    notice: int = -1
+    met: Observation | None = None  # the bar that it may fill in
+    open_value: int = 0  # what it adds to the open value of its venue [atoms of numeraire]
+    expected: int = 0  # what a sell is expected to bring [atoms of quote]
     resolved: bool = False
     noticed: bool = False
+    outcome: str = "open"
     filled: int = 0
     price: float | None = None
     flow: int = 0
     fee: int = 0
-    outcome: str = "open"
+    fee_wallet: WalletKey | None = None
+    fee_from_free: bool = False  # an asset pays
+    epoch: int = -1
 
     @property
     def base(self) -> WalletKey:
@@ -65,16 +85,61 @@ class Order:
         return self.base if self.side == "sell" else self.quote
 
     @property
-    def changes(self) -> dict[WalletKey, int]:
-        """What the fill did to each wallet."""
-        if self.side == "sell":
-            return {self.base: -self.filled, self.quote: self.flow - self.fee}
-        return {self.base: self.filled, self.quote: -self.flow - self.fee}
+    def moves(self) -> list[tuple[WalletKey, int]]:
+        """What the fill did to wallets, its fee apart."""
+        bought, received = (-self.filled, self.flow) if self.side == "sell" else (self.filled, -self.flow)
+        return [(self.base, bought), (self.quote, received)]
 
     @property
-    def released(self) -> dict[WalletKey, int]:
-        """What is pending from resolution to notice: what came in, and what was reserved and not spent."""
-        return {wallet: change + (self.reserve if wallet == self.spends_from else 0) for wallet, change in self.changes.items()}
+    def changes(self) -> list[tuple[WalletKey, int]]:
+        """What the fill did to wallets, its fee last."""
+        return self.moves if self.fee_wallet is None else [*self.moves, (self.fee_wallet, -self.fee)]
+
+    @property
+    def released(self) -> list[tuple[WalletKey, int]]:
+        """What is pending from resolution to notice: what came in, and what was reserved and not spent, less the fee."""
+        of_trade = self.moves if self.fee_from_free else self.changes
+        return [*of_trade, (self.spends_from, self.reserve)]
+
+
+@dataclass(slots=True, kw_only=True)
+class Transfer:
+    """Money on its way: times in µs, atoms of the route's currency; credited is None where no opening starts it by the end."""
+
+    number: int
+    route: Route
+    requested: int
+    amount: int
+    fee: int
+    credited: int | None
+    arrived: bool = False
+
+
+class Entry(NamedTuple):
+    """All money after an event: free, reserved and pending of each wallet, and what is in flight by currency [atoms]."""
+
+    at: int
+    event: str
+    number: int
+    balances: Balances
+    in_flight: dict[str, int]
+
+    def held(self, currency: str) -> int:
+        """Return all that there is of a currency, in flight included."""
+        return sum(sum(parts) for (_, c), parts in self.balances.items() if c == currency) + self.in_flight[currency]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opportunity:
+    """A pair that stands and has news, and what came of it."""
+
+    at: int
+    sell: int  # ordinals of legs
+    buy: int
+    edge_bps: float
+    episode: int
+    outcome: str = ""
+    package: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,26 +148,76 @@ class Run:
 
     spec: Spec
     market: Market
-    marks: list[tuple[int, Marks]]
+    marks: Marks
     wallets: dict[WalletKey, Wallet]
+    fee_rows: dict[SeriesKey, tuple[FeeSpan, ...]]
+    halted_at: dict[int, bool]
+    queue: list[tuple[int, int, int]] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
-    under_way: list[Order] = field(default_factory=list)
-    journal: list[tuple[int, Balances]] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
-    instants: list[tuple[int, list[Opportunity]]] = field(default_factory=list)
-    equity: list[tuple[int, float, float]] = field(default_factory=list)
-    last_sent: dict[tuple[SeriesKey, SeriesKey], int] = field(default_factory=dict)
-    taken: Counter[tuple[SeriesKey, int]] = field(default_factory=Counter)
+    packages: list[tuple[Order, Order]] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    journal: list[Entry] = field(default_factory=list)
+    opportunities: list[Opportunity] = field(default_factory=list)
+    standing: dict[tuple[int, int], int | None] = field(default_factory=dict)
+    episodes: int = 0
+    last_sent: dict[tuple[int, int], int] = field(default_factory=dict)
+    taken: Counter[tuple[SeriesKey, str, int]] = field(default_factory=Counter)
+    known_taken: dict[tuple[SeriesKey, Side], tuple[int, int]] = field(default_factory=dict)
+    notionals: list[tuple[int, str, int]] = field(default_factory=list)
+    net_residual: int = 0
+    misses_in_a_row: int = 0
+    high: float = 0.0
+    stops: list[tuple[int, str]] = field(default_factory=list)
 
-    def balances(self) -> Balances:
-        """Return free, reserved and pending of every wallet."""
-        return {key: (w.free, w.reserved, w.pending) for key, w in sorted(self.wallets.items())}
+    def mark(self, currency: str, t: int) -> float:
+        """Return the mark of the last tick at or before t."""
+        return self.marks.at(currency, last_tick(self.spec, t))
+
+    def free(self, wallet: WalletKey) -> int:
+        """Return what is free in a wallet."""
+        return self.wallets[wallet].free
+
+    def under_way(self) -> Iterator[Order]:
+        """Yield the orders whose notice has not come."""
+        return (order for order in self.orders if not order.noticed)
+
+    def on_the_way(self) -> Iterator[Transfer]:
+        """Yield the transfers in flight."""
+        return (transfer for transfer in self.transfers if not transfer.arrived)
+
+    def in_flight(self, currency: str) -> int:
+        """Return what is in flight of a currency."""
+        return sum(x.amount - x.fee for x in self.on_the_way() if x.route.currency == currency)
+
+    def held(self, currency: str) -> int:
+        """Return what is held of a currency everywhere, in flight included."""
+        return sum(w.total for (_, c), w in self.wallets.items() if c == currency) + self.in_flight(currency)
+
+    def is_halted(self, t: int) -> bool:
+        """Return whether the depeg guard halts at t."""
+        return self.halted_at[last_tick(self.spec, t)]
+
+    def stop(self, t: int, reason: str) -> None:
+        """Stop for good, if nothing has yet."""
+        if not self.stops:
+            self.stops.append((t, reason))
+
+    def wait(self, at: int, kind: int, number: int) -> None:
+        """Put something into the queue."""
+        heappush(self.queue, (at, kind, number))
+
+    def record(self, at: int, event: str, number: int) -> None:
+        """Note all money after an event."""
+        balances = {key: (w.free, w.reserved, w.pending) for key, w in sorted(self.wallets.items())}
+        in_flight = {currency: self.in_flight(currency) for currency in self.spec.currencies}
+        self.journal.append(Entry(at, event, number, balances, in_flight))
 
 
 def opening_wallets(spec: Spec) -> dict[WalletKey, Wallet]:
-    """Return the wallets of a run at its start: those with a balance, and those that a leg may fill."""
-    wallets = {(leg.venue, currency): Wallet() for leg in spec.legs for currency in (leg.key.base, leg.key.quote)}
-    for name, venue in spec.venues.items():
-        for currency, amount in venue.balances.items():
-            wallets[name, currency] = Wallet(free=atoms(amount))
-    return wallets
+    """Return the wallets of a run at its start."""
+    return {(venue, c): Wallet(free=starting(spec, venue, c)) for venue, c in spec.wallets}
+
+
+def starting(spec: Spec, venue: str, currency: str) -> int:
+    """Return a starting balance [atoms]."""
+    return atoms(spec.venues[venue].balances.get(currency, Decimal(0)))

@@ -1,0 +1,51 @@
+"""An order's way: it is sent, meets the market, is settled, and its notice comes."""
+
+from engine.oracle import fees
+from engine.oracle.fills import fill, meeting
+from engine.oracle.sizing import note_exposure
+from engine.oracle.state import NOTICE, RESOLVE, Order, Run
+
+
+def send(run: Run, order: Order) -> None:
+    """Send an order: its reserve leaves free, and it waits for the market."""
+    venue = run.spec.venues[order.instrument.venue]
+    order.number, order.arrival = len(run.orders), order.decided + venue.order_latency
+    order.met, order.resolves = meeting(run, order)
+    is_bar = order.instrument.data == "bars"
+    order.notice = order.resolves + (run.spec.feed_latency_us if is_bar else venue.feed_latency)
+    note_exposure(run, order)
+    run.wallets[order.spends_from].free -= order.reserve
+    run.wallets[order.spends_from].reserved += order.reserve
+    run.orders.append(order)
+    run.wait(order.resolves, RESOLVE, order.number)
+    run.record(order.decided, "sent", order.number)
+
+
+def resolve(run: Run, order: Order) -> None:
+    """Let an order meet the market; what was reserved is spent or pending."""
+    order.outcome = fill(run, order)
+    order.resolved = True
+    if order.filled:
+        paid = fees.charge(run, order)
+        order.fee_wallet, order.fee, order.fee_from_free = paid
+        fees.count_notional(run, order)
+    run.wallets[order.spends_from].reserved -= order.reserve
+    for wallet, amount in order.released:
+        run.wallets[wallet].pending += amount
+    if order.fee_from_free and order.fee_wallet is not None:
+        run.wallets[order.fee_wallet].free -= order.fee
+    run.wait(order.notice, NOTICE, order.number)
+    run.record(order.resolves, "resolved", order.number)
+
+
+def notice(run: Run, order: Order) -> None:
+    """Tell us of an order: what was pending is free, and we know what we took."""
+    order.noticed = True
+    for wallet, amount in order.released:
+        run.wallets[wallet].pending -= amount
+        run.wallets[wallet].free += amount
+    if order.filled:
+        of_side = (order.instrument.key, order.side)
+        epoch, amount = run.known_taken.get(of_side, (order.epoch, 0))
+        run.known_taken[of_side] = (order.epoch, order.filled + (amount if epoch == order.epoch else 0))
+    run.record(order.notice, "noticed", order.number)
