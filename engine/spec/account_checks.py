@@ -59,7 +59,7 @@ def _remedy(holding: list[FeeRow]) -> str:
 def _limits(spec: Spec) -> Iterator[Problem]:
     quotes = sorted({leg.key.quote for leg in spec.legs})
     for currency in sorted(set(spec.risk.max_asset) - set(quotes)):
-        yield Problem(path=f"risk.max_asset.{currency}", message=f"no leg is quoted in {currency}; {suggest(currency, quotes)}")
+        yield Problem(path=f"risk.max_asset.{currency}", message=f"no leg is quoted in {currency}, only in {', '.join(quotes)}")
 
 
 def _guard(spec: Spec) -> Iterator[Problem]:
@@ -71,7 +71,7 @@ def _guard(spec: Spec) -> Iterator[Problem]:
         yield Problem(path="risk.depeg_guard", message=message)
     known = sorted(set(spec.currencies) - {spec.numeraire})
     for currency in sorted(set(guard.currencies or ()) - set(known)):
-        message = f"{currency} is the numeraire" if currency == spec.numeraire else f"{currency} is not in this run; {suggest(currency, known)}"
+        message = f"{currency} is the numeraire" if currency == spec.numeraire else f"{currency} is not in this run, which has {', '.join(known)}"
         yield Problem(path="risk.depeg_guard.currencies", message=message)
 
 

@@ -115,7 +115,7 @@ def _weight_problems(rebalance: Rebalance) -> list[str]:
             found.append(f'{where} has floor or target, which have no meaning with policy = "weights": leave them out')
         sums[target.currency] = sums.get(target.currency, 0.0) + (target.weight or 0.0)
     wrong = {currency: total for currency, total in sorted(sums.items()) if abs(total - 1) > _WEIGHT_SLACK}
-    return found + [f"wallets: the weights of {currency} must sum to 1, found {total:g}" for currency, total in wrong.items()]
+    return found + [f"wallets: the weights of {currency} must sum to 1, found {total:.12g}" for currency, total in wrong.items()]
 
 
 def unmoved(rebalance: Rebalance | None, routes: Sequence[Route]) -> list[str]:

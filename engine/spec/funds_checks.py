@@ -28,9 +28,8 @@ def _suspensions(spec: Spec) -> Iterator[Problem]:
             message = f"one is at {suspension.venue!r}, which [venues] does not have; {suggest(suspension.venue, spec.venues)}"
             yield Problem(path="suspensions", message=message)
         if suspension.currency not in spec.currencies:
-            message = (
-                f"one at {suspension.venue} is of {suspension.currency}, which is not in this run; {suggest(suspension.currency, spec.currencies)}"
-            )
+            known = ", ".join(spec.currencies)
+            message = f"one at {suspension.venue} is of {suspension.currency}, which is not in this run; it has {known}"
             yield Problem(path="suspensions", message=message)
 
 

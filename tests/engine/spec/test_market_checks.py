@@ -1,0 +1,108 @@
+"""Instruments that contradict each other, their data or the interval."""
+
+import pytest
+
+from tests.engine.spec.forms import ALFA_USDC, FORM, GONE, ROUTE, changed, on_quotes, said, spec
+
+LOTS = "instruments: no quantity up to 1e10 is a multiple of the lots of both alfa BTC/USD (99999.99999999) and bravo BTC/USDC (99999.99999998)"
+NEED = 'with use = "mark", or one against a currency that has such an instrument'
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ([("interval", GONE)], 'interval: is required: alfa BTC/USD has data = "bars"'),
+        ([("interval", "0s")], "interval: must be longer than 0"),
+        ([("execution.max_wait", "90s")], "execution.max_wait: must be a multiple of interval, and longer than 0"),
+        ([("execution.max_wait", "0s")], "execution.max_wait: must be a multiple of interval, and longer than 0"),
+        (
+            [("venues.bravo.feed_latency", "1m")],
+            "venues.bravo.feed_latency: must be below the interval: bars of two intervals would meet otherwise",
+        ),
+        (
+            [("instruments.4.venue", "brava")],
+            "instruments: brava USDC/USD is at venue 'brava', which [venues] does not have; did you mean 'bravo'?",
+        ),
+        (
+            [("instruments.4.venue", "kraken")],
+            "instruments: kraken USDC/USD is at venue 'kraken', which [venues] does not have; known: alfa, bravo, charlie",
+        ),
+        ([("instruments.4.name", "USD/USD")], "instruments: bravo USD/USD has one currency on both sides"),
+        ([("instruments.4", ALFA_USDC)], "instruments: alfa USDC/USD is there twice"),
+        ([("instruments.2.name", "ETH/USD")], 'instruments: those with use = "trade" must have one base currency, found BTC, ETH'),
+        ([("instruments.0.use", "mark"), ("instruments.1.use", "mark")], 'instruments: at least two with use = "trade" are needed'),
+        (
+            [("instruments.3.use", "mark")],
+            'instruments: USDC is a quote currency beside USD; add an instrument USDC/USD with use = "convert", or name it in assume_par',
+        ),
+        ([("instruments.0.lot", "99999.99999999"), ("instruments.1.lot", "99999.99999998")], LOTS),
+    ],
+)
+def test_instruments_that_contradict_each_other_are_refused(changes: list[tuple[str, object]], sentence: str) -> None:
+    assert said(changed(*changes)) == [sentence]
+
+
+def test_legs_have_one_kind_of_data() -> None:
+    mixed = changed(("instruments.2.data", "quotes"), ("instruments.2.half_spread_bps", GONE))
+    assert said(mixed) == ['instruments: those with use = "trade" must have one kind of data, found bars, quotes']
+
+
+def test_what_only_converts_or_marks_may_have_other_data_than_the_legs() -> None:
+    found = spec(("instruments.3.data", "quotes"), ("instruments.3.half_spread_bps", GONE))
+    assert [i.data for i in found.instruments] == ["bars", "quotes", "bars", "bars", "bars"]
+
+
+def test_quotes_need_no_interval_and_quote_bars_do() -> None:
+    assert changed(form=on_quotes()).get("interval") is None
+    assert said(changed(*[(f"instruments.{n}.data", "quote_bars") for n in range(5)], form=on_quotes())) == [
+        'interval: is required: alfa BTC/USD has data = "quote_bars"'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ([("half_spread_bps", GONE)], 'half_spread_bps is required with data = "bars": a bar does not say how far bid and ask are apart'),
+        ([("data", "quotes")], 'half_spread_bps has no meaning with data = "quotes", which have a bid and an ask: leave it out'),
+        ([("data", "quote_bars")], 'half_spread_bps has no meaning with data = "quote_bars", which have a bid and an ask: leave it out'),
+        ([("max_age", "5s")], 'max_age has no meaning with data = "bars", of which only those of one interval meet: leave it out'),
+        ([("data", "quotes"), ("half_spread_bps", GONE), ("max_age", "0s")], "max_age must be longer than 0"),
+    ],
+)
+def test_an_instrument_has_what_its_data_needs_and_nothing_else(changes: list[tuple[str, object]], sentence: str) -> None:
+    assert said(changed(*[(f"instruments.3.{key}", value) for key, value in changes])) == [f"instruments.3: {sentence}"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ([("venues.charlie.balances.USDT", 1)], f"instruments: nothing marks USDT, which lies at charlie; add an instrument USDT/USD {NEED}"),
+        (
+            [("routes", [{**ROUTE, "currency": "DAI"}])],
+            f"instruments: nothing marks DAI, which is moved by the route 'usdc'; add an instrument DAI/USD {NEED}",
+        ),
+        ([("venues.charlie.fee_currency", "BNB")], f"instruments: nothing marks BNB, which is charged as a fee; add an instrument BNB/USD {NEED}"),
+    ],
+)
+def test_what_is_held_moved_or_charged_must_have_a_mark(changes: list[tuple[str, object]], sentence: str) -> None:
+    assert said(changed(*changes)) == [sentence]
+
+
+def test_what_is_traded_must_have_a_mark_even_where_it_is_assumed_at_par() -> None:
+    par = [("numeraire", "EUR"), ("assume_par", ["USD", "USDC"])]
+    assert said(changed(*par)) == [
+        f"instruments: nothing marks {currency}, which is traded; add an instrument {currency}/EUR {NEED}" for currency in ("BTC", "USD", "USDC")
+    ]
+    assert spec(*par, ("instruments.4.name", "BTC/EUR")).currencies == ("BTC", "EUR", "USD", "USDC")  # USD and USDC over BTC
+
+
+def test_a_mark_comes_from_one_instrument_or_over_one_other_currency_and_no_further() -> None:
+    usdt = {**ALFA_USDC, "name": "USDT/USDC", "use": "mark"}
+    held = ("venues.charlie.balances.DAI", 1)
+    assert "DAI" in spec(held, ("instruments", [*FORM["instruments"], {**usdt, "name": "DAI/USDC"}])).currencies
+    two_away = [*FORM["instruments"], usdt, {**usdt, "name": "USDT/DAI"}]
+    assert said(changed(held, ("instruments", two_away))) == [
+        f"instruments: nothing marks DAI, which lies at charlie; add an instrument DAI/USD {NEED}"
+    ]
+    inverted = [*FORM["instruments"], {**usdt, "name": "USD/DAI"}]
+    assert "DAI" in spec(held, ("instruments", inverted)).currencies
