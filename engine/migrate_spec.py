@@ -20,9 +20,10 @@ def migrate(form: object) -> tuple[object, list[str]]:
     if not isinstance(form, Mapping):
         return form, []  # no spec of any version: for the validation to say so
     version = form.get("version", 1)
-    if version == VERSION:
+    known = type(version) is int  # True is no 1, and 2.0 no 2
+    if known and version == VERSION:
         return form, []
-    if isinstance(version, bool) or version != 1:
+    if not known or version != 1:
         raise SpecError([Problem(path="version", message=f"expected 1 or {VERSION}, found {version!r}; this engine knows no other")])
     migrated: dict[str, object] = {**form, "version": VERSION}
     notes = []

@@ -1,15 +1,19 @@
-"""Durations, basis points and exact amounts of specs."""
+"""Durations, times, basis points and exact amounts of specs."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from engine.units import Amount, Bps, Duration, atoms, format_duration, parse_amount, parse_duration
+from engine.schema import instant, micros
+from engine.units import Amount, Bps, Duration, Instant, SignedDuration, TimeOfDay, atoms, format_duration, parse_amount, parse_duration
 
 DURATION, AMOUNT, BPS = (TypeAdapter(kind) for kind in (Duration, Amount, Bps))
+SIGNED, TIME, INSTANT = (TypeAdapter(kind) for kind in (SignedDuration, TimeOfDay, Instant))
 LONGEST_US = 3_650 * 86_400_000_000
 
 
@@ -63,6 +67,59 @@ def test_microseconds_are_written_in_the_largest_unit_that_divides_them(us: int,
 @given(st.integers(0, LONGEST_US))
 def test_every_duration_survives_writing_and_reading(us: int) -> None:
     assert parse_duration(format_duration(us)) == us
+
+
+@pytest.mark.parametrize(("written", "us"), [("1270ms", 1_270_000), ("-20ms", -20_000), (" -1 s ", -1_000_000), ("0s", 0), ("-0s", 0)])
+def test_a_duration_may_be_negative_where_it_is_an_offset(written: str, us: int) -> None:
+    assert SIGNED.validate_python(written) == us
+
+
+@given(st.integers(-LONGEST_US, LONGEST_US))
+def test_every_offset_survives_writing_and_reading(us: int) -> None:
+    assert SIGNED.validate_python(SIGNED.dump_python(us)) == us
+
+
+@pytest.mark.parametrize("written", ["--1s", "-", "+1s", "- -1s", -1, None])
+def test_what_is_no_offset_is_refused(written: object) -> None:
+    with pytest.raises(ValidationError, match="expected a duration such as"):
+        SIGNED.validate_python(written)
+
+
+@pytest.mark.parametrize(("written", "minutes"), [("00:00", 0), ("09:05", 545), ("23:59", 1_439), ("24:00", 1_440)])
+def test_a_time_of_day_is_minutes_since_midnight(written: str, minutes: int) -> None:
+    assert TIME.validate_python(written) == minutes
+    assert TIME.dump_python(minutes) == written
+
+
+@pytest.mark.parametrize("written", ["9:00", "24:01", "25:00", "12:60", "12:00:00", "", 9, None])
+def test_what_is_no_time_of_day_is_refused(written: object) -> None:
+    with pytest.raises(ValidationError, match=r'expected a time of day such as "09:00", at most "24:00", found '):
+        TIME.validate_python(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [
+        ("2023-03-11T01:00:00+01:00", "2023-03-11T00:00:00Z"),
+        ("2023-03-11T00:00:00.5Z", "2023-03-11T00:00:00.500000Z"),
+        ("2023-03-11 00:00:00Z", "2023-03-11T00:00:00Z"),
+        (datetime(2023, 3, 11, tzinfo=UTC), "2023-03-11T00:00:00Z"),
+    ],
+)
+def test_an_instant_is_written_in_utc(written: object, canonical: str) -> None:
+    assert INSTANT.dump_python(INSTANT.validate_python(written)) == canonical
+
+
+@given(st.integers(0, 7_258_000_000_000_000), st.timezones())
+def test_every_instant_survives_writing_and_reading(us: int, zone: ZoneInfo) -> None:
+    when = instant(us).astimezone(zone)
+    assert micros(INSTANT.validate_python(INSTANT.dump_python(INSTANT.validate_python(when)))) == us
+
+
+@pytest.mark.parametrize("written", [5, 1e9, "1678492800", " 12.5 ", "-3", "1e9", True])
+def test_a_number_is_no_instant(written: object) -> None:
+    with pytest.raises(ValidationError, match="expected a time such as 2023-03-11T00:00:00Z, found"):
+        INSTANT.validate_python(written)
 
 
 @pytest.mark.parametrize(
@@ -124,4 +181,7 @@ def test_basis_points_lie_between_0_and_10000(value: float) -> None:
 
 def test_the_json_schema_of_units_says_how_they_are_written() -> None:
     assert DURATION.json_schema() == {"type": "string", "pattern": r"^\d+\s*(us|ms|s|m|h|d)$", "examples": ["50ms", "1m"]}
+    assert SIGNED.json_schema()["pattern"] == r"^-?\d+\s*(us|ms|s|m|h|d)$"
+    assert TIME.json_schema()["examples"] == ["09:00", "17:30"]
+    assert INSTANT.json_schema() == {"format": "date-time", "type": "string"}
     assert AMOUNT.json_schema() == {"anyOf": [{"type": "number"}, {"type": "string"}]}
