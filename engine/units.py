@@ -28,7 +28,7 @@ _DURATION = re.compile(r"(\d+)\s*(us|ms|s|m|h|d)")
 _LONGEST_DAYS = 3_650
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 _NUMBER = re.compile(r"[-+]?[\d.]+([eE][-+]?\d+)?")
-_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 _CURRENCY, _INSTRUMENT = r"^[A-Z0-9]{2,12}$", r"^[A-Z0-9]{2,12}/[A-Z0-9]{2,12}$"
 _VENUE, _TITLE = r"^[a-z0-9_.-]{1,40}$", r"^[^\x00-\x1f\x7f]{1,200}$"
@@ -106,8 +106,8 @@ def _written_as_a_time(value: object) -> object:
 
 
 def _within_reach(when: datetime) -> datetime:
-    if not _FIRST_YEAR <= when.year <= _LAST_YEAR:  # times in µs stay far inside int64
-        raise ValueError(f"expected a time from {_FIRST_YEAR} to {_LAST_YEAR}, found {when}")
+    if not _EARLIEST <= when < _LATEST:  # times in µs stay far inside int64
+        raise ValueError(f"expected a time from {_EARLIEST.year} to {_LATEST.year - 1}, found {when}")
     return when
 
 
