@@ -1,16 +1,17 @@
 """The two engines, oracle and kernel, brought to one shape, so that a property is stated once and tested on both."""
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-import polars as pl
-
+from engine import guard, panel
 from engine.backtest import run
+from engine.events import DECISIONS, OUTCOMES, ROLES, SIDES, Path
 from engine.oracle import replay
-from engine.schema import ATOMS_PER_UNIT, SeriesKey, micros
+from engine.path import walk_path
+from engine.schema import SeriesKey, micros
 from tests.strategies import World
 
 
@@ -18,26 +19,56 @@ class Row(NamedTuple):
     """One order; µs, atoms, prices; None where it did not happen."""
 
     package: int
+    role: str
+    side: str
+    key: SeriesKey
     decided: int
     arrival: int
     recorded: int | None
-    venue: str
-    instrument: str
-    side: str
+    notice: int | None
     planned: int
     filled: int
+    reserve: int
+    flow: int
+    fee: int
+    fee_currency: str | None
     decision_price: float
     limit_price: float
     price: float | None
-    flow: int
-    fee: int
     outcome: str
     edge_bps: float
 
     @property
-    def key(self) -> SeriesKey:
-        """The instrument that it was for."""
-        return SeriesKey(self.venue, self.instrument)
+    def venue(self) -> str:
+        """Where it was sent."""
+        return self.key.venue
+
+    @property
+    def spends(self) -> tuple[str, str]:
+        """The wallet that its reserve comes from."""
+        return self.key.venue, self.key.base if self.side == "sell" else self.key.quote
+
+
+class Sent(NamedTuple):
+    """One transfer; µs, atoms; `credited` is None where that had not happened by the end."""
+
+    route: str
+    requested: int
+    credited: int | None
+    amount: int
+    fee: int
+
+
+class Chance(NamedTuple):
+    """One opportunity, what became of it, and the episode that it belongs to."""
+
+    t: int
+    sell: SeriesKey
+    buy: SeriesKey
+    edge_bps: float
+    outcome: str
+    episode: int
+    package: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +76,38 @@ class Outcome:
     """What an engine says about a world."""
 
     orders: list[Row]
-    dropped: dict[str, int]
-    opportunities: list[tuple[int, SeriesKey, SeriesKey, float]]
-    episodes: int
+    transfers: list[Sent]
+    opportunities: list[Chance]
+    stops: list[tuple[int, str]]
+    guard: list[tuple[int, str, str]]
+    balances: dict[tuple[str, str], tuple[int, int, int]]
     equity: list[tuple[int, float, float]]
     attribution: dict[str, float]
+
+    @property
+    def edges(self) -> list[tuple[int, SeriesKey, SeriesKey, float]]:
+        """Time, sell, buy and edge of every opportunity."""
+        return [o[:4] for o in self.opportunities]
+
+    @property
+    def decisions(self) -> Counter[str]:
+        """How many opportunities had each outcome."""
+        return Counter(o.outcome for o in self.opportunities)
+
+    @property
+    def episodes(self) -> int:
+        """How many episodes the opportunities belong to."""
+        return len({o.episode for o in self.opportunities})
+
+    @property
+    def legs(self) -> list[Row]:
+        """The orders of packages."""
+        return [o for o in self.orders if o.role == "leg"]
+
+    @property
+    def residuals(self) -> list[Row]:
+        """The orders that deal with what unequal legs left."""
+        return [o for o in self.orders if o.role == "residual"]
 
 
 Engine = Callable[[World], Outcome]
@@ -57,23 +115,27 @@ Engine = Callable[[World], Outcome]
 
 def by_oracle(world: World) -> Outcome:
     """Run the world on the oracle."""
-    found = replay(world.spec, world.bars)
+    found = replay(world.spec, world.data)
+    legs = [leg.key for leg in world.spec.legs]
     orders = [
         Row(
             package=o.package,
+            role=o.role,
+            side=o.side,
+            key=legs[o.leg],
             decided=o.decided_us,
             arrival=o.arrival_us,
             recorded=o.recorded_us,
-            venue=o.venue,
-            instrument=o.instrument,
-            side=o.side,
-            planned=o.planned_atoms,
-            filled=o.filled_atoms,
+            notice=o.notice_us,
+            planned=o.planned,
+            filled=o.filled,
+            reserve=o.reserve,
+            flow=o.flow,
+            fee=o.fee,
+            fee_currency=o.fee_currency,
             decision_price=o.decision_price,
             limit_price=o.limit_price,
             price=o.price,
-            flow=o.flow_atoms,
-            fee=o.fee_atoms,
             outcome=o.outcome,
             edge_bps=o.edge_bps,
         )
@@ -81,9 +143,11 @@ def by_oracle(world: World) -> Outcome:
     ]
     return Outcome(
         orders=orders,
-        dropped=found.dropped,
-        opportunities=found.opportunities,
-        episodes=found.episodes,
+        transfers=[Sent(t.route, t.requested_us, t.credited_us, t.amount, t.fee) for t in found.transfers],
+        opportunities=[Chance(*o) for o in found.opportunities],
+        stops=found.stops,
+        guard=found.guard_events,
+        balances=found.balances,
         equity=found.equity,
         attribution=found.attribution,
     )
@@ -91,16 +155,19 @@ def by_oracle(world: World) -> Outcome:
 
 def by_kernel(world: World) -> Outcome:
     """Run the world on the kernel."""
-    found = run(world.spec, world.bars)
-    counts = found.summary["counts"]
+    seen = panel.build(world.spec, world.data)
+    guarded = guard.build(world.spec, seen.marks)
+    path = walk_path(world.spec, seen, guarded)
+    found = run(world.spec, world.data, stress=False)
     lines = found.summary["attribution"]
-    assert isinstance(counts, dict)
     assert isinstance(lines, list)
     return Outcome(
-        orders=[_row(row) for row in found.fills.sort("order").iter_rows(named=True)],
-        dropped={reason: counts[f"dropped_{reason}"] for reason in ("cool_down", "no_volume", "no_funds", "below_minimum")},
-        opportunities=_opportunities(found.opportunities),
-        episodes=counts["episodes"],
+        orders=_orders(world, path),
+        transfers=_transfers(world, path),
+        opportunities=_opportunities(world, path),
+        stops=path.stops,
+        guard=guarded.events,
+        balances={key: tuple(row) for key, row in zip(path.wallets, path.balances.tolist(), strict=True)},
         equity=[(micros(row["ts"]), row["equity"], row["hold"]) for row in found.equity.iter_rows(named=True)],
         attribution={line["line"]: line["amount"] for line in lines},
     )
@@ -109,20 +176,51 @@ def by_kernel(world: World) -> Outcome:
 ENGINES = (by_oracle, by_kernel)
 
 
-def _row(row: dict[str, object]) -> Row:
-    given = {name: row[name] for name in ("package", "venue", "instrument", "side", "decision_price", "limit_price", "price", "outcome", "edge_bps")}
-    amounts = {name: int(Decimal(repr(row[name])) * ATOMS_PER_UNIT) for name in ("planned", "filled", "flow", "fee")}
-    times = {name: None if row[name] is None else micros(cast("datetime", row[name])) for name in ("decided", "arrival", "recorded")}
-    return Row(**given, **amounts, **times)  # type: ignore[arg-type]
-
-
-def _opportunities(table: pl.DataFrame) -> list[tuple[int, SeriesKey, SeriesKey, float]]:
+def _orders(world: World, path: Path) -> list[Row]:
+    o, legs, end = path.orders, [leg.key for leg in world.spec.legs], micros(world.spec.end)
     return [
-        (
-            micros(row["ts"]),
-            SeriesKey(row["sell_venue"], row["sell_instrument"]),
-            SeriesKey(row["buy_venue"], row["buy_instrument"]),
-            row["edge_bps"],
+        Row(
+            package=int(o.package[n]),
+            role=ROLES[o.role[n]],
+            side=SIDES[o.side[n]],
+            key=legs[o.leg[n]],
+            decided=int(o.decided_us[n]),
+            arrival=int(o.arrival_us[n]),
+            recorded=_until(o.recorded_us[n], end),
+            notice=_until(o.notice_us[n], end),
+            planned=int(o.planned[n]),
+            filled=int(o.filled[n]),
+            reserve=int(o.reserve[n]),
+            flow=int(o.flow[n]),
+            fee=int(o.fee[n]),
+            fee_currency=None if o.fee_wallet[n] < 0 else path.wallets[o.fee_wallet[n]][1],
+            decision_price=float(o.decision_price[n]),
+            limit_price=float(o.limit_price[n]),
+            price=None if math.isnan(o.price[n]) else float(o.price[n]),
+            outcome=OUTCOMES[o.outcome[n]],
+            edge_bps=float(o.edge_bps[n]),
         )
-        for row in table.iter_rows(named=True)
+        for n in range(o.package.size)
     ]
+
+
+def _transfers(world: World, path: Path) -> list[Sent]:
+    x = path.transfers
+    rows = zip(x.route, x.requested_us, x.credited_us, x.amount, x.fee, x.credited, strict=True)
+    return [
+        Sent(world.spec.routes[route].name, int(requested), int(credited) if arrived else None, int(amount), int(fee))
+        for route, requested, credited, amount, fee, arrived in rows
+    ]
+
+
+def _opportunities(world: World, path: Path) -> list[Chance]:
+    p, legs = path.opportunities, [leg.key for leg in world.spec.legs]
+    rows = zip(p.at_us, p.sell, p.buy, p.edge_bps, p.outcome, p.episode, p.package, strict=True)
+    return [
+        Chance(int(t), legs[sell], legs[buy], float(edge), DECISIONS[outcome], int(episode), int(package) if package >= 0 else None)
+        for t, sell, buy, edge, outcome, episode, package in rows
+    ]
+
+
+def _until(us: int, end: int) -> int | None:
+    return int(us) if us <= end else None

@@ -1,4 +1,4 @@
-"""Worlds that are small enough to be worked out by hand: minute bars, flat at 100 but where a test says otherwise."""
+"""Worlds that are small enough to be worked out by hand: flat at 100, but where and when a test says otherwise."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from engine.config import parse_spec
-from engine.schema import SeriesKey
-from tests.strategies import EPOCH_US, MINUTE, World, frame, iso
+from engine.schema import ATOMS_PER_UNIT, SeriesKey
+from tests.strategies import EPOCH_US, MINUTE, World, frame, iso, quote_frame
 
 START = EPOCH_US + 60 * MINUTE
 LAST_BAR = 9
@@ -23,6 +23,17 @@ class Bar(NamedTuple):
     volume: float = 10.0
 
 
+class Book(NamedTuple):
+    """A bid and an ask of 10 each, unless told otherwise, and (bid, size, ask, size) of further levels."""
+
+    bid: float
+    ask: float
+    bid_size: float = 10.0
+    ask_size: float = 10.0
+    more: tuple[tuple[float | None, float | None, float | None, float | None], ...] = ()
+
+
+FLAT = Book(100.0, 100.0)
 Table = Mapping[str, object]
 NONE: Table = {}
 
@@ -30,6 +41,11 @@ NONE: Table = {}
 def after(seconds: float) -> int:
     """Return the time so many seconds after the start [µs]."""
     return START + round(seconds * 1e6)
+
+
+def coins(amount: float) -> int:
+    """Return an amount in atoms."""
+    return round(amount * ATOMS_PER_UNIT)
 
 
 def bars(changes: Mapping[int, Bar | None] | None = None, *, level: float = 100.0, first: int = -2, last: int = LAST_BAR) -> pl.DataFrame:
@@ -45,41 +61,71 @@ def _row(n: int, bar: Bar) -> tuple[int, float, float, float, float, float]:
     return START + n * MINUTE, opened, high, low, bar.close, bar.volume
 
 
+def books(changes: Mapping[float, Book] | None = None, *, first: Book = FLAT) -> pl.DataFrame:
+    """Return quotes with event times only: one 10 s before the start, then those of so many seconds after it."""
+    found = {-10.0: first} | {float(at): book for at, book in (changes or {}).items()}
+    return quote_frame([(after(at), None, *_levels(book)) for at, book in found.items()])
+
+
+def level(price: float) -> pl.DataFrame:
+    """Return quotes that stay at one price, renewed every minute."""
+    return books({60 * n: Book(price, price) for n in range(LAST_BAR)}, first=Book(price, price))
+
+
+def _levels(book: Book) -> tuple[float | None, ...]:
+    return (book.bid, book.bid_size, book.ask, book.ask_size, *(x for further in book.more for x in further))
+
+
 def small(
     series: Mapping[str, pl.DataFrame],
     *,
-    minutes: int = 6,
+    minutes: float = 6,
     strategy: Table = NONE,
     execution: Table = NONE,
     venues: Mapping[str, Table] = NONE,  # type: ignore[assignment]
     instruments: Mapping[str, Table] = NONE,  # type: ignore[assignment]
     **top: object,
 ) -> World:
-    """Return a world of the series, named "venue BASE/QUOTE": no fees, latencies or spread, 10 BTC and 10,000 of each money everywhere."""
+    """Return a world of the series, named "venue BASE/QUOTE".
+
+    No fees, latencies or spread; 10 BTC and 10,000 of each money everywhere; residuals are carried; a quote counts for an hour.
+    """
     names = [key.split(" ") for key in series]
+    places = {venue: _venue(venue, names) for venue, _ in names} | {venue: dict(DESK) for venue in venues if venue not in {v for v, _ in names}}
     form: dict[str, Any] = {
+        "version": 2,
         "name": "small",
         "start": iso(START),
-        "end": iso(START + minutes * MINUTE),
+        "end": iso(START + round(minutes * MINUTE)),
         "interval": "1m",
         "strategy": {"kind": "spatial", "threshold_bps": 1.0, **strategy},
-        "execution": {"volume_share": 1.0, **execution},
-        "venues": {venue: {**_venue(venue, names), **venues.get(venue, {})} for venue, _ in names},
-        "instruments": [{**_instrument(*name), **instruments.get(" ".join(name), {})} for name in names],
+        "execution": {"volume_share": 1.0, "residual": "carry", **execution},
+        "venues": {venue: _changed(place, venues.get(venue, {})) for venue, place in places.items()},
+        "instruments": [_changed(_instrument(*name, series[" ".join(name)]), instruments.get(" ".join(name), {})) for name in names],
         **top,
     }
-    return World(form=form, spec=parse_spec(form), bars={SeriesKey(*name): series[" ".join(name)] for name in names})
+    return World(form=form, spec=parse_spec(form), data={SeriesKey(*name): series[" ".join(name)] for name in names})
+
+
+DESK: Table = {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s"}
 
 
 def _venue(venue: str, names: list[list[str]]) -> dict[str, object]:
     held = {currency for where, name in names if where == venue for currency in name.split("/")}
     balances = {currency: "10" if currency == "BTC" else "10000" for currency in sorted(held)}
-    return {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s", "balances": balances}
+    return {**DESK, "balances": balances}
 
 
-def _instrument(venue: str, name: str) -> dict[str, object]:
+def _instrument(venue: str, name: str, table: pl.DataFrame) -> dict[str, object]:
     use = "trade" if name.startswith("BTC/") else "convert"
-    return {"venue": venue, "name": name, "use": use, "half_spread_bps": 0.0, "tick": "0.01", "lot": "0.01", "min_notional": "0"}
+    kind = {"data": "bars", "half_spread_bps": 0.0} if "open" in table.columns else {"data": "quotes", "max_age": "1h"}
+    return {"venue": venue, "name": name, "use": use, "tick": "0.01", "lot": "0.01", "min_notional": "0", **kind}
+
+
+def _changed(table: Table, changes: Table) -> dict[str, object]:
+    # a schedule stands instead of the one fee, and None takes a key away
+    merged = {**table, **({"fee_bps": None} if "fees" in changes else {}), **changes}
+    return {key: value for key, value in merged.items() if value is not None}
 
 
 def dear_alfa(n: int = 0, **changes: object) -> World:

@@ -17,14 +17,14 @@ def test_an_edge_at_the_threshold_is_an_opportunity_and_one_below_is_not(engine:
     edge = 1e4 * (101.0 / 100.0 - 1)
     at = engine(dear_alfa(strategy={"threshold_bps": edge}))
     below = engine(dear_alfa(strategy={"threshold_bps": math.nextafter(edge, 1e9)}))
-    assert at.opportunities == [(after(60), ALFA, BRAVO, edge)]
+    assert at.edges == [(after(60), ALFA, BRAVO, edge)]
     assert below.opportunities == []
 
 
 def test_the_edge_is_what_comes_in_over_what_goes_out_after_both_fees(engine: Engine) -> None:
     # 101 × (1 - 0.001) = 100.899 received, 100 × (1 + 0.002) = 100.2 spent: 100.899 / 100.2 = 1.006976...
     found = engine(dear_alfa(venues={"alfa": {"fee_bps": 10.0}, "bravo": {"fee_bps": 20.0}}))
-    assert found.opportunities[0][3] == pytest.approx(69.76047904191617, rel=1e-12)
+    assert found.opportunities[0].edge_bps == pytest.approx(69.76047904191617, rel=1e-12)
 
 
 def test_bids_are_rounded_down_and_asks_up_to_the_tick(engine: Engine) -> None:
@@ -100,7 +100,7 @@ def test_a_largest_notional_counts_at_the_ask(engine: Engine) -> None:
     # 250 / 100 = 2.5 BTC; 0.999 is less than a lot
     assert engine(dear_alfa(strategy={"max_notional": "250"})).orders[0].planned == 250_000_000
     small_one = engine(dear_alfa(strategy={"max_notional": "0.999"}))
-    assert (small_one.orders, small_one.dropped["below_minimum"]) == ([], 1)
+    assert (small_one.orders, small_one.decisions["below_minimum"]) == ([], 1)
 
 
 def test_a_notional_is_in_the_comparison_currency(engine: Engine) -> None:
@@ -118,7 +118,7 @@ def test_a_notional_that_buys_more_atoms_than_an_integer_holds_limits_nothing(en
     most = engine(small(series, instruments=atom_steps, strategy={"max_notional": "10000000"}))
     fixed = engine(small(series, instruments=atom_steps, strategy={"size": "fixed", "fixed_notional": "10000000"}))
     assert [o.planned for o in most.orders] == [1_000_000_000, 1_000_000_000]
-    assert (fixed.orders, fixed.dropped["no_volume"]) == ([], 1)
+    assert (fixed.orders, fixed.decisions["no_volume"]) == ([], 1)
 
 
 def test_a_fixed_notional_is_sent_whole_or_not_at_all(engine: Engine) -> None:
@@ -130,7 +130,7 @@ def test_a_fixed_notional_is_sent_whole_or_not_at_all(engine: Engine) -> None:
     for world, reason in ((thin, "no_volume"), (poor, "no_funds"), (tiny, "below_minimum")):
         found = engine(world)
         assert found.orders == []
-        assert found.dropped == {"cool_down": 0, "no_volume": 0, "no_funds": 0, "below_minimum": 0, reason: 1}
+        assert found.decisions == {reason: 1}
 
 
 def test_volume_is_asked_before_funds_and_funds_before_minima(engine: Engine) -> None:
@@ -138,8 +138,8 @@ def test_volume_is_asked_before_funds_and_funds_before_minima(engine: Engine) ->
     thin = bars({0: Bar(101.0, volume=0.005)})
     neither = small({"alfa BTC/USD": thin, "bravo BTC/USD": bars()}, venues={"alfa": nothing}, strategy={"max_notional": "0.1"})
     no_funds = dear_alfa(venues={"alfa": nothing}, strategy={"max_notional": "0.1"})
-    assert engine(neither).dropped["no_volume"] == 1
-    assert engine(no_funds).dropped["no_funds"] == 1
+    assert engine(neither).decisions["no_volume"] == 1
+    assert engine(no_funds).decisions["no_funds"] == 1
 
 
 def test_an_order_below_the_least_notional_of_either_venue_is_dropped(engine: Engine) -> None:
@@ -147,7 +147,7 @@ def test_an_order_below_the_least_notional_of_either_venue_is_dropped(engine: En
     half = {"alfa": {"balances": {"BTC": "0.5"}}}
     for place, least, sent in (("bravo", "50", 2), ("bravo", "50.01", 0), ("alfa", "50.5", 2), ("alfa", "50.51", 0)):
         found = engine(dear_alfa(venues=half, instruments={f"{place} BTC/USD": {"min_notional": least}}))
-        assert (len(found.orders), found.dropped["below_minimum"]) == (sent, 0 if sent else 1)
+        assert (len(found.orders), found.decisions["below_minimum"]) == (sent, 0 if sent else 1)
 
 
 def test_a_pair_rests_for_the_cool_down_and_is_free_again_when_it_ends(engine: Engine) -> None:
@@ -155,7 +155,7 @@ def test_a_pair_rests_for_the_cool_down_and_is_free_again_when_it_ends(engine: E
     world = small({"alfa BTC/USD": dear, "bravo BTC/USD": bars()}, strategy={"cool_down": "2m", "max_notional": "100"})
     found = engine(world)
     assert [o.decided for o in found.orders[::2]] == [after(60), after(180)]
-    assert found.dropped["cool_down"] == 2
+    assert found.decisions["cool_down"] == 2
 
 
 def test_the_other_direction_of_a_resting_pair_is_free(engine: Engine) -> None:
@@ -181,14 +181,14 @@ def test_packages_of_an_instant_go_best_edge_first_and_share_what_there_is(engin
         venues={"alfa": {"balances": {"BTC": "6"}}},
     )
     found = engine(world)
-    assert [(s, b) for _, s, b, _ in found.opportunities] == [(ALFA, CHARLIE), (BRAVO, CHARLIE), (ALFA, BRAVO)]
+    assert [(s, b) for _, s, b, _ in found.edges] == [(ALFA, CHARLIE), (BRAVO, CHARLIE), (ALFA, BRAVO)]
     assert [(o.venue, o.planned) for o in found.orders] == [
         ("alfa", 600_000_000),
         ("charlie", 600_000_000),
         ("bravo", 400_000_000),
         ("charlie", 400_000_000),
     ]
-    assert found.dropped["no_funds"] == 1
+    assert found.decisions["no_funds"] == 1
 
 
 def test_equal_edges_go_by_the_sellers_name_then_the_buyers(engine: Engine) -> None:
@@ -196,7 +196,7 @@ def test_equal_edges_go_by_the_sellers_name_then_the_buyers(engine: Engine) -> N
         {name: bars({0: Bar(close)}) for name, close in (("delta BTC/USD", 101.0), ("bravo BTC/USD", 100.0), ("alfa BTC/USD", 101.0))}
         | {"charlie BTC/USD": bars()}
     )
-    assert [(s.venue, b.venue) for _, s, b, _ in engine(world).opportunities] == [
+    assert [(s.venue, b.venue) for _, s, b, _ in engine(world).edges] == [
         ("alfa", "bravo"),
         ("alfa", "charlie"),
         ("delta", "bravo"),
@@ -206,13 +206,13 @@ def test_equal_edges_go_by_the_sellers_name_then_the_buyers(engine: Engine) -> N
 
 def test_two_markets_of_one_venue_make_a_pair(engine: Engine) -> None:
     world = small({"alfa BTC/USD": bars({0: Bar(101.0)}), "alfa BTC/USDC": bars(), "alfa USDC/USD": bars(level=1.0)})
-    assert [(s.instrument, b.instrument) for _, s, b, _ in engine(world).opportunities] == [("BTC/USD", "BTC/USDC")]
+    assert [(s.instrument, b.instrument) for _, s, b, _ in engine(world).edges] == [("BTC/USD", "BTC/USDC")]
 
 
 def test_a_start_decides_and_an_end_decides(engine: Engine) -> None:
     dear = bars({n: Bar(101.0) for n in (-1, 0, 1)})
     found = engine(small({"alfa BTC/USD": dear, "bravo BTC/USD": bars()}, minutes=1))
-    assert [t for t, *_ in found.opportunities] == [after(0), after(60)]
+    assert [o.t for o in found.opportunities] == [after(0), after(60)]
 
 
 def test_an_episode_ends_where_an_instant_is_none_and_not_where_no_bar_is(engine: Engine) -> None:
@@ -235,8 +235,8 @@ def test_foreign_money_counts_at_the_lowest_bid_when_received(engine: Engine) ->
     pegs = {"alfa USDC/USD": bars(level=0.99), "bravo USDC/USD": bars(level=1.01)}
     world = small({"alfa BTC/USD": bars(), "bravo BTC/USDC": bars({0: Bar(103.0)}), **pegs}, strategy={"threshold_bps": 100.0})
     (found,) = engine(world).opportunities
-    assert found[1].venue == "bravo"
-    assert found[3] == pytest.approx(197.0)
+    assert found.sell.venue == "bravo"
+    assert found.edge_bps == pytest.approx(197.0)
 
 
 def test_foreign_money_counts_at_the_highest_ask_when_spent(engine: Engine) -> None:
@@ -244,8 +244,8 @@ def test_foreign_money_counts_at_the_highest_ask_when_spent(engine: Engine) -> N
     pegs = {"alfa USDC/USD": bars(level=0.99), "bravo USDC/USD": bars(level=1.01)}
     world = small({"alfa BTC/USD": bars({0: Bar(103.0)}), "bravo BTC/USDC": bars(), **pegs}, strategy={"threshold_bps": 101.0})
     (found,) = engine(world).opportunities
-    assert found[1].venue == "alfa"
-    assert found[3] == pytest.approx(1e4 * (103 / 101 - 1))
+    assert found.sell.venue == "alfa"
+    assert found.edge_bps == pytest.approx(1e4 * (103 / 101 - 1))
 
 
 def test_an_inverted_conversion_sells_at_one_over_the_ask(engine: Engine) -> None:
@@ -253,9 +253,9 @@ def test_an_inverted_conversion_sells_at_one_over_the_ask(engine: Engine) -> Non
     wide = {"alfa USD/USDC": {"half_spread_bps": 100.0}}
     world = small({"alfa BTC/USD": bars(), "bravo BTC/USDC": bars({0: Bar(103.0)}), "alfa USD/USDC": bars(level=1.0)}, instruments=wide)
     (found,) = engine(world).opportunities
-    assert found[3] == pytest.approx(1e4 * (103 / 1.01 / 100 - 1))
-    (found,) = engine(world.on({**world.bars, BRAVO_USDC: bars(), ALFA: bars({0: Bar(103.0)})})).opportunities
-    assert found[3] == pytest.approx(1e4 * (103 / (100 / 0.99) - 1))
+    assert found.edge_bps == pytest.approx(1e4 * (103 / 1.01 / 100 - 1))
+    (found,) = engine(world.on({**world.data, BRAVO_USDC: bars(), ALFA: bars({0: Bar(103.0)})})).opportunities
+    assert found.edge_bps == pytest.approx(1e4 * (103 / (100 / 0.99) - 1))
 
 
 BRAVO_USDC = SeriesKey("bravo", "BTC/USDC")
@@ -271,9 +271,9 @@ def test_money_assumed_at_par_counts_one_whatever_the_market_says(engine: Engine
         {"alfa BTC/USD": bars(), "bravo BTC/USDC": bars({0: Bar(103.0)}), "alfa USDC/USD": bars({0: None}, level=0.9)},
         assume_par=["USDC"],
     )
-    assert [o[3] for o in engine(world).opportunities] == [pytest.approx(300.0)]
+    assert [o.edge_bps for o in engine(world).opportunities] == [pytest.approx(300.0)]
 
 
 def test_legs_with_one_quote_currency_are_compared_in_it(engine: Engine) -> None:
     world = small({"alfa BTC/USDC": bars({0: Bar(101.0)}), "bravo BTC/USDC": bars(), "alfa USDC/USD": bars({0: None}, level=0.5)})
-    assert [o[3] for o in engine(world).opportunities] == [pytest.approx(100.0)]
+    assert [o.edge_bps for o in engine(world).opportunities] == [pytest.approx(100.0)]

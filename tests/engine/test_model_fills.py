@@ -193,7 +193,7 @@ def test_fees_round_up(engine: Engine) -> None:
         venues={"alfa": {"fee_bps": 10.0, "balances": {"BTC": "0.00000123"}}, "bravo": {"fee_bps": 10.0}},
         execution={"tolerance_bps": 500.0},
     )
-    found = engine(world.on({**world.bars, world.spec.legs[0].key: bars({0: Bar(101.0), 1: Bar(101.0)})})).orders
+    found = engine(world.on({**world.data, world.spec.legs[0].key: bars({0: Bar(101.0), 1: Bar(101.0)})})).orders
     assert [(o.flow, o.fee) for o in found[:2]] == [(12423, 13), (12300, 13)]
 
 
@@ -206,7 +206,7 @@ def test_money_is_reserved_when_sent_pending_when_filled_and_free_at_the_notice(
     }
     series = {"alfa BTC/USD": bars({0: Bar(101.0), 2: Bar(100.0, open=101.0, volume=0.5)}), "bravo BTC/USD": bars({2: Bar(100.0, open=99.0)})}
     world = small(series, venues=venues, execution={"tolerance_bps": 100.0}, strategy={"threshold_bps": 70.0, **ONE_BTC})
-    units = [(t, {" ".join(key): tuple(x / 1e8 for x in w) for key, w in wallets.items()}) for t, wallets in replay(world.spec, world.bars).journal]
+    units = [(t, {" ".join(key): tuple(x / 1e8 for x in w) for key, w in wallets.items()}) for t, wallets in replay(world.spec, world.data).journal]
     assert units == [
         (after(80), {"alfa BTC": (0, 1, 0), "alfa USD": (200, 0, 0), "bravo BTC": (1, 0, 0), "bravo USD": (98.899, 101.101, 0)}),
         (after(180), {"alfa BTC": (0, 0, 0.5), "alfa USD": (200, 0, 50.4495), "bravo BTC": (1, 0, 1), "bravo USD": (98.899, 0, 2.002)}),
@@ -225,4 +225,4 @@ def test_proceeds_are_free_for_decisions_of_the_microsecond_of_their_notice_and_
     world = small(series, venues={"alfa": {"feed_latency": "30s", "balances": {"BTC": "1"}}, "bravo": {"feed_latency": "10s"}}, minutes=4)
     found = engine(world)
     assert [(o.decided, o.planned) for o in found.orders if o.side == "buy"] == [(after(90), 100_000_000), (after(210), 101_000_000)]
-    assert found.dropped["no_funds"] == 1
+    assert found.decisions["no_funds"] == 1

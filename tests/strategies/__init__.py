@@ -1,0 +1,29 @@
+"""Hypothesis strategies that the engine's tests share: small random worlds, a spec and the data that it runs on."""
+
+from tests.strategies.special import bystanders, flat_markets, free_books, free_pairs, peg_walks, price_columns, size_columns
+from tests.strategies.world import DAY, EPOCH_US, LEVEL_COLUMNS, MINUTE, PRICES, SECOND, QuoteRow, World, frame, iso, quote_frame, scaled
+from tests.strategies.worlds import unmarked_worlds, worlds
+
+__all__ = [
+    "DAY",
+    "EPOCH_US",
+    "LEVEL_COLUMNS",
+    "MINUTE",
+    "PRICES",
+    "SECOND",
+    "QuoteRow",
+    "World",
+    "bystanders",
+    "flat_markets",
+    "frame",
+    "free_books",
+    "free_pairs",
+    "iso",
+    "peg_walks",
+    "price_columns",
+    "quote_frame",
+    "scaled",
+    "size_columns",
+    "unmarked_worlds",
+    "worlds",
+]

@@ -1,0 +1,68 @@
+"""How a world trades: strategy, execution, and what risk and quality stop."""
+
+from typing import Any
+
+from tests.strategies.markets import Market, Window
+from tests.strategies.tape import Tape
+
+
+def spatial(tape: Tape) -> dict[str, object]:
+    """Draw the strategy: mostly all that there is, at low thresholds."""
+    sizes: tuple[dict[str, str], ...] = (
+        {"size": "max"},
+        {"max_notional": "60"},
+        {"max_notional": "10000000000"},
+        {"max_notional": "400"},
+        {"max_notional": "0.62"},
+        {"size": "fixed", "fixed_notional": "0.61"},
+        {"size": "fixed", "fixed_notional": "20"},
+        {"size": "fixed", "fixed_notional": "33.33"},
+    )
+    return {
+        "kind": "spatial",
+        "threshold_bps": tape.pick((0.0, 0.5, 5.0, 20.0, -15.0)),
+        "cool_down": tape.pick(("0s", "0s", "0s", "2s", "1m", "90s", "5m")),
+        **tape.pick(sizes),
+    }
+
+
+def executions(tape: Tape, window: Window) -> dict[str, object]:
+    """Draw how orders are sent and what becomes of a residual."""
+    form: dict[str, Any] = {
+        "take_share": tape.pick((1.0, 1.0, 0.33)),
+        "tolerance_bps": tape.pick((10.0, 0.0, 0.0, 1.0, 100.0)),
+        "residual": tape.pick(("unwind", "unwind", "hedge", "hedge", "carry")),
+        "residual_bps": tape.pick((50.0, 0.0, 200.0)),
+    }
+    if window.data != "bars":
+        return form
+    waits = tape.pick((None, None, 2, 3))
+    form |= {"volume_share": tape.pick((0.1, 1.0, 0.33, 0.5, 0.01)), "fill_price": tape.pick(("open", "open", "worst"))}
+    return form if waits is None else {**form, "max_wait": f"{waits * window.interval}us"}
+
+
+def risks(tape: Tape, market: Market) -> dict[str, object]:
+    """Draw limits, none of them in most worlds."""
+    often = {
+        "max_gross_edge_bps": (60.0, 160.0),
+        "max_residual": ("0.00000001", "1", "30"),
+        "max_venue_open": ("5", "100", "1"),
+        "max_in_flight": ("2", "1000"),
+        "max_drawdown": ("0.01", "0.5", "5"),
+        "max_misses": (1, 2, 4),
+    }
+    form: dict[str, object] = {name: tape.pick(values) for name, values in often.items() if tape.once_in(6)}
+    quotes = sorted({name.partition("/")[2] for _, name in market.legs})
+    if len(quotes) > 1 and tape.once_in(2):
+        form["max_asset"] = {c: tape.pick(("40", "400", "3100", "100000")) for c in quotes if tape.once_in(2)}
+    return form | ({"depeg_guard": _guards(tape)} if tape.once_in(4) else {})
+
+
+def _guards(tape: Tape) -> dict[str, object]:
+    form: dict[str, object] = {"off_par_bps": tape.pick((5.0, 5.0, 25.0, 100.0)), "ticks": tape.pick((1, 2, 5))}
+    return {**form, "action": "go_on"} if tape.once_in(4) else form
+
+
+def qualities(tape: Tape) -> dict[str, object]:
+    """Draw how far a bar may go."""
+    return tape.pick(({}, {"wick_bps": 250.0}, {}, {"wick_bps": 90.0}))
