@@ -62,6 +62,5 @@ def _outages(spec: Spec, instrument: Instrument, opened: Int64s, available: Int6
 
 def _fill_prices(spec: Spec, instrument: Instrument, opens: Floats, high: Floats, low: Floats) -> tuple[Floats, Floats]:
     if spec.execution.fill_price == "worst":
-        tick = float(instrument.tick)
-        return floor_tick(low, tick), ceil_tick(high, tick)
+        return floor_tick(low, instrument.tick), ceil_tick(high, instrument.tick)
     return implied_bid(opens, instrument), implied_ask(opens, instrument)

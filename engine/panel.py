@@ -74,5 +74,7 @@ def _without_wicks(spec: Spec, read: list[Observed], marked: marks.Marks) -> lis
 def _judged(spec: Spec, observed: Observed, wicks: quality.Wicks) -> Observed:
     series = observed.series
     inside = (series.open_us >= micros(spec.start)) & (series.event_us <= micros(spec.end))
-    row = {**observed.row, "wicks": int(np.count_nonzero(wicks.found & inside))}
-    return observed._replace(series=replace(series, blocked=series.blocked | wicks.blocking), row=row)
+    blocked = series.blocked | wicks.blocking
+    found = {"flagged": ~series.good, "wicks": wicks.found, "blocked": blocked}
+    counts = {name: int(np.count_nonzero(rows & inside)) for name, rows in found.items()}
+    return observed._replace(series=replace(series, blocked=blocked), row={**observed.row, **counts})

@@ -48,6 +48,7 @@ def build(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Observed:
     row: quality.Row = {
         **names(instrument),
         "rows": read.height,
+        "flagged": int(np.count_nonzero(~good)),
         **checked.counts,
         "duplicates": quality.repeated([times.happened_us, times.known_us, *(column for level in levels for column in level)]),
         **quality.quote_times(spec, instrument, times),

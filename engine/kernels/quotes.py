@@ -10,6 +10,7 @@ from engine.schema import ATOMS_PER_UNIT
 Doubts = NDArray[np.uint8]
 """(N,) bits: what is wrong with each row."""
 
+LARGEST_ATOMS = 2.0**62
 NO_NUMBER, NOT_POSITIVE, CROSSED = 1, 2, 4
 
 
@@ -68,7 +69,7 @@ def take_level(price: Floats, size: Floats, good: Bools, share: float, level: in
 
     Returns
     -------
-    float : the largest size [atoms of base], which may not fit an integer.
+    float : the largest size [atoms of base]; what is written is at most `LARGEST_ATOMS`.
     """
     largest = 0.0
     for i in range(price.size):
@@ -77,5 +78,5 @@ def take_level(price: Floats, size: Floats, good: Bools, share: float, level: in
             continue
         taken = np.floor(share * size[i] * ATOMS_PER_UNIT)
         largest = max(largest, taken)
-        prices[i, level], sizes[i, level] = price[i], int(taken)
+        prices[i, level], sizes[i, level] = price[i], int(min(taken, LARGEST_ATOMS))
     return largest

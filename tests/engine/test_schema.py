@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import DataError
-from engine.schema import BARS, TIMESTAMP, SeriesKey, check_bars, instant, micros
-from tests.strategies import EPOCH_US, MINUTE, frame
+from engine.schema import BARS, QUOTES, TIMESTAMP, SeriesKey, check_bars, check_quotes, instant, level_columns, micros, quote_levels, quotes_schema
+from tests.strategies import EPOCH_US, MINUTE, frame, quote_frame
 
 KEY = SeriesKey("alfa", "BTC/USD")
 GOOD = [(EPOCH_US + n * MINUTE, 100.0, 101.0, 99.0, 100.5, float(n)) for n in range(3)]
@@ -81,6 +81,65 @@ def test_other_columns_than_those_of_bars_are_refused_by_name_and_type(bars: pl.
     message = refused(bars)
     assert message.startswith("alfa BTC/USD: expected columns {'ts': Datetime(time_unit='us', time_zone='UTC'), 'open': Float64, ")
     assert f"found {dict(bars.schema)}" in message
+
+
+QUOTE = (100.0, 1.0, 101.0, 2.0)
+
+
+def refused_quotes(quotes: pl.DataFrame) -> str:
+    with pytest.raises(DataError) as error:
+        check_quotes(quotes, key=KEY)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_quotes_pass_as_they_are_whatever_their_depth_and_order(levels: int) -> None:
+    quotes = quote_frame([(EPOCH_US + at, EPOCH_US, *QUOTE * levels) for at in (5, 3, 4)])
+    assert check_quotes(quotes, key=KEY) is quotes
+    assert (quote_levels(quotes), quotes.schema) == (levels, quotes_schema(levels))
+    assert check_quotes(quotes.clear(), key=KEY).is_empty()
+
+
+def test_a_time_that_is_nowhere_known_may_be_left_out_of_quotes() -> None:
+    check_quotes(quote_frame([(EPOCH_US, None, *QUOTE), (EPOCH_US, None, *QUOTE)]), key=KEY)
+    check_quotes(quote_frame([(None, EPOCH_US, *QUOTE), (None, EPOCH_US, *QUOTE)]), key=KEY)
+
+
+def test_a_time_that_is_known_here_and_there_is_refused_and_so_are_quotes_without_any() -> None:
+    some = quote_frame([(EPOCH_US, EPOCH_US, *QUOTE), (EPOCH_US, None, *QUOTE), (EPOCH_US, None, *QUOTE)])
+    assert refused_quotes(some) == (
+        "alfa BTC/USD: expected ts and received to be known on every row or on none, found nulls: {'ts': 0, 'received': 2} of 3 rows"
+    )
+    assert "on every row or on none" in refused_quotes(quote_frame([(EPOCH_US, EPOCH_US, *QUOTE), (None, EPOCH_US, *QUOTE)]))
+    assert (
+        refused_quotes(quote_frame([(None, None, *QUOTE)]))
+        == "alfa BTC/USD: expected event times (ts), receive times (received) or both, found neither"
+    )
+
+
+@pytest.mark.parametrize(
+    "quotes",
+    [
+        quote_frame([(EPOCH_US, None, *QUOTE)]).drop("ask_size"),
+        quote_frame([(EPOCH_US, None, *QUOTE)]).drop("received"),
+        quote_frame([(EPOCH_US, None, *QUOTE)]).with_columns(bid_2=99.0),
+        quote_frame([(EPOCH_US, None, *QUOTE)]).with_columns(bid_2=99.0, ask_2=102.0, bid_size_2=1.0, ask_size_2=1.0),
+        quote_frame([(EPOCH_US, None, *QUOTE)]).with_columns(bid_3=99.0, bid_size_3=1.0, ask_3=102.0, ask_size_3=1.0),
+        quote_frame([(EPOCH_US, None, *QUOTE)]).with_columns(pl.col("bid").cast(pl.Float32)),
+        quote_frame([(EPOCH_US, None, *QUOTE)]).with_columns(pl.col("ts").dt.replace_time_zone(None)),
+        frame(GOOD),
+    ],
+)
+def test_other_columns_than_those_of_quotes_are_refused_by_name_and_type(quotes: pl.DataFrame) -> None:
+    message = refused_quotes(quotes)
+    assert message.startswith("alfa BTC/USD: expected columns {'ts': Datetime(time_unit='us', time_zone='UTC'), 'received': Datetime(")
+    assert "and four of each further level (bid_2, …), found {" in message
+    assert message.endswith(f"{dict(quotes.schema)}")
+
+
+def test_levels_are_named_by_their_number_but_for_the_best() -> None:
+    assert level_columns(1) == tuple(QUOTES)[2:] == ("bid", "bid_size", "ask", "ask_size")
+    assert level_columns(12) == ("bid_12", "bid_size_12", "ask_12", "ask_size_12")
 
 
 @given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
