@@ -7,12 +7,32 @@ from pathlib import Path
 import click
 import pytest
 import typer
+from pydantic import BaseModel
 
 from app.cli.root import app
 from app.errors import ANSWERS
 from app.settings import Settings
 from engine import backtest
-from engine.config import parse_spec_toml
+from engine.config import (
+    Execution,
+    FeeRow,
+    Guard,
+    Hours,
+    Instrument,
+    QualityRules,
+    Rebalance,
+    Risk,
+    Route,
+    Spec,
+    Suspension,
+    Target,
+    Tier,
+    Venue,
+    Window,
+    json_schema,
+    parse_spec_toml,
+)
+from engine.strategies.spatial import Spatial
 from engine.synth import depeg_weekend
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +66,23 @@ def test_the_reference_has_every_command_and_no_other() -> None:
 
 def test_the_reference_has_every_setting_and_no_other() -> None:
     assert documented("Settings") == {name.upper() for name in Settings.model_fields}
+
+
+TABLES = (Spec, Spatial, Execution, Risk, Guard, QualityRules, Venue, Window, FeeRow, Tier, Instrument, Route, Hours, Suspension, Rebalance, Target)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
+def test_the_reference_has_every_key_of_a_spec_and_no_other(table: type[BaseModel]) -> None:
+    heading = "Strategy" if table is Spatial else table.__name__
+    text = REFERENCE.split(f"### {heading}\n")[1].split("\n#")[0]
+    firsts = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    assert {name for first in firsts for name in re.findall(r"`([^`]+)`", first)} == set(table.model_fields)
+
+
+def test_the_reference_has_every_table_of_a_spec() -> None:
+    definitions = json_schema()["$defs"]
+    assert isinstance(definitions, dict)
+    assert {table.__name__ for table in TABLES} == {"Spec", *definitions}
 
 
 def test_the_reference_has_every_error_with_its_exit_code() -> None:
