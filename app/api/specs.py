@@ -15,7 +15,7 @@ class ValidSpec:
 
     spec: JSON = field(description="The spec in its canonical form, every default spelt out.")
     hash: str = field(description="Hash of the canonical form: equal hash, equal spec.")
-    warnings: list[str] = field(description="Values that are allowed and look like mistakes.")
+    warnings: list[str] = field(description="What was set to migrate it, and values that look like mistakes.")
 
     @classmethod
     def of(cls, spec: Spec) -> Self:
