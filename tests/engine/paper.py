@@ -56,6 +56,10 @@ WORLD = small(
     },
     instruments={"alfa BNB/USD": {"use": "mark"}, "bravo USDC/USD": {"half_spread_bps": 10, "tick": "0.0001"}},
     routes=[{"name": "chain", "currency": "USDC", "source": "bravo", "destination": "alfa", "fee": "1", "delay": "1m"}],
+    rebalance={
+        "policy": "threshold",
+        "wallets": [{"venue": v, "currency": "USDC", "floor": f, "target": f} for v, f in (("alfa", "49"), ("bravo", "0"))],
+    },
 )
 SPEC = WORLD.spec
 PANEL = panel.build(SPEC, WORLD.data)

@@ -136,16 +136,18 @@ def test_no_fall_is_larger_than_the_largest_drawdown(steps: list[float]) -> None
     assert metrics.max_drawdown(np.arange(excess.size), excess)[0] == pytest.approx(max(falls), abs=1e-12)
 
 
-def packages(*pnl: float, edge: float = 12.0) -> pl.DataFrame:
-    return pl.DataFrame({"pnl": list(pnl), "edge_bps": [edge + n for n in range(len(pnl))]}, schema={"pnl": pl.Float64, "edge_bps": pl.Float64})
+def packages(*rows: tuple[float, float], edge: float = 12.0) -> pl.DataFrame:
+    """Return packages from (PnL, share that both legs filled)."""
+    columns = {"pnl": [pnl for pnl, _ in rows], "kept": [kept for _, kept in rows], "edge_bps": [edge + n for n in range(len(rows))]}
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64))
 
 
 def test_rates_count_packages_that_paid_and_that_missed() -> None:
-    found = metrics.trading(packages(1.0, -1.0, 0.0, 2.0), turnover=4000.0, kept=np.array([1.0, 0.4, 0.0, 1.0]), excess=-2.0)
+    found = metrics.trading(packages((1.0, 1.0), (-1.0, 0.4), (0.0, 0.0), (2.0, 1.0)), turnover=4000.0, excess=-2.0)
     # 2 of 4 above 0; 2 of 4 not whole; edges 12, 13, 14, 15; 2 of 4000 lost
     assert found == {"turnover": 4000.0, "hit_rate": 0.5, "miss_rate": 0.5, "mean_edge_bps": 13.5, "breakeven_bps": pytest.approx(-5.0)}
 
 
 def test_rates_of_no_packages_are_not_defined() -> None:
-    found = metrics.trading(packages(), turnover=0.0, kept=np.empty(0), excess=0.0)
+    found = metrics.trading(packages(), turnover=0.0, excess=0.0)
     assert found == {"turnover": 0.0, "hit_rate": None, "miss_rate": None, "mean_edge_bps": None, "breakeven_bps": None}
