@@ -13,8 +13,8 @@ import polars as pl
 import engine
 from engine import manifest
 from engine.schema import SeriesKey, micros
-from tests.engine.small import Bar, bars, dear_alfa
-from tests.strategies import MINUTE, World, frame
+from tests.engine.small import Bar, bars, dear_alfa, small
+from tests.strategies import MINUTE, World, frame, quote_frame
 
 ALFA = SeriesKey("alfa", "BTC/USD")
 DAY_US = 86_400_000_000
@@ -22,7 +22,7 @@ FIRST_DAY = 1_704_067_200_000_000
 
 
 def made(world: World) -> dict[str, object]:
-    return manifest.build(world.spec, world.bars, assumptions=["none"])
+    return manifest.build(world.spec, world.data, assumptions=["none"])
 
 
 def data(world: World) -> list[dict[str, object]]:
@@ -48,44 +48,76 @@ def test_the_digest_is_that_of_its_sorted_json() -> None:
     assert manifest.digest(json.loads(text)) == manifest.digest(dict(reversed(found.items())))
 
 
-def test_the_hash_of_columns_is_that_of_their_little_endian_bytes() -> None:
-    expected = hashlib.sha256(struct.pack("<2q", 1, -2) + struct.pack("<2d", 0.5, 3.0)).hexdigest()
-    assert manifest.columns_hash([np.array([1, -2]), np.array([0.5, 3.0])]) == expected
-    assert manifest.columns_hash([np.array([1, -2], dtype=">i8"), np.array([0.5, 9, 3.0, 9])[::2]]) == expected
+def test_the_hash_of_columns_is_that_of_their_names_and_little_endian_bytes() -> None:
+    expected = hashlib.sha256(b"ts\n" + struct.pack("<2q", 1, -2) + b"bid\n" + struct.pack("<2d", 0.5, 3.0)).hexdigest()
+    assert manifest.columns_hash({"ts": np.array([1, -2]), "bid": np.array([0.5, 3.0])}) == expected
+    assert manifest.columns_hash({"ts": np.array([1, -2], dtype=">i8"), "bid": np.array([0.5, 9, 3.0, 9])[::2]}) == expected
+    assert manifest.columns_hash({"received": np.array([1, -2]), "bid": np.array([0.5, 3.0])}) != expected
 
 
 def test_a_series_is_hashed_by_day_over_the_bars_that_the_run_reads() -> None:
     opens = [FIRST_DAY + n for n in (-6 * MINUTE, -5 * MINUTE, 0, MINUTE, 2 * DAY_US, 2 * DAY_US + MINUTE, 3 * DAY_US)]
     rows = [(at, 100.0, 101.0, 99.0, 100.5, float(n)) for n, at in enumerate(opens)]
     world = dear_alfa().but(start="2024-01-01T00:00:00Z", end="2024-01-03T00:01:00Z")
-    found = [row for row in data(world.on({**world.bars, ALFA: frame(rows)})) if row["venue"] == "alfa"]
+    found = [row for row in data(world.on({**world.data, ALFA: frame(rows)})) if row["venue"] == "alfa"]
     # the first bar ends five minutes before the start, and belongs to the day before; those that end after the end are not read
-    assert [(row["instrument"], row["day"], row["bars"]) for row in found] == [
+    assert [(row["instrument"], row["day"], row["rows"]) for row in found] == [
         ("BTC/USD", "2023-12-31", 2),
         ("BTC/USD", "2024-01-01", 2),
         ("BTC/USD", "2024-01-03", 1),
     ]
-    middle = struct.pack("<2q", opens[2], opens[3]) + struct.pack("<10d", 100, 100, 101, 101, 99, 99, 100.5, 100.5, 2, 3)
-    assert found[1]["sha256"] == hashlib.sha256(middle).hexdigest()
+    prices = {"open": 100.0, "high": 101.0, "low": 99.0, "close": 100.5}
+    middle = b"ts\n" + struct.pack("<2q", opens[2], opens[3]) + b"".join(f"{n}\n".encode() + struct.pack("<2d", p, p) for n, p in prices.items())
+    assert found[1]["sha256"] == hashlib.sha256(middle + b"volume\n" + struct.pack("<2d", 2, 3)).hexdigest()
+
+
+def quoted(*rows: tuple[float | None, float | None, float]) -> list[dict[str, object]]:
+    """Return what the manifest says of alfa's quotes: (event and receive time [s after midnight of January 1], bid), all else 1."""
+    times = [(None if ts is None else FIRST_DAY + round(ts * 1e6), None if got is None else FIRST_DAY + round(got * 1e6)) for ts, got, _ in rows]
+    table = quote_frame([(ts, got, bid, 1.0, 200.0, 1.0) for (ts, got), (_, _, bid) in zip(times, rows, strict=True)])
+    world = small({"alfa BTC/USD": table, "bravo BTC/USD": table}, minutes=2, venues={"alfa": {"feed_latency": "1s"}})
+    world = world.but(start="2024-01-01T00:00:00Z", end="2024-01-03T00:00:00Z")
+    return [row for row in data(world) if row["venue"] == "alfa"]
+
+
+DAY_S = 86_400.0
+
+
+def test_quotes_are_hashed_in_their_order_by_the_day_of_the_latest_event_so_far() -> None:
+    found = quoted((0, 1, 90), (DAY_S - 1, DAY_S + 2, 91), (DAY_S, DAY_S + 2, 92), (DAY_S - 2, DAY_S + 2, 93))
+    # the last row is late: it belongs to the day that had begun
+    assert [(row["day"], row["rows"]) for row in found] == [("2024-01-01", 2), ("2024-01-02", 2)]
+    us = [FIRST_DAY + round(s * 1e6) for s in (DAY_S, DAY_S - 2, DAY_S + 2, DAY_S + 2)]
+    parts = (("ts", us[:2], "q"), ("received", us[2:], "q"), ("bid", (92, 93), "d"), ("bid_size", (1, 1), "d"), ("ask", (200, 200), "d"))
+    packed = b"".join(f"{name}\n".encode() + struct.pack(f"<2{kind}", *values) for name, values, kind in (*parts, ("ask_size", (1, 1), "d")))
+    assert found[1]["sha256"] == hashlib.sha256(packed).hexdigest()
+
+
+def test_a_time_that_was_not_recorded_is_no_column() -> None:
+    (late,) = quoted((None, 5, 90))
+    times = b"received\n" + struct.pack("<q", FIRST_DAY + 5_000_000)
+    rest = b"".join(f"{name}\n".encode() + struct.pack("<d", value) for name, value in (("bid", 90), ("bid_size", 1), ("ask", 200), ("ask_size", 1)))
+    assert (late["day"], late["sha256"]) == ("2024-01-01", hashlib.sha256(times + rest).hexdigest())
+    assert quoted((5, None, 90))[0]["sha256"] != late["sha256"]
 
 
 def test_series_without_a_bar_to_read_have_no_days() -> None:
     world = dear_alfa()
-    assert {row["venue"] for row in data(world.on({**world.bars, ALFA: bars().clear()}))} == {"bravo"}
+    assert {row["venue"] for row in data(world.on({**world.data, ALFA: bars().clear()}))} == {"bravo"}
 
 
 def test_bars_outside_the_window_do_not_change_a_manifest_and_bars_inside_do() -> None:
     world = dear_alfa()
     assert micros(world.spec.end) // MINUTE - micros(world.spec.start) // MINUTE == 6
-    same = world.on({**world.bars, ALFA: bars({0: Bar(101.0, open=100.0), 7: Bar(5.0)})})
-    other = world.on({**world.bars, ALFA: bars({0: Bar(101.0, open=100.0), 5: Bar(100.0, volume=9.99999999)})})
+    same = world.on({**world.data, ALFA: bars({0: Bar(101.0, open=100.0), 7: Bar(5.0)})})
+    other = world.on({**world.data, ALFA: bars({0: Bar(101.0, open=100.0), 5: Bar(100.0, volume=9.99999999)})})
     assert made(same) == made(world)
     assert manifest.digest(made(other)) != manifest.digest(made(world))
 
 
 def test_where_rows_lie_in_memory_does_not_change_a_hash() -> None:
     world = dear_alfa()
-    chunked = {key: pl.concat([table[:3], table[3:]], rechunk=False) for key, table in world.bars.items()}
+    chunked = {key: pl.concat([table[:3], table[3:]], rechunk=False) for key, table in world.data.items()}
     assert data(world.on(chunked)) == data(world)
 
 
