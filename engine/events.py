@@ -87,7 +87,7 @@ class Path:
     orders: Orders
     transfers: Transfers
     opportunities: Opportunities
-    stops: list[tuple[int, str]]  # (µs, "drawdown" or "misses"): at most one of each
+    stops: list[tuple[int, str]]  # (µs, "drawdown" or "misses"): the one that came first, if any
     wallets: tuple[tuple[str, str], ...]  # (venue, currency), as `Spec.wallets`
     balances: Int64s  # (W, 3) [atoms] free, reserved, pending at the end
     best_edge_bps: float | None  # of any pair at any instant, net; None where no two legs met

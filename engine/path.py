@@ -1,110 +1,143 @@
-"""From specs, columns and quotes to the arrays of the kernel, and its state back."""
+"""What a run did: the walk over its candidates, and its logs as columns."""
 
-from dataclasses import dataclass
+from dataclasses import fields
 
 import numpy as np
 
-from engine.arrays import Int64s
+from engine import market
+from engine.arrays import Bools, Int64s, Records
 from engine.config import Spec
-from engine.edges import Quotes
-from engine.kernels import path as kernel
-from engine.panel import Panel, Series, ceil_tick, floor_tick, implied_ask, implied_bid
+from engine.events import Opportunities, Orders, Path, Transfers
+from engine.guard import Guard
+from engine.kernels import state as kernel
+from engine.kernels.market import DAY_US, Candidates, World
+from engine.kernels.path import walk
+from engine.kernels.scan import IN_VIEW, UNIT, scan
+from engine.kernels.transfers import Funding
+from engine.panel import Panel
 from engine.schema import micros
 from engine.units import atoms
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Path:
-    """What a run did: its orders, the packages that it dropped by reason, and its wallets at the end."""
-
-    orders: kernel.Orders
-    dropped: dict[str, int]
-    wallets: dict[tuple[str, str], tuple[int, int, int]]  # (venue, currency) → free, reserved, pending [atoms]
+_FIRST_ROWS = 256
 
 
-def walk_path(spec: Spec, panel: Panel, quotes: Quotes) -> Path:
-    """Return what happens when the strategy meets the candidates in time order."""
-    names = wallet_names(spec)
-    bars = _bars(spec, panel)
-    state = _state(spec, names, bars.open_us.size)
-    orders = kernel.walk(_candidates(quotes), bars, _legs(spec, names), _rules(spec), state)
-    wallets = zip(state.free.tolist(), state.reserved.tolist(), state.pending.tolist(), strict=True)
+def walk_path(spec: Spec, panel: Panel, guard: Guard) -> Path:
+    """Return what happens when the strategy meets the market.
+
+    Parameters
+    ----------
+    spec, panel, guard : Spec, Panel, Guard
+        The run, all that it sees, and when its guard halts it.
+    """
+    return walk_world(spec, market.world(spec, panel, guard))
+
+
+def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
+    """Return the same on a world that is built; `compact=False` walks every instant instead of the candidates, which changes nothing."""
+    threshold = spec.strategy.threshold_bps if compact else -np.inf
+    view, units = _records(IN_VIEW, world.market.series.size - 1), _records(UNIT, len(spec.legs))
+    view.row = world.market.series.first[:-1] - 1
+    rows, instants, best = scan(world.market, world.legs, view, units, threshold, micros(spec.start), micros(spec.end))
+    funding, order = market.funding(spec)
+    state, log = _walked(spec, world, funding, rows)
     return Path(
-        orders=orders,
-        dropped=dict(zip(kernel.DROPPED, state.dropped.tolist(), strict=True)),
-        wallets=dict(zip(names, wallets, strict=True)),
+        orders=_orders(log.orders),
+        transfers=_transfers(log.transfers, order),
+        opportunities=_opportunities(log.opportunities),
+        stops=[(int(c.stopped_us), kernel.STOPS[c.stopped_by]) for c in state.counts if c.stopped_us != kernel.NEVER_US],
+        wallets=spec.wallets,
+        balances=np.column_stack([state.wallets.free, state.wallets.reserved, state.wallets.pending]),
+        best_edge_bps=None if np.isnan(best) else float(best),
+        instants=int(instants),
     )
 
 
-def wallet_names(spec: Spec) -> list[tuple[str, str]]:
-    """Return every (venue, currency) that can hold something, sorted."""
-    funded = {(name, currency) for name, venue in spec.venues.items() for currency in venue.balances}
-    return sorted(funded | {(leg.venue, currency) for leg in spec.legs for currency in (leg.key.base, leg.key.quote)})
-
-
-def _candidates(quotes: Quotes) -> kernel.Candidates:
-    return kernel.Candidates(**{name: np.ascontiguousarray(getattr(quotes, name)) for name in kernel.Candidates._fields})
-
-
-def _legs(spec: Spec, names: list[tuple[str, str]]) -> kernel.Legs:
-    venues = [spec.venues[leg.venue] for leg in spec.legs]
-    return kernel.Legs(
-        fee=np.array([v.fee_bps * 1e-4 for v in venues]),
-        tick=np.array([float(leg.tick) for leg in spec.legs]),
-        lot=_ints([atoms(leg.lot) for leg in spec.legs]),
-        min_notional=_ints([atoms(leg.min_notional) for leg in spec.legs]),
-        order_latency_us=_ints([v.order_latency for v in venues]),
-        feed_latency_us=_ints([v.feed_latency for v in venues]),
-        base_wallet=_ints([names.index((leg.venue, leg.key.base)) for leg in spec.legs]),
-        quote_wallet=_ints([names.index((leg.venue, leg.key.quote)) for leg in spec.legs]),
+def _walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tuple[kernel.State, kernel.Log]:
+    state, log, scratch = _new_state(spec, world), _new_log(_FIRST_ROWS), _new_scratch(len(spec.legs), world.market.price.shape[2])
+    while not walk(world, funding, rows, state, log, scratch):
+        log = _larger(log)
+    used = state.counts[0]
+    return state, kernel.Log(
+        orders=_first(log.orders, used.orders),
+        opportunities=_first(log.opportunities, used.opportunities),
+        transfers=_first(log.transfers, used.transfers),
+        queue=log.queue,
     )
 
 
-def _rules(spec: Spec) -> kernel.Rules:
-    fixed, largest = spec.strategy.fixed_notional, spec.strategy.max_notional
-    return kernel.Rules(
-        threshold_bps=spec.strategy.threshold_bps,
-        cool_down_us=spec.strategy.cool_down,
-        tolerance=spec.execution.tolerance_bps * 1e-4,
-        fixed_notional=float(atoms(fixed)) if fixed is not None else 0.0,
-        max_notional=float(atoms(largest)) if largest is not None else 0.0,
-        interval_us=spec.interval,
-        max_wait_us=spec.max_wait_us,
-        end_us=micros(spec.end),
+def _new_state(spec: Spec, world: World) -> kernel.State:
+    legs, days = len(spec.legs), micros(spec.end) // DAY_US - micros(spec.start) // DAY_US + 1
+    state = kernel.State(
+        counts=_records(kernel.COUNT, 1),
+        wallets=_records(kernel.WALLET, len(spec.wallets)),
+        currencies=_records(kernel.CURRENCY, len(spec.currencies)),
+        pairs=_records(kernel.PAIR, legs * legs),
+        sides=_records(kernel.SIDE, 2 * legs),
+        seen=_records(kernel.SEEN, world.market.series.size - 1),
+        routes=_records(kernel.SENT_TODAY, len(spec.routes)),
+        bar_taken=np.zeros(world.market.open_us.size, np.int64),
+        open_value=np.zeros(len(spec.venues), np.int64),
+        notional=np.zeros((len(spec.venues), days), np.int64),
+    )
+    state.counts.stopped_us = state.pairs.last_decision_us = state.routes.day = kernel.NEVER_US
+    state.wallets.free = [atoms(spec.venues[v].balances[c]) if c in spec.venues[v].balances else 0 for v, c in spec.wallets]
+    state.currencies.held = world.start
+    state.pairs.stood, state.pairs.episode = -2, -1
+    state.sides.taken_epoch = state.sides.known_epoch = -1
+    state.seen.row = state.seen.in_force = world.market.series.first[:-1] - 1
+    return state
+
+
+def _new_log(rows: int) -> kernel.Log:
+    return kernel.Log(
+        orders=_records(kernel.ORDER, rows),
+        opportunities=_records(kernel.OPPORTUNITY, rows),
+        transfers=_records(kernel.TRANSFER, rows),
+        queue=np.zeros((2 * rows, 3), np.int64),
     )
 
 
-def _bars(spec: Spec, panel: Panel) -> kernel.Bars:
-    legs = [panel.of(leg.key)[0] for leg in spec.legs]
-    prices = [_fill_prices(series, worst=spec.execution.fill_price == "worst") for series in legs]
-    return kernel.Bars(
-        offset=np.concatenate([np.zeros(1, np.int64), np.cumsum([s.open_us.size for s in legs])]),
-        open_us=np.concatenate([s.open_us for s in legs]),
-        bid=np.concatenate([bid for bid, _ in prices]),
-        ask=np.concatenate([ask for _, ask in prices]),
-        volume_cap=np.concatenate([s.volume_cap for s in legs]),
+def _larger(log: kernel.Log) -> kernel.Log:
+    more = _new_log(2 * log.orders.size)
+    for old, new in zip(log, more, strict=True):
+        new[: old.shape[0]] = old
+    return more
+
+
+def _new_scratch(legs: int, levels: int) -> kernel.Scratch:
+    return kernel.Scratch(
+        received=np.empty(legs),
+        spent=np.empty(legs),
+        ranked=np.empty(legs * legs, np.int64),
+        edges=np.empty(legs * legs),
+        reach=np.empty(2 * levels + 1, np.int64),
+        level=np.empty((2, 2 * levels + 1), np.int64),
     )
 
 
-def _fill_prices(series: Series, *, worst: bool) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], np.ndarray[tuple[int], np.dtype[np.float64]]]:
-    if worst:
-        tick = float(series.instrument.tick)
-        return floor_tick(series.low, tick), ceil_tick(series.high, tick)
-    return implied_bid(series.open, series.instrument), implied_ask(series.open, series.instrument)
+def _records(kind: np.dtype[np.void], rows: int) -> Records:
+    return np.zeros(rows, kind).view(np.recarray)
 
 
-def _state(spec: Spec, names: list[tuple[str, str]], bars: int) -> kernel.State:
-    legs = len(spec.legs)
-    return kernel.State(
-        free=_ints([atoms(spec.venues[venue].balances[c]) if c in spec.venues[venue].balances else 0 for venue, c in names]),
-        reserved=np.zeros(len(names), np.int64),
-        pending=np.zeros(len(names), np.int64),
-        last_decision_us=np.full((legs, legs), kernel.NEVER_US, np.int64),
-        under_way=np.zeros(legs, np.int64),
-        taken=np.zeros(bars, np.int64),
-        dropped=np.zeros(len(kernel.DROPPED), np.int64),
-    )
+def _orders(log: Records) -> Orders:
+    columns = {name: np.ascontiguousarray(log[name]) for name in _fields(Orders, kernel.ORDER)}
+    return Orders(**{**columns, **{name: columns[name].astype(np.int32) for name in ("leg", "side", "role", "outcome")}})
 
 
-def _ints(values: list[int]) -> Int64s:
-    return np.array(values, dtype=np.int64)
+def _transfers(log: Records, ordinal: Int64s) -> Transfers:
+    columns = {name: np.ascontiguousarray(log[name]) for name in _fields(Transfers, kernel.TRANSFER)}
+    credited: Bools = columns["credited"] == 1
+    return Transfers(**{**columns, "route": ordinal[columns["route"]].astype(np.int32), "credited": credited})
+
+
+def _opportunities(log: Records) -> Opportunities:
+    columns = {name: np.ascontiguousarray(log[name]) for name in _fields(Opportunities, kernel.OPPORTUNITY)}
+    return Opportunities(**{**columns, **{name: columns[name].astype(np.int32) for name in ("sell", "buy", "outcome")}})
+
+
+def _first(rows: Records, count: int) -> Records:
+    return rows[:count].view(np.recarray)
+
+
+def _fields(table: type, record: np.dtype[np.void]) -> list[str]:
+    return [field.name for field in fields(table) if field.name in (record.names or ())]

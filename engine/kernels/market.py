@@ -1,0 +1,162 @@
+"""What the kernels are given: the market, the venues, the strategy and the rules. Nothing of it changes in a run.
+
+V legs come first among S series; the rest convert. N observations of all series lie one after the other: series s has rows
+series[s].first to series[s + 1].first. What has one row a thing is a table of records: a function that takes two dozen arrays
+compiles ten times as long as one that takes two.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.arrays import Bools, Floats, Int32s, Int64s, Records
+from engine.kernels.cache import rule
+
+SELL, BUY = 0, 1
+ABSENT = -1
+DAY_US = 86_400_000_000
+CHARGED_QUOTE, CHARGED_RECEIVED, CHARGED_ASSET = 0, 1, 2
+CARRY, UNWIND, HEDGE = 0, 1, 2
+
+SERIES = np.dtype([("first", np.int64), ("max_age_us", np.int64)])
+"""(S + 1,) first observation; the last row ends the last series."""
+
+LEG = np.dtype(
+    [("tick", np.int64)]  # [atoms of quote per base]
+    + [("lot", np.int64), ("min_notional", np.int64)]  # [atoms of base], [atoms of quote]
+    + [("order_latency_us", np.int64), ("notice_latency_us", np.int64)]  # notice: from resolution
+    + [(name, np.int64) for name in ("venue", "base_wallet", "quote_wallet", "quote_currency")]  # ordinals
+    + [("first_bar", np.int64), ("first_conversion", np.int64), ("first_span", np.int64)]  # rows of bars, CONVERSION and SPAN
+    + [("converts", np.bool_)]  # whether the quote has to be converted
+    + [("loosest_rate", np.float64), ("in_base", np.bool_)]  # lowest rate that the run reaches; some span charges a buyer in base
+)
+"""(V + 1,) the traded instruments; the last row ends the lists of the last leg."""
+
+CONVERSION = np.dtype([("series", np.int64), ("inverted", np.bool_)])
+"""An instrument that converts a leg's quote; inverted: the comparison currency is its base."""
+
+SPAN = np.dtype([("start_us", np.int64), ("charged", np.int64), ("asset_wallet", np.int64), ("first_tier", np.int64)])
+"""What a leg is charged from a time on: CHARGED_*, the wallet of an asset (else -1); the last row ends the tiers of the last span."""
+
+TIER = np.dtype([("volume", np.int64), ("rate", np.float64)])
+"""Least 30-day volume [atoms of the numeraire], and rate [fraction]."""
+
+RULES = np.dtype(
+    [("start_us", np.int64), ("end_us", np.int64), ("clock_us", np.int64)]
+    + [("threshold_bps", np.float64), ("cool_down_us", np.int64)]
+    + [("fixed_notional", np.float64), ("max_notional", np.float64)]  # [atoms of the comparison currency]; 0: not fixed
+    + [("tolerance", np.float64), ("interval_us", np.int64), ("max_wait_us", np.int64)]  # [fraction]
+    + [("residual", np.int64), ("residual_tolerance", np.float64)]  # CARRY, UNWIND or HEDGE; [fraction]
+    + [("max_gross_edge_bps", np.float64)]
+    + [("max_residual", np.float64), ("max_drawdown", np.float64)]  # [units of the numeraire]
+    + [("max_venue_open", np.float64), ("max_in_flight", np.float64)]  # [atoms of the numeraire]
+    + [("max_misses", np.int64), ("works_at_ticks", np.bool_), ("rebalance_every_us", np.int64)]  # 0: no limit; 0: never
+    + [("base_currency", np.int64)]
+)
+"""(1,) strategy, execution and risk; limits that are not set are infinite."""
+
+
+class Market(NamedTuple):
+    """Observations."""
+
+    series: Records  # SERIES
+    conversions: Records  # CONVERSION
+    event_us: Int64s  # (N,) increasing in each series
+    available_us: Int64s  # (N,) increasing in each series
+    good: Bools  # (N,)
+    price: Floats  # (2, N, L) bids and asks, best first; nan: no such level [quote per base]
+    size: Int64s  # (2, N, L) [atoms of base]
+    epoch: Int64s  # (2, N) row at which the best price began to be what it is
+    open_us: Int64s  # (B,) bars alone: leg v has rows legs[v].first_bar to legs[v + 1].first_bar
+    fill_price: Floats  # (2, B) what a sell and a buy get in this bar
+    volume_cap: Int64s  # (B,) [atoms of base]
+    blocked: Bools  # (B,) nothing fills
+
+
+class World(NamedTuple):
+    """All that does not change in a run."""
+
+    market: Market
+    legs: Records  # LEG
+    spans: Records  # SPAN
+    tiers: Records  # TIER
+    stated_volume: Int64s  # (venues,) [atoms of the numeraire]
+    wallet_currency: Int64s  # (W,) ordinal of the currency
+    start: Int64s  # (M,) [atoms] held at the start, all venues
+    max_asset: Floats  # (M,) [atoms of the numeraire]
+    mark: Floats  # (K, M) at ticks [numeraire per unit]
+    halted: Bools  # (K,) at ticks, by the depeg guard
+    rules: Records  # RULES
+
+
+class Candidates(NamedTuple):
+    """The instants at which decisions are made, (C,) and (C, V)."""
+
+    at_us: Int64s
+    ordinal: Int64s  # of the instant among all
+    row: Int32s  # observation in view; ABSENT where the leg is
+    news: Bools  # whether the leg, or what converts it, has a new observation
+    received_at: Floats  # conversion of what is received [comparison currency per quote]
+    spent_at: Floats  # conversion of what is spent
+
+
+@rule
+def last_at(times: Int64s, at_us: int, begin: int, end: int, row: int) -> int:
+    """Return the last row in [begin, end) whose time is ≤ at_us, or begin - 1; gallops from `row`, which may not be beyond it."""
+    low, step = max(row, begin - 1), 1
+    while low + step < end and times[low + step] <= at_us:
+        low += step
+        step *= 2
+    high = min(low + step, end)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if times[middle] <= at_us:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@rule
+def is_present(market: Market, series: int, row: int, at_us: int) -> bool:
+    """Tell whether an observation is there, good, not too old, and has a bid."""
+    if row < market.series[series].first or not market.good[row]:
+        return False
+    return bool(at_us - market.event_us[row] <= market.series[series].max_age_us and market.price[SELL, row, 0] > 0)
+
+
+@rule
+def conversion(market: Market, legs: Records, leg: int, view: Records, at_us: int) -> tuple[float, float]:
+    """Return what a unit of the leg's quote counts for when received and when spent, with what is in view, (S,); nan where unknown."""
+    if not legs[leg].converts:
+        return 1.0, 1.0
+    lowest, highest = np.nan, np.nan
+    for k in range(legs[leg].first_conversion, legs[leg + 1].first_conversion):
+        series = market.conversions[k].series
+        row = view[series].row
+        if not is_present(market, series, row, at_us):
+            continue
+        bid, ask = market.price[SELL, row, 0], market.price[BUY, row, 0]
+        if market.conversions[k].inverted:
+            bid, ask = 1 / ask, 1 / bid
+        lowest = bid if np.isnan(lowest) or bid < lowest else lowest
+        highest = ask if np.isnan(highest) or ask > highest else highest
+    return lowest, highest
+
+
+@rule
+def received(bid: float, rate: float, received_at: float) -> float:
+    """Return what selling one unit brings after the fee [comparison currency per base]."""
+    return bid * (1 - rate) * received_at
+
+
+@rule
+def spent(ask: float, rate: float, spent_at: float, charged: int) -> float:
+    """Return what buying one unit costs with the fee [comparison currency per base]."""
+    return ask / (1 - rate) * spent_at if charged == CHARGED_RECEIVED else ask * (1 + rate) * spent_at
+
+
+@rule
+def edge_bps(received_: float, spent_: float) -> float:
+    """Return the gain of spending on one leg and receiving on another [bps]; nan where either is."""
+    return 1e4 * (received_ / spent_ - 1)

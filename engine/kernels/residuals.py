@@ -1,0 +1,94 @@
+"""What becomes of unequal legs (docs/model.md, "Residual")."""
+
+import numpy as np
+
+from engine.kernels.amounts import affordable, buy_limit, flow_of, sell_limit
+from engine.kernels.cache import rule
+from engine.kernels.fees import charged_in, rate_of, reserve_rate
+from engine.kernels.market import BUY, CARRY, HEDGE, SELL, World, conversion, is_present, last_at, received, spent
+from engine.kernels.orders import Plan, is_whole, send
+from engine.kernels.state import NEVER_US, RESIDUAL_ORDER, STOP_MISSES, Log, State
+
+
+@rule
+def look(world: World, state: State, at_us: int) -> None:
+    """Bring what is in view of every series up to a time."""
+    series = world.market.series
+    for s in range(state.seen.size):
+        state.seen[s].row = last_at(world.market.available_us, at_us, series[s].first, series[s + 1].first, state.seen[s].row)
+
+
+@rule
+def limit_of(world: World, side: int, leg: int, price: float) -> float:
+    """Return the limit of a residual order decided at a price."""
+    tick, tolerance = world.legs[leg].tick, world.rules[0].residual_tolerance
+    return buy_limit(price, tolerance, tick) if side == BUY else sell_limit(price, tolerance, tick)
+
+
+@rule
+def price_in_view(world: World, state: State, side: int, leg: int, at_us: int) -> float:
+    """Return the best price in view of a leg, nan where it is absent."""
+    row = state.seen[leg].row
+    return float(world.market.price[side, row, 0]) if is_present(world.market, leg, row, at_us) else np.nan
+
+
+@rule
+def most(world: World, state: State, side: int, leg: int, quantity: int, at_us: int) -> int:
+    """Return what a residual order of a quantity can be: in whole lots, and within what is free [atoms of base]."""
+    one = world.legs[leg]
+    if side == SELL:
+        return int(min(quantity, state.wallets[one.base_wallet].free) // one.lot * one.lot)
+    limit = limit_of(world, side, leg, price_in_view(world, state, side, leg, at_us))
+    rate = reserve_rate(world, leg, at_us)
+    return affordable(quantity // one.lot * one.lot, limit, rate, state.wallets[one.quote_wallet].free, one.lot)
+
+
+@rule
+def best_leg(world: World, state: State, side: int, at_us: int) -> int:
+    """Return the leg with the best net price among those that are present and can trade a lot; -1: none."""
+    best, best_value = -1, np.nan
+    for leg in range(world.legs.size - 1):
+        price = price_in_view(world, state, side, leg, at_us)
+        received_at, spent_at = conversion(world.market, world.legs, leg, state.seen, at_us)
+        if np.isnan(price) or np.isnan(received_at) or most(world, state, side, leg, world.legs[leg].lot, at_us) <= 0:
+            continue
+        rate = rate_of(world, state, leg, at_us)
+        value = received(price, rate, received_at) if side == SELL else -spent(price, rate, spent_at, charged_in(world, leg, at_us))
+        if best < 0 or value > best_value:
+            best, best_value = leg, value
+    return best
+
+
+@rule
+def settle_residual(world: World, state: State, log: Log, first: int, at_us: int) -> None:
+    """Send the residual order of a package whose legs have both been noticed, where there is one to send."""
+    sold, bought, residual = log.orders[first], log.orders[first + 1], world.rules[0].residual
+    over = bought.filled - sold.filled
+    if over == 0 or residual == CARRY:
+        return
+    look(world, state, at_us)
+    side = SELL if over > 0 else BUY
+    leg = int(bought.leg if over > 0 else sold.leg)
+    if residual == HEDGE:
+        leg = best_leg(world, state, side, at_us)
+    price = price_in_view(world, state, side, leg, at_us) if leg >= 0 else np.nan
+    if np.isnan(price):
+        return
+    quantity = most(world, state, side, leg, abs(over), at_us)
+    if quantity <= 0 or flow_of(price, quantity) < world.legs[leg].min_notional:
+        return
+    limit, rate = limit_of(world, side, leg, price), reserve_rate(world, leg, at_us)
+    plan = Plan(leg, side, RESIDUAL_ORDER, int(sold.package), first, quantity, price, price, limit, rate, float(sold.edge_bps))
+    send(world, state, log, plan, at_us)
+
+
+@rule
+def complete(world: World, state: State, log: Log, first: int, at_us: int) -> None:
+    """Close a package at the later notice of its legs: its residual, its miss, and the stop by misses."""
+    count, limit = state.counts[0], world.rules[0].max_misses
+    count.open_packages -= 1
+    count.net_residual += log.orders[first + 1].filled - log.orders[first].filled
+    count.misses = 0 if is_whole(log.orders, first) else count.misses + 1
+    if limit > 0 and count.misses >= limit and count.stopped_us == NEVER_US:
+        count.stopped_us, count.stopped_by = at_us, STOP_MISSES
+    settle_residual(world, state, log, first, at_us)

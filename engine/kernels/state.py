@@ -1,0 +1,129 @@
+"""What a run has done so far: wallets, orders, transfers, and the queue of what is to come. All of it is written to.
+
+Rows of orders, opportunities and transfers are records; where they no longer suffice, the walk stops, and goes on in larger ones.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.arrays import Floats, Int64s, Records
+from engine.kernels.cache import rule
+
+OPEN, FILLED, PARTIAL, MISSED_LIMIT, MISSED_VOLUME, MISSED_NO_TRADE, MISSED_ABSENT = range(7)
+OUTCOMES = ("open", "filled", "partial", "limit", "volume", "no_trade", "absent")
+
+SENT, ALARM, STOPPED, HALTED, RESIDUAL, COOL_DOWN, NO_VOLUME, NO_FUNDS, BELOW_MINIMUM, VENUE_LIMIT, ASSET_LIMIT = range(11)
+DECISIONS = ("sent", "alarm", "stopped", "halted", "residual", "cool_down", "no_volume", "no_funds", "below_minimum", "venue_limit", "asset_limit")
+
+LEG_ORDER, RESIDUAL_ORDER = 0, 1
+NEVER_US = -(2**62)
+
+CREDIT, RESOLVE, NOTICE = 0, 1, 2
+"""Kinds of events, in the order in which they happen within a microsecond."""
+
+ORDER = np.dtype(
+    [(name, np.int64) for name in ("package", "first", "leg", "side", "role", "outcome", "noticed")]  # first: row of the package's sell
+    + [(name, np.int64) for name in ("decided_us", "arrival_us", "recorded_us", "notice_us")]  # what is open has the times at which it would
+    + [("row", np.int64)]  # bar, or observation in force; -1: none
+    + [(name, np.int64) for name in ("planned", "filled", "reserve", "flow", "fee")]  # [atoms] of base; reserve of what is spent; flow of quote
+    + [("fee_wallet", np.int64), ("charged", np.int64)]  # of what the fee was charged in; -1 without a fill
+    + [("open_value", np.int64), ("expected", np.int64)]  # [atoms of the numeraire], [atoms of quote]
+    + [(name, np.float64) for name in ("decision_price", "limit_price", "price", "edge_bps")]  # price: nan without a fill
+)
+OPPORTUNITY = np.dtype([(name, np.int64) for name in ("at_us", "sell", "buy", "episode", "outcome", "package")] + [("edge_bps", np.float64)])
+TRANSFER = np.dtype([(name, np.int64) for name in ("route", "requested_us", "credited_us", "amount", "fee", "credited")])
+
+STOP_DRAWDOWN, STOP_MISSES = 0, 1
+STOPS = ("drawdown", "misses")
+
+COUNT = np.dtype(
+    [(name, np.int64) for name in ("orders", "opportunities", "transfers", "queue", "packages", "episodes")]  # written so far
+    + [("candidate", np.int64), ("tick", np.int64)]  # the next ones
+    + [("open_packages", np.int64), ("misses", np.int64)]  # legs not both noticed; missed packages in a row
+    + [("net_residual", np.int64)]  # [atoms of base]
+    + [("stopped_us", np.int64), ("stopped_by", np.int64)]  # NEVER_US: not; STOP_*
+    + [("high", np.float64)]  # of the excess [numeraire]
+)
+WALLET = np.dtype([(name, np.int64) for name in ("free", "reserved", "pending", "coming", "floor", "target")] + [("left_out", np.bool_)])
+"""[atoms]; coming: in flight to it; the last three are scratch of a rebalancing."""
+CURRENCY = np.dtype([(name, np.int64) for name in ("held", "in_flight", "expected")])
+"""[atoms] held everywhere; of that in flight; what sells under way should bring."""
+PAIR = np.dtype([(name, np.int64) for name in ("last_decision_us", "stood", "episode")])
+"""Of a sell and a buy leg: ordinal of the last instant at which it stood, and number of the episode, -1 before its first opportunity."""
+SIDE = np.dtype([(name, np.int64) for name in ("under_way", "taken", "taken_epoch", "known_taken", "known_epoch")])
+"""[atoms of base] of a leg's bids or asks: planned without notice; taken in an epoch; the same as far as notices told."""
+SEEN = np.dtype([("row", np.int64), ("in_force", np.int64)])
+"""Rows of a series that were last looked up: in view, and in force at the venue."""
+SENT_TODAY = np.dtype([("day", np.int64), ("amount", np.int64)])
+"""Of a route: day of its last request, and what was requested on it [atoms]."""
+
+
+class State(NamedTuple):
+    """Everything that changes in a run."""
+
+    counts: Records  # (1,) COUNT
+    wallets: Records  # (W,) WALLET
+    currencies: Records  # (M,) CURRENCY
+    pairs: Records  # (V * V,) PAIR by sell leg, buy leg
+    sides: Records  # (2 * V,) SIDE: bids of all legs, then asks
+    seen: Records  # (S,) SEEN
+    routes: Records  # (R,) SENT_TODAY
+    bar_taken: Int64s  # (B,) [atoms of base] of each bar
+    open_value: Int64s  # (venues,) [atoms of the numeraire]
+    notional: Int64s  # (venues, days) [atoms of the numeraire] of own fills
+
+
+class Log(NamedTuple):
+    """What happened, as records, and what is to come."""
+
+    orders: Records  # ORDER
+    opportunities: Records  # OPPORTUNITY
+    transfers: Records  # TRANSFER
+    queue: Int64s  # (Q, 3) a heap of (time [µs], kind, number)
+
+
+class Scratch(NamedTuple):
+    """Room that a decision needs, kept between decisions."""
+
+    received: Floats  # (V,)
+    spent: Floats  # (V,)
+    ranked: Int64s  # (V * V,) pairs
+    edges: Floats  # (V * V,)
+    reach: Int64s  # (2 * L + 1,) cumulated quantity [atoms] of each segment of a walk down two books
+    level: Int64s  # (2, 2 * L + 1) level of each side
+
+
+@rule
+def push(queue: Int64s, count: Records, event: tuple[int, int, int]) -> None:
+    """Add an event (time, kind, number) to the heap."""
+    at = count[0].queue
+    count[0].queue += 1
+    while at > 0:
+        above = (at - 1) // 2
+        if (queue[above, 0], queue[above, 1], queue[above, 2]) <= event:
+            break
+        queue[at] = queue[above]
+        at = above
+    queue[at, 0], queue[at, 1], queue[at, 2] = event
+
+
+@rule
+def pop(queue: Int64s, count: Records) -> tuple[int, int, int]:
+    """Take the smallest event off the heap."""
+    smallest = (int(queue[0, 0]), int(queue[0, 1]), int(queue[0, 2]))
+    count[0].queue -= 1
+    size = count[0].queue
+    last = (int(queue[size, 0]), int(queue[size, 1]), int(queue[size, 2]))
+    at = 0
+    while 2 * at + 1 < size:
+        child = 2 * at + 1
+        right = child + 1
+        if right < size and (queue[right, 0], queue[right, 1], queue[right, 2]) < (queue[child, 0], queue[child, 1], queue[child, 2]):
+            child = right
+        if last <= (queue[child, 0], queue[child, 1], queue[child, 2]):
+            break
+        queue[at] = queue[child]
+        at = child
+    queue[at, 0], queue[at, 1], queue[at, 2] = last
+    return smallest

@@ -1,0 +1,255 @@
+"""From spec and panel to what the kernels are given: the market, the venues, fees, rules and routes as arrays."""
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.arrays import Floats, Int64s, Records
+from engine.config import Instrument, Spec
+from engine.guard import Guard
+from engine.hours import openings
+from engine.kernels import market as kernel
+from engine.kernels import transfers
+from engine.kernels.market import World
+from engine.panel import Panel, Series
+from engine.schema import US_PER_SECOND, micros
+from engine.spec.fees import FeeSpan
+from engine.spec.funds import Route
+from engine.units import atoms
+
+_T = TypeVar("_T", bound=np.generic)
+
+_NO_LIMIT = 2**62
+_HORIZON_US = 60 * 86_400 * US_PER_SECOND  # a request late in a run may wait for an opening after its end
+_CHARGED = {"quote": kernel.CHARGED_QUOTE, "received": kernel.CHARGED_RECEIVED}
+_RESIDUALS = {"carry": kernel.CARRY, "unwind": kernel.UNWIND, "hedge": kernel.HEDGE}
+
+
+def world(spec: Spec, panel: Panel, guard: Guard) -> World:
+    """Return all that a walk is given and does not change, funding apart."""
+    spans = [span for leg in spec.legs for span in spec.fee_rows(leg)]
+    held = [sum(atoms(v.balances[c]) for v in spec.venues.values() if c in v.balances) for c in spec.currencies]
+    return World(
+        market=market(spec, panel),
+        legs=_legs(spec, panel),
+        spans=_spans(spec),
+        tiers=records(kernel.TIER, [tier for span in spans for tier in span.tiers]),
+        stated_volume=_ints(atoms(spec.venues[name].volume_30d) for name in sorted(spec.venues)),
+        wallet_currency=_ints(spec.currencies.index(currency) for _, currency in spec.wallets),
+        start=_ints(held),
+        max_asset=np.array([_limit(spec.risk.max_asset.get(currency)) for currency in spec.currencies]),
+        mark=np.column_stack([panel.marks.ticks[currency] for currency in spec.currencies]),
+        halted=guard.halted,
+        rules=_rules(spec),
+    )
+
+
+def market(spec: Spec, panel: Panel) -> kernel.Market:
+    """Return the series of the legs, then of what converts, one after the other."""
+    series = [panel.of(i.key) for i in (*spec.legs, *_converting(spec))]
+    legs = series[: len(spec.legs)]
+    levels = max(s.bid.shape[1] for s in series)
+    ages = [spec.max_age_us(s.instrument) for s in series]
+    found = [pair for leg in spec.legs for pair in _conversions(spec, leg)]
+    return kernel.Market(
+        series=records(kernel.SERIES, zip(_offsets(s.event_us.size for s in series), [*ages, 0], strict=True)),
+        conversions=records(kernel.CONVERSION, found),
+        event_us=_joined([s.event_us for s in series]),
+        available_us=_joined([s.available_us for s in series]),
+        good=_joined([s.good for s in series]),
+        price=np.stack([_levels([s.bid for s in series], levels, np.nan), _levels([s.ask for s in series], levels, np.nan)]),
+        size=np.stack([_levels([s.bid_size for s in series], levels, 0), _levels([s.ask_size for s in series], levels, 0)]),
+        epoch=np.stack([_epochs(series, lambda s: s.bid), _epochs(series, lambda s: s.ask)]),
+        open_us=_joined([s.open_us for s in legs]),
+        fill_price=np.stack([_joined([s.fill_bid for s in legs]), _joined([s.fill_ask for s in legs])]),
+        volume_cap=_joined([s.volume_cap for s in legs]),
+        blocked=_joined([s.blocked for s in legs]),
+    )
+
+
+def funding(spec: Spec) -> tuple[transfers.Funding, Int64s]:
+    """Return how funds can be moved, with the routes in the order in which they are tried, and the ordinal of each in the spec."""
+    order = sorted(range(len(spec.routes)), key=lambda k: (atoms(spec.routes[k].fee), spec.routes[k].delay, spec.routes[k].name))
+    tried = [spec.routes[k] for k in order]
+    hours = [[] if r.hours is None else openings(r.hours, micros(spec.start), micros(spec.end) + _HORIZON_US) for r in tried]
+    withdrawals, deposits = (_suspensions(spec, what) for what in ("withdrawals", "deposits"))
+    found = transfers.Funding(
+        routes=_routes(spec, tried, _offsets(map(len, hours))),
+        targets=_targets(spec, _offsets(map(len, withdrawals)), _offsets(map(len, deposits))),
+        band=0.0 if spec.rebalance is None else spec.rebalance.band,
+        openings=_windows(hours),
+        withdrawals=_windows(withdrawals),
+        deposits=_windows(deposits),
+    )
+    return found, _ints(order)
+
+
+def records(kind: np.dtype[np.void], rows: Iterable[tuple[object, ...]]) -> Records:
+    """Return rows of named fields."""
+    return np.array(list(rows), dtype=kind).view(np.recarray)
+
+
+def _routes(spec: Spec, tried: Sequence[Route], opening: Int64s) -> Records:
+    rows = [
+        (
+            spec.wallets.index((r.source, r.currency)),
+            spec.wallets.index((r.destination, r.currency)),
+            atoms(r.fee),
+            atoms(r.minimum),
+            _NO_LIMIT if r.daily_limit is None else atoms(r.daily_limit),
+            r.delay,
+            first,
+        )
+        for r, first in zip(tried, opening[:-1], strict=True)
+    ]
+    return records(transfers.ROUTE, [*rows, (0, 0, 0, 0, 0, 0, opening[-1])])
+
+
+def _targets(spec: Spec, withdrawal: Int64s, deposit: Int64s) -> Records:
+    listed = {} if spec.rebalance is None else {(t.venue, t.currency): t for t in spec.rebalance.wallets}
+    rows = [
+        (
+            target is not None,
+            0 if target is None or target.floor is None else atoms(target.floor),
+            0 if target is None or target.target is None else atoms(target.target),
+            np.nan if target is None or target.weight is None else target.weight,
+            withdrawal[w],
+            deposit[w],
+        )
+        for w, target in enumerate(map(listed.get, spec.wallets))
+    ]
+    return records(transfers.TARGET, [*rows, (False, 0, 0, np.nan, withdrawal[-1], deposit[-1])])
+
+
+def _legs(spec: Spec, panel: Panel) -> Records:
+    names, wallets = sorted(spec.venues), spec.wallets
+    bar = _offsets(panel.of(leg.key).open_us.size for leg in spec.legs)
+    conversion, span = _offsets(len(_conversions(spec, leg)) for leg in spec.legs), _offsets(len(spec.fee_rows(leg)) for leg in spec.legs)
+    rows = []
+    for k, leg in enumerate(spec.legs):
+        venue, key, schedule = spec.venues[leg.venue], leg.key, spec.fee_rows(leg)
+        notice_us = spec.feed_latency_us if leg.data == "bars" else venue.feed_latency
+        places = (
+            names.index(leg.venue),
+            wallets.index((leg.venue, key.base)),
+            wallets.index((leg.venue, key.quote)),
+            spec.currencies.index(key.quote),
+        )
+        fees = (_is_foreign(spec, leg), _loosest(spec, schedule), any(s.charged_in == "received" for s in schedule))
+        fixed = (atoms(leg.tick), atoms(leg.lot), atoms(leg.min_notional), venue.order_latency, notice_us)
+        rows.append((*fixed, *places, bar[k], conversion[k], span[k], *fees))
+    return records(kernel.LEG, [*rows, (0, 0, 0, 0, 0, 0, 0, 0, 0, bar[-1], conversion[-1], span[-1], False, 0, False)])
+
+
+def _spans(spec: Spec) -> Records:
+    spans = [(leg, span) for leg in spec.legs for span in spec.fee_rows(leg)]
+    tier = _offsets(len(span.tiers) for _, span in spans)
+    rows = [
+        (
+            span.start_us,
+            _CHARGED.get(span.charged_in, kernel.CHARGED_ASSET),
+            -1 if span.charged_in in _CHARGED else spec.wallets.index((leg.venue, span.charged_in)),
+            first,
+        )
+        for (leg, span), first in zip(spans, tier[:-1], strict=True)
+    ]
+    return records(kernel.SPAN, [*rows, (0, 0, -1, tier[-1])])
+
+
+def _loosest(spec: Spec, schedule: Sequence[FeeSpan]) -> float:
+    return min(rate for span in schedule if span.start_us <= micros(spec.end) for _, rate in span.tiers)
+
+
+def _rules(spec: Spec) -> Records:
+    fixed, risk, rebalance = spec.strategy.fixed_notional, spec.risk, spec.rebalance
+    values = {
+        "start_us": micros(spec.start),
+        "end_us": micros(spec.end),
+        "clock_us": spec.clock,
+        "threshold_bps": spec.strategy.threshold_bps,
+        "cool_down_us": spec.strategy.cool_down,
+        "fixed_notional": 0.0 if fixed is None else atoms(fixed),
+        "max_notional": _limit(spec.strategy.max_notional),
+        "tolerance": spec.execution.tolerance_bps * 1e-4,
+        "interval_us": spec.interval_us,
+        "max_wait_us": spec.max_wait_us,
+        "residual": _RESIDUALS[spec.execution.residual],
+        "residual_tolerance": spec.execution.residual_bps * 1e-4,
+        "max_gross_edge_bps": risk.max_gross_edge_bps,
+        "max_residual": np.inf if risk.max_residual is None else float(risk.max_residual),
+        "max_drawdown": np.inf if risk.max_drawdown is None else float(risk.max_drawdown),
+        "max_venue_open": _limit(risk.max_venue_open),
+        "max_in_flight": _limit(risk.max_in_flight),
+        "max_misses": risk.max_misses or 0,
+        "works_at_ticks": risk.max_drawdown is not None or rebalance is not None,
+        "rebalance_every_us": 0 if rebalance is None else rebalance.every or spec.clock,
+        "base_currency": spec.currencies.index(spec.base),
+    }
+    return records(kernel.RULES, [tuple(values[name] for name in kernel.RULES.names or ())])
+
+
+def _limit(amount: Decimal | None) -> float:
+    return np.inf if amount is None else float(atoms(amount))
+
+
+def _converting(spec: Spec) -> list[Instrument]:
+    return [i for i in spec.instruments if i.use == "convert"]
+
+
+def _is_foreign(spec: Spec, leg: Instrument) -> bool:
+    return leg.key.quote != spec.comparison_currency and leg.key.quote not in spec.assume_par
+
+
+def _conversions(spec: Spec, leg: Instrument) -> list[tuple[int, bool]]:
+    # (ordinal of the series, whether the comparison currency is its base)
+    sides, first = {leg.key.quote, spec.comparison_currency}, len(spec.legs)
+    if not _is_foreign(spec, leg):
+        return []
+    return [(first + k, i.key.base != leg.key.quote) for k, i in enumerate(_converting(spec)) if {i.key.base, i.key.quote} == sides]
+
+
+def _suspensions(spec: Spec, what: str) -> list[list[tuple[int, int]]]:
+    return [
+        sorted((micros(s.start), micros(s.end)) for s in spec.suspensions if (s.venue, s.currency) == wallet and s.what in {what, "both"})
+        for wallet in spec.wallets
+    ]
+
+
+def _epochs(series: Sequence[Series], side: Callable[[Series], Floats]) -> Int64s:
+    first, found = 0, []
+    for s in series:
+        best = side(s)[:, 0]
+        begins = np.ones(best.size, np.bool_)
+        begins[1:] = (best[1:] != best[:-1]) | ~s.good[1:] | ~s.good[:-1]
+        found.append(first + np.maximum.accumulate(np.where(begins, np.arange(best.size), 0)))
+        first += best.size
+    return np.concatenate(found)
+
+
+def _levels(columns: Sequence[NDArray[_T]], levels: int, missing: float) -> NDArray[_T]:
+    whole = np.full((sum(c.shape[0] for c in columns), levels), missing, dtype=columns[0].dtype)
+    at = 0
+    for column in columns:
+        whole[at : at + column.shape[0], : column.shape[1]] = column
+        at += column.shape[0]
+    return whole
+
+
+def _windows(lists: Sequence[Sequence[tuple[int, int]]]) -> Int64s:
+    return np.array([window for windows in lists for window in windows], dtype=np.int64).reshape(-1, 2)
+
+
+def _offsets(sizes: Iterable[int]) -> Int64s:
+    return _ints(itertools.accumulate(sizes, initial=0))
+
+
+def _joined(columns: Sequence[NDArray[_T]]) -> NDArray[_T]:
+    return np.concatenate(columns)
+
+
+def _ints(values: Iterable[int]) -> Int64s:
+    return np.array(list(values), dtype=np.int64)
