@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Data, Files, Json, Out, Spec, Url, example, group
+from app.cli.options import Data, Files, Json, Levels, Out, Spec, Stream, Url, example, group
 
 app = group("Backtests: run a spec, look at runs and their results.")
 
@@ -17,12 +17,21 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's identifier, o
         "usdc-arb backtest run examples/spatial-btc-2023-03.toml --files market-data",
     )
 )
-def run(spec: Spec, files: Files = None, out: Out = None, data: Data = None, url: Url = None, as_json: Json = False) -> None:
+def run(
+    spec: Spec,
+    files: Files = None,
+    stream: Stream = "auto",
+    levels: Levels = 10,
+    out: Out = None,
+    data: Data = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
     """Run a backtest in the box or, with --files, right here without any server; show and save what came out."""
     if files is not None:
         from app.cli import local
 
-        local.run(spec, files, out=out, as_json=as_json)
+        local.run(spec, files, stream=stream, levels=levels, out=out, as_json=as_json)
     else:
         from app.cli import submit
 

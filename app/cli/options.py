@@ -23,6 +23,15 @@ Url = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and errors as JSON.")]
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="TOML file of a backtest; see `usdc-arb backtest schema`.", show_default=False)]
 Files = Annotated[Path | None, typer.Option("--files", metavar="DIR", help="Run on the CSV and Parquet files of a folder, without any server.")]
+Stream = Annotated[
+    str,
+    typer.Option(
+        "--stream",
+        metavar="NAME",
+        help="What to take of WebSocket captures: bookTicker (best prices) or depth (the book); auto: depth where the capture has a snapshot.",
+    ),
+]
+Levels = Annotated[int, typer.Option("--levels", min=1, max=1000, metavar="N", help="Levels of a book that are kept.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, ledger and metrics.")]
 
 

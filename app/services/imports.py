@@ -20,7 +20,7 @@ from app.db import adbc, bars
 from app.db.ids import new_id
 from app.errors import AppError, BadInput, Conflict
 from app.services.tally import Tally
-from app.sources.detect import Found, detect
+from app.sources.detect import Found, Said, detect_all
 from app.sources.files import expand
 from app.sources.read import Read, read
 from app.sources.rows import NOISE
@@ -115,7 +115,11 @@ def _look(paths: Sequence[Path | str], *, venue: str | None, instrument: str | N
         interval_us = None if interval is None else parse_duration(interval)
     except ValueError as error:
         raise BadInput(f"interval: {error}") from error
-    return [detect(source, format=format, venue=venue, instrument=instrument, interval_us=interval_us) for source in expand(paths)]
+    found = detect_all(expand(paths), Said(format=format, venue=venue, instrument=instrument, interval_us=interval_us))
+    for one in found:
+        if one.kind.data != "bars":
+            raise BadInput(f"{one.source.label}: expected bars, found {one.kind}; run on quotes with --files")
+    return found
 
 
 def _job(found: Sequence[Found], *, libpq_uri: str, replace: bool, on_progress: Callable[[Progress], None], stop: threading.Event) -> _Job:
@@ -137,9 +141,9 @@ def _import_all(found: Sequence[Found], job: _Job) -> list[ImportSummary]:
 
 
 def _import_file(found: Found, job: _Job) -> ImportSummary:
-    started, tally = time.perf_counter(), Tally(interval_us=found.interval_us)
+    started, tally = time.perf_counter(), Tally(interval_us=found.kind.interval_us)
     with adbc.transaction(job.libpq_uri) as cursor:
-        series = bars.Series(bars.series_id(cursor, found.key), found.interval_us)
+        series = bars.Series(bars.series_id(cursor, found.key), found.kind.interval_us)
         new = replaced = 0
         for batch in _ahead(read(found)):
             stored = _store(cursor, series, batch.frame, found, replace=job.replace)
@@ -193,7 +197,7 @@ def _summary(found: Found, tally: Tally, *, new: int, replaced: int, started: fl
         why=found.why,
         venue=found.key.venue,
         instrument=found.key.instrument,
-        interval_us=found.interval_us,
+        interval_us=found.kind.interval_us,
         rows_read=tally.rows,
         rows_new=new,
         rows_replaced=replaced,

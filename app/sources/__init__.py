@@ -1,1 +1,1 @@
-"""Readers of market-data files: `detect` says what a file is, `read` yields its bars, checked, batch by batch."""
+"""Readers of market-data files: `detect` says what a file is, `read` yields its rows, checked, batch by batch."""

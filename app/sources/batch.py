@@ -1,4 +1,4 @@
-"""A piece of a table as it was read: columns of `BARS` before they are checked, and the way back to what the file says."""
+"""A piece of a table as it was read: columns of its layout before they are checked, and the way back to what the file says."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,11 +12,11 @@ class Row(NamedTuple):
     place: str
     """Such as `line 17`."""
     texts: tuple[str, ...]
-    """Of `layout.FIELDS`."""
+    """Of the layout's fields."""
 
 
 class Batch(NamedTuple):
-    """Rows as read: `ts` as integers, numbers, text or times, the rest float64; null where a value is none of that."""
+    """Rows as read: Times as integers, numbers, text or times, the rest float64; null where a value is none of that."""
 
     frame: pl.DataFrame
     row: Callable[[int], Row]

@@ -43,9 +43,9 @@ def describe(value: float) -> str:
     return f"{instant(int(value * US_PER_SECOND // unit.per_second)):%Y-%m-%d %H:%M:%S} in {unit}" if unit else "no time of 2009 to 2099 in any unit"
 
 
-def in_micros(dtype: pl.DataType, unit: Unit | None) -> pl.Expr:
-    """Return column `ts` as int64 µs: text, times or numbers in `unit`; null where it is no time of 2009 to 2099."""
-    raw = pl.col("ts")
+def in_micros(name: str, dtype: pl.DataType, unit: Unit | None) -> pl.Expr:
+    """Return a column as int64 µs: text, times or numbers in `unit`; null where it is no time of 2009 to 2099."""
+    raw = pl.col(name)
     if dtype == pl.String:
         found = _from_text(raw)
     elif dtype.is_temporal():

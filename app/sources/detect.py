@@ -1,58 +1,45 @@
-"""What a file is: its format and why, and whose bars of which length it holds; the user's word goes before the file's name."""
+"""What a file is: its format and why, and whose rows of which kind it holds; the user's word goes before the file's name."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from app.errors import BadInput
-from app.sources import binance, kraken, parquet, plain, text
+from app.sources import lean, parquet, tardis, text
 from app.sources.batch import Batch
+from app.sources.capture import feed
+from app.sources.capture.feed import Feed
+from app.sources.capture.messages import Stream
 from app.sources.clock import Unit, describe, in_micros, unit_of
 from app.sources.errors import BadRow
 from app.sources.files import Source, opened
+from app.sources.formats import FORMATS, VENUES, Format, check_format, first_row, layout_of, told
+from app.sources.kinds import QUOTES, Data, Kind
 from app.sources.layout import Layout
-from app.sources.names import INTERVALS_US, Hints, check_interval, hints, overridden
-from app.sources.rows import Rules
+from app.sources.names import INTERVALS_US, Hints, check_interval, hints, instrument_of, overridden
+from app.sources.rules import Rules
 from engine.schema import SeriesKey
 from engine.units import format_duration
 
 HEAD = 1 << 18
 """Bytes that are looked at, unpacked."""
 
-_MAGIC = {
-    b"PAR1": "a Parquet file inside an archive; unpack it",
-    b"%PDF": "a PDF document",
-    b"\x89PNG": "a picture",
-    b"SQLite format 3": "an SQLite database",
-    b"\xff\xfe": "text in UTF-16; save it as UTF-8",
-    b"\xfe\xff": "text in UTF-16; save it as UTF-8",
-    b"PK\x03\x04": "an archive inside an archive; unpack it",
-    b"\x1f\x8b": "an archive inside an archive; unpack it",
-    b"<": "HTML or XML, perhaps the error page of a download; get the file again",
-    b"{": "JSON; write it as CSV",
-    b"[": "JSON; write it as CSV",
-}
+_TIMES = {"ts": "event", "received": "receive"}
+
+LEVELS = 10
+"""Levels of a book that are kept, where nothing else is said."""
 
 
-class Format(StrEnum):
-    """Formats of bars."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the user says of files; None where nothing is said."""
 
-    CSV = "csv"
-    PARQUET = "parquet"
-    BINANCE = "binance"
-    KRAKEN = "kraken"
-
-
-FORMATS = {
-    Format.CSV: "CSV with a header such as open_time_ms,open,high,low,close,volume",
-    Format.PARQUET: "Parquet with the same columns",
-    Format.BINANCE: "Binance klines, 12 columns without header",
-    Format.KRAKEN: "Kraken OHLCVT, 7 columns without header",
-}
-"""Formats in words."""
-
-_VENUES = {Format.BINANCE: binance.VENUE, Format.KRAKEN: kraken.VENUE}
+    format: str = "auto"
+    venue: str | None = None
+    instrument: str | None = None
+    interval_us: int | None = None
+    stream: str = "auto"
+    levels: int = LEVELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,101 +51,125 @@ class Found:
     why: str
     """A sentence for the user."""
     key: SeriesKey
-    rules: Rules
-
-    @property
-    def interval_us(self) -> int:
-        """Length of the bars [µs]."""
-        return self.rules.interval_us
+    kind: Kind
+    rules: Rules | Feed
 
 
-def check_format(name: str) -> Format | None:
-    """Return a format by its name; None for `auto`."""
-    if name == "auto":
-        return None
-    if name not in set(Format):
-        raise BadInput(f"expected a format out of auto, {', '.join(Format)}, found {name!r}: {_listed()}")
-    return Format(name)
-
-
-def detect(source: Source, *, format: str = "auto", venue: str | None = None, instrument: str | None = None, interval_us: int | None = None) -> Found:  # noqa: A002
+def detect(source: Source, said: Said | None = None) -> Found:
     """Look at the beginning of a file and say what it is; raise `BadInput` where that is nothing we read, or not known enough."""
-    wanted = check_format(format)
+    return detect_all([source], said)[0]
+
+
+def detect_all(sources: Sequence[Source], said: Said | None = None) -> list[Found]:
+    """Look at files, and settle together which stream captures of one series give; those stand in order of time then."""
+    told_us = said or Said()
+    stream = _check_stream(told_us.stream)
+    if told_us.levels < 1:
+        raise BadInput(f"expected at least one level, found {told_us.levels}")
+    found = [_detect(source, told_us) for source in sources]
+    chains: dict[SeriesKey, Iterator[Found]] = {}
+    for key in {one.key for one in found if isinstance(one.rules, Feed)}:
+        chains[key] = iter(_settled([one for one in found if one.key == key and isinstance(one.rules, Feed)], stream))
+    return [next(chains[one.key]) if isinstance(one.rules, Feed) else one for one in found]
+
+
+def _settled(captures: Sequence[Found], stream: Stream | None) -> list[Found]:
+    by_label = {one.source.label: one for one in captures}
+    feeds = feed.settled([one.rules for one in captures if isinstance(one.rules, Feed)], stream)
+    return [replace(by_label[one.label], rules=one, why=one.why()) for one in feeds]
+
+
+def _check_stream(name: str) -> Stream | None:
+    if name != "auto" and name not in set(Stream):
+        raise BadInput(f"expected a stream out of auto, {', '.join(Stream)}, found {name!r}")
+    return None if name == "auto" else Stream(name)
+
+
+def _detect(source: Source, said: Said) -> Found:
+    wanted = check_format(said.format)
     with opened(source) as stream:
         head = stream.read(HEAD)
-    kind, layout = _format(source, head)
+    kind = told(source, head)
     if wanted not in {None, kind}:
         raise BadInput(f"{source.label}: expected {FORMATS[wanted or kind]}, as --format says, found {FORMATS[kind]}; leave --format auto")
-    sample = next(_sample(source, head, kind, layout), None)
+    return _capture(source, said) if kind is Format.CAPTURE else _table(source, head, kind, said)
+
+
+def _capture(source: Source, said: Said) -> Found:
+    with opened(source) as stream:
+        found = feed.look(stream.read(feed.HEAD), label=source.label, levels=said.levels)
+    named = Hints(venue=found.venue, instrument=instrument_of(found.symbol))
+    told_us = overridden(named, venue=said.venue, instrument=said.instrument, interval_us=None)
+    return Found(source=source, format=Format.CAPTURE, why=found.why(), key=_key(told_us, source), kind=QUOTES, rules=found)
+
+
+def _table(source: Source, head: bytes, format_: Format, said: Said) -> Found:
+    data, layout = layout_of(format_, source, head, levels=said.levels)
+    sample = next(_sample(source, head, format_, layout), None)
     if sample is None or not sample.frame.height:
-        raise BadInput(f"{source.label}: expected bars, found none below the header; get the file again")
-    unit = _unit(sample, layout, source)
-    said = overridden(hints(source.name), venue=venue, instrument=instrument, interval_us=interval_us)
-    length = check_interval(said.interval_us or _commonest_step(sample, unit, source))
+        raise BadInput(f"{source.label}: expected bars or quotes, found none below the header; get the file again")
+    if format_ is Format.TARDIS:
+        layout = tardis.own_times(layout, sample.frame)
+    units = {name: None if format_ is Format.LEAN else _unit(sample, name, layout, source) for name in layout.times}
+    named = overridden(_named(source, head, format_), venue=said.venue, instrument=said.instrument, interval_us=said.interval_us)
+    kind = _kind(data, named.interval_us, sample, units, source)
+    day_us = lean.day_us(source) if format_ is Format.LEAN else 0
     return Found(
         source=source,
-        format=kind,
-        why=_why(kind, unit, said.interval_us is None, length),
-        key=_key(said, _VENUES.get(kind), source),
-        rules=Rules(label=source.label, layout=layout, unit=unit, interval_us=length),
+        format=format_,
+        why=_why(format_, layout, units, kind, inferred=named.interval_us is None),
+        key=_key(replace(named, venue=named.venue or VENUES.get(format_)), source),
+        kind=kind,
+        rules=Rules(label=source.label, layout=layout, units=units, kind=kind, day_us=day_us),
     )
 
 
-def _format(source: Source, head: bytes) -> tuple[Format, Layout]:
-    if head.startswith(b"PAR1") and source.member is None and source.path.name == source.name:
-        return Format.PARQUET, parquet.layout(source)
-    _refuse_other(head, source)
-    first = next(line for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip()).decode("utf-8", "replace")
-    fields = first.replace('"', "").split(",")
-    if not fields[0].strip()[:1].isdigit():
-        return Format.CSV, plain.layout(fields, label=source.label)
-    for kind, layout in ((Format.BINANCE, binance.LAYOUT), (Format.KRAKEN, kraken.LAYOUT)):
-        if len(fields) == layout.width:
-            return kind, layout
-    found = f"{len(fields)} columns without header; if they are bars, add a header"
-    raise BadInput(f"{source.label}: expected one of the formats {_listed()}; found {found}")
+def _named(source: Source, head: bytes, format_: Format) -> Hints:
+    named = hints(source.name)
+    if format_ is Format.TARDIS:
+        row = first_row(head.partition(b"\n")[2])
+        return Hints(venue=row[0].strip().lower(), instrument=instrument_of(row[1].strip()))
+    return replace(named, venue=lean.venue(source)) if format_ is Format.LEAN else named
 
 
-def _refuse_other(head: bytes, source: Source) -> None:
-    plain_head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not plain_head:
-        raise BadInput(f"{source.label}: expected a table of bars, found an empty file; get it again")
-    found = next((name for magic, name in _MAGIC.items() if plain_head.startswith(magic)), None)
-    if found is None and b"\0" in plain_head:
-        found = "binary data"
-    if found is not None:
-        raise BadInput(f"{source.label}: expected a table of bars ({_listed()}), found {found}")
+def _kind(data: Data, interval_us: int | None, sample: Batch, units: Mapping[str, Unit | None], source: Source) -> Kind:
+    if data == "bars":
+        return Kind(data, check_interval(interval_us or _commonest_step(sample, units["ts"], source)))
+    if data == "quote_bars":
+        if interval_us is None:
+            raise BadInput(f"{source.label}: expected a file name that tells how long a bar is, found none; say it with --interval")
+        return Kind(data, check_interval(interval_us))
+    if interval_us is not None:
+        found = f"bars of {format_duration(interval_us)} by name or --interval"
+        raise BadInput(f"{source.label}: expected quotes, as the columns say, found {found}; rename it")
+    return QUOTES
 
 
-def _listed() -> str:
-    return "; ".join(f"{name}: {words}" for name, words in FORMATS.items())
-
-
-def _sample(source: Source, head: bytes, kind: Format, layout: Layout) -> Iterator[Batch]:
-    if kind is Format.PARQUET:
+def _sample(source: Source, head: bytes, format_: Format, layout: Layout) -> Iterator[Batch]:
+    if format_ is Format.PARQUET:
         return parquet.batches(source, layout)
     whole = head if len(head) < HEAD else head[: head.rfind(b"\n") + 1]
     pieces = iter((whole, b""))
     return text.batches(text.blocks(lambda _: next(pieces), label=source.label), layout)
 
 
-def _unit(sample: Batch, layout: Layout, source: Source) -> Unit | None:
-    numeric = sample.frame.schema["ts"].is_numeric()
+def _unit(sample: Batch, field: str, layout: Layout, source: Source) -> Unit | None:
+    numeric = sample.frame.schema[field].is_numeric()
     if layout.header and not numeric:
         return None
-    value = sample.frame["ts"][0] if numeric else None
+    value = sample.frame[field][0] if numeric else None
     unit = None if value is None else unit_of(value)
-    if unit is None or unit not in layout.units:
-        row = sample.row(0)
-        expected = f"a time of 2009 to 2099 in {' or '.join(sorted(layout.units))}"
+    if unit is None or unit not in layout.units[field]:
+        row, at = sample.row(0), layout.fields.index(field)
+        expected = f"a time of 2009 to 2099 in {' or '.join(sorted(layout.units[field]))}"
         advice = "is this the column with the time?" if value is None else f"it would be {describe(value)}: correct the times or the column's name"
-        raise BadRow(file=source.label, place=row.place, field=layout.names[0], value=row.texts[0], expected=expected, advice=advice)
+        raise BadRow(file=source.label, place=row.place, field=layout.names[at], value=row.texts[at], expected=expected, advice=advice)
     return unit
 
 
 # Not the smallest, which one wrong time would make smaller. Ties go to the smaller.
 def _commonest_step(sample: Batch, unit: Unit | None, source: Source) -> int:
-    times = sample.frame.select(ts=in_micros(sample.frame.schema["ts"], unit))["ts"]
+    times = sample.frame.select(ts=in_micros("ts", sample.frame.schema["ts"], unit))["ts"]
     steps: Counter[int] = Counter(step for step in times.diff().drop_nulls().to_list() if step > 0)
     commonest = max(steps, key=lambda step: (steps[step], -step), default=None)
     if commonest not in INTERVALS_US:
@@ -167,14 +178,23 @@ def _commonest_step(sample: Batch, unit: Unit | None, source: Source) -> int:
     return commonest
 
 
-def _key(said: Hints, venue: str | None, source: Source) -> SeriesKey:
-    venue = said.venue or venue
-    missing = [f"the {name} (--{name})" for name, value in (("venue", venue), ("instrument", said.instrument)) if value is None]
-    if venue is None or said.instrument is None:
+def _key(said: Hints, source: Source) -> SeriesKey:
+    missing = [f"the {name} (--{name})" for name, value in (("venue", said.venue), ("instrument", said.instrument)) if value is None]
+    if said.venue is None or said.instrument is None:
         raise BadInput(f"{source.label}: the file name does not tell {' and '.join(missing)}; say it, or rename the file like kraken_BTC-USDC_1m.csv")
-    return SeriesKey(venue, said.instrument)
+    return SeriesKey(said.venue, said.instrument)
 
 
-def _why(kind: Format, unit: Unit | None, inferred: bool, length: int) -> str:
-    times = "times as UTC dates" if unit is None else f"times in {unit}"
-    return f"{FORMATS[kind].split(' such')[0]}; {times}; {format_duration(length)} {'is the commonest step' if inferred else 'as named'}"
+def _why(format_: Format, layout: Layout, units: Mapping[str, Unit | None], kind: Kind, *, inferred: bool) -> str:
+    name = FORMATS[format_].split(" such")[0]
+    if kind.data == "quote_bars":
+        return f"{name}; times in ms since midnight; {kind}, as the quotes at their ends"
+    if kind.data == "quotes":
+        levels = len(layout.numbers) // 4
+        times = (f"{_TIMES[field]} times {_in(units[field])}" for field in layout.times)
+        return f"{name}; quotes of {levels} {'levels' if levels > 1 else 'level'}; {'; '.join(times)}"
+    return f"{name}; times {_in(units['ts'])}; {format_duration(kind.interval_us)} {'is the commonest step' if inferred else 'as named'}"
+
+
+def _in(unit: Unit | None) -> str:
+    return "as UTC dates" if unit is None else f"in {unit}"

@@ -13,7 +13,7 @@ from typing import IO
 
 from app.errors import BadInput, Forbidden, NotFound, Unavailable
 
-SUFFIXES = (".csv", ".csv.gz", ".txt", ".txt.gz", ".zip", ".parquet")
+SUFFIXES = (".csv", ".txt", ".gz", ".jsonl", ".zip", ".parquet")
 """What is looked for in a folder; a file that is named is read whatever it is called."""
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError, NotImplementedError, RuntimeError)
@@ -21,7 +21,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError, NotImple
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One table of bars: a file, or a member of a zip archive."""
+    """One table of rows: a file, or a member of a zip archive."""
 
     path: Path
     member: str | None = None
@@ -51,7 +51,8 @@ class Stream:
         try:
             return self.unpacked.read(count)
         except _DAMAGED as error:
-            raise BadInput(f"{self.source.label}: expected a sound archive, found {error}; get the file again") from error
+            whole = "" if self.source.member else f", or unpack what there is of it: gzip -dc {self.source.path.name} > FILE"
+            raise BadInput(f"{self.source.label}: expected a sound archive, found {error}; get the file again{whole}") from error
         except OSError as error:
             raise Unavailable(f"{self.source.label}: cannot be read on: {error.strerror or error}") from error
 
@@ -106,7 +107,7 @@ def _members(path: Path) -> list[Source]:
     except OSError as error:
         raise _refused(path, error) from error
     if "[Content_Types].xml" in names:
-        raise BadInput(f"{path}: expected a table of bars, found an office document; save the sheet as CSV")
+        raise BadInput(f"{path}: expected a table of bars or quotes, found an office document; save the sheet as CSV")
     found = [name for name in sorted(names) if name.lower().endswith((".csv", ".txt"))]
     if not found:
         raise BadInput(f"{path}: expected an archive of .csv files, found {', '.join(names[:5]) or 'nothing in it'}; unpack it and name the files")

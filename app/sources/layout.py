@@ -1,26 +1,71 @@
 """Where a table's columns stand, whatever the format."""
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 
 from app.sources.clock import Unit
+from engine.schema import level_columns
 
-FIELDS = ("ts", "open", "high", "low", "close", "volume")
+BAR_FIELDS = ("ts", "open", "high", "low", "close", "volume")
+TIMES = frozenset({"ts", "received"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Columns of a table of bars: how many there are, where ours stand, what the file calls them."""
+    """Columns of a table: how many there are, where ours stand, what the file calls them."""
 
     width: int
+    fields: tuple[str, ...]
+    """What we read of a row: first its time or times, then numbers."""
     positions: tuple[int, ...]
-    """Of `FIELDS`, in that order, from 0."""
+    """Of `fields`, in that order, from 0."""
     names: tuple[str, ...]
-    """Of `FIELDS`, in the file's words."""
-    units: frozenset[Unit]
-    """In which the format may count time."""
+    """Of `fields`, in the file's words."""
+    units: Mapping[str, frozenset[Unit]]
+    """In which each time may be counted."""
     header: bool
+    optional: bool = False
+    """Whether a number may be empty, which reads as nan."""
+
+    @property
+    def times(self) -> tuple[str, ...]:
+        """Fields that are times."""
+        return tuple(field for field in self.fields if field in TIMES)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """Fields that are numbers."""
+        return tuple(field for field in self.fields if field not in TIMES)
+
+    def without(self, field: str) -> "Layout":
+        """Return a layout that leaves a field aside."""
+        kept = [index for index, name in enumerate(self.fields) if name != field]
+        return replace(
+            self,
+            fields=tuple(self.fields[index] for index in kept),
+            positions=tuple(self.positions[index] for index in kept),
+            names=tuple(self.names[index] for index in kept),
+            units={name: units for name, units in self.units.items() if name != field},
+        )
 
 
 def headless(width: int, units: frozenset[Unit], volume: int = 5) -> Layout:
-    """Return the layout of a table without header that begins with open time and prices."""
-    return Layout(width=width, positions=(0, 1, 2, 3, 4, volume), names=("open time", *FIELDS[1:]), units=units, header=False)
+    """Return the layout of a table of bars without header that begins with open time and prices."""
+    return Layout(
+        width=width,
+        fields=BAR_FIELDS,
+        positions=(0, 1, 2, 3, 4, volume),
+        names=("open time", *BAR_FIELDS[1:]),
+        units={"ts": units},
+        header=False,
+    )
+
+
+def level_fields(levels: int) -> tuple[str, ...]:
+    """Return the numbers of a quote with so many levels, the best first."""
+    return tuple(field for level in range(1, levels + 1) for field in level_columns(level))
+
+
+def depth(found: Collection[str], most: int) -> int:
+    """Return how many levels, up to `most`, a table has whole."""
+    return next(level for level in range(1, most + 1) if level == most or not set(level_columns(level + 1)) <= set(found))

@@ -47,6 +47,9 @@ _OURS = re.compile(
 )
 _BINANCE = re.compile(rf"(?P<pair>[A-Z0-9]{{5,24}})-{_INTERVAL}(?:-\d{{4}}-\d\d(?:-\d\d)?)?")
 _KRAKEN = re.compile(r"(?P<pair>[A-Z0-9]{5,24})_(?P<minutes>\d+)")
+_CAPTURE = re.compile(r"(?:(?:spot|usdm|um|futures|perp)[_-])?(?P<pair>[A-Z0-9]{5,24})[_-](?:20\d{6}|20\d\d-\d\d-\d\d)", re.IGNORECASE)
+_LEAN = re.compile(r"\d{8}_(?P<pair>[a-z0-9]{5,24})_(?P<size>minute|second)_quote")
+_TARDIS = re.compile(r"(?P<venue>[a-z0-9-]+)_(?:quotes|book_ticker|book_snapshot_\d+)_\d{4}-\d\d-\d\d_(?P<symbol>[A-Za-z0-9_-]+)")
 _PAIR = re.compile(r"(?P<base>[A-Z0-9]{2,12})[-_/](?P<quote>[A-Z][A-Z0-9]{1,11})|(?P<pair>[A-Z0-9]{5,24})")
 _INSTRUMENT = re.compile(r"([A-Z0-9]{2,12})[/_-]([A-Z0-9]{2,12})")
 _VENUE = re.compile(r"[a-z0-9_.-]{1,40}")
@@ -70,15 +73,52 @@ def hints(name: str) -> Hints:
     'BTC/USDC'
     """
     stem = name.rpartition(".")[0] or name
-    if found := _BINANCE.fullmatch(stem):
-        return Hints(instrument=split(found["pair"]), interval_us=_interval(found))
-    if found := _KRAKEN.fullmatch(stem):
-        return Hints(instrument=split(found["pair"]), interval_us=int(found["minutes"]) * _SIZE["m"] or None)
-    if found := _PAIR.fullmatch(stem):
-        return Hints(instrument=split(found["pair"]) if found["pair"] else _instrument(found))
-    if found := _OURS.fullmatch(stem):
-        return Hints(venue=found["venue"].lower(), instrument=_instrument(found), interval_us=_interval(found))
-    return Hints()
+    return next((said for said in (read(stem) for read in _READERS) if said is not None), Hints())
+
+
+def _tardis(stem: str) -> Hints | None:
+    found = _TARDIS.fullmatch(stem)
+    return Hints(venue=found["venue"], instrument=instrument_of(found["symbol"])) if found else None
+
+
+def _lean(stem: str) -> Hints | None:
+    found = _LEAN.fullmatch(stem)
+    return Hints(instrument=split(found["pair"].upper()), interval_us=_SIZE[found["size"][0]]) if found else None
+
+
+def _capture(stem: str) -> Hints | None:
+    found = _CAPTURE.fullmatch(stem)
+    return Hints(instrument=split(found["pair"].upper())) if found else None
+
+
+def _binance(stem: str) -> Hints | None:
+    found = _BINANCE.fullmatch(stem)
+    return Hints(instrument=split(found["pair"]), interval_us=_interval(found)) if found else None
+
+
+def _kraken(stem: str) -> Hints | None:
+    found = _KRAKEN.fullmatch(stem)
+    return Hints(instrument=split(found["pair"]), interval_us=int(found["minutes"]) * _SIZE["m"] or None) if found else None
+
+
+def _pair(stem: str) -> Hints | None:
+    return Hints(instrument=instrument_of(stem)) if _PAIR.fullmatch(stem) else None
+
+
+def _ours(stem: str) -> Hints | None:
+    found = _OURS.fullmatch(stem)
+    return Hints(venue=found["venue"].lower(), instrument=_instrument(found), interval_us=_interval(found)) if found else None
+
+
+_READERS = (_tardis, _lean, _capture, _binance, _kraken, _pair, _ours)
+
+
+def instrument_of(symbol: str) -> str | None:
+    """Return `BASE/QUOTE` of an exchange's symbol, such as BTC-USD, XBT/USD or BTCUSDT; None where that is not clear."""
+    found = _PAIR.fullmatch(symbol.upper())
+    if found is None:
+        return None
+    return split(found["pair"]) if found["pair"] else _instrument(found)
 
 
 def split(pair: str) -> str | None:

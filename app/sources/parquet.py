@@ -1,44 +1,57 @@
 """Parquet tables, batch by batch, with the columns of a plain table."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 
 import polars as pl
 
 from app.errors import BadInput
-from app.sources import plain
 from app.sources.batch import Batch, Row
 from app.sources.files import Source
-from app.sources.layout import FIELDS, Layout
+from app.sources.layout import TIMES, Layout
 
 ROWS = 131_072
 """Rows that are read at a time."""
 
 
-def layout(source: Source) -> Layout:
-    """Return where our columns stand in a Parquet file."""
-    schema = _schema(source)
-    found = plain.layout(list(schema), label=source.label)
-    for name, position in zip(FIELDS, found.positions, strict=True):
-        dtype = list(schema.values())[position]
-        if not _fits(name, dtype):
-            raise BadInput(
-                f"{source.label}: expected {'times' if name == 'ts' else 'numbers'} in column {list(schema)[position]}, found {dtype}; cast it"
-            )
+def names(source: Source) -> list[str]:
+    """Return what the columns of a Parquet file are called."""
+    return list(_schema(source))
+
+
+def fitting(source: Source, found: Layout) -> Layout:
+    """Return the layout if the columns hold what it says."""
+    types = list(_schema(source).values())
+    for field, name, position in zip(found.fields, found.names, found.positions, strict=True):
+        if not _fits(field, types[position]):
+            wanted = "times" if field in TIMES else "numbers"
+            raise BadInput(f"{source.label}: expected {wanted} in column {name}, found {types[position]}; cast it")
     return found
 
 
 def batches(source: Source, found: Layout, *, rows: int = ROWS) -> Iterator[Batch]:
     """Yield the rows of a Parquet file."""
-    names = list(_schema(source))
-    ours = [pl.col(names[position]).alias(field) for field, position in zip(FIELDS, found.positions, strict=True)]
+    all_names = names(source)
+    ours = [pl.col(all_names[position]).alias(field) for field, position in zip(found.fields, found.positions, strict=True)]
     first = 1
     try:
         for raw in pl.scan_parquet(source.path, glob=False).select(ours).collect_batches(chunk_size=rows, maintain_order=True):
-            yield Batch(raw.cast(dict.fromkeys(FIELDS[1:], pl.Float64), strict=False), partial(_row, raw, first))
+            yield Batch(_numbers(raw, found), partial(_row, raw, first))
             first += raw.height
     except (pl.exceptions.PolarsError, OSError, pl.exceptions.PanicException) as error:
         raise _damaged(source, error) from error
+
+
+def _numbers(raw: pl.DataFrame, found: Layout) -> pl.DataFrame:
+    full = raw.with_columns(_filled(name, raw.schema[name]) for name in found.numbers) if found.optional else raw
+    return full.cast(dict.fromkeys(found.numbers, pl.Float64), strict=False)
+
+
+def _filled(name: str, dtype: pl.DataType) -> pl.Expr:
+    if dtype == pl.String:
+        return pl.col(name).str.strip_chars().fill_null("nan").replace("", "nan")
+    return pl.col(name).cast(pl.Float64).fill_null(math.nan)
 
 
 def _schema(source: Source) -> dict[str, pl.DataType]:
@@ -49,7 +62,7 @@ def _schema(source: Source) -> dict[str, pl.DataType]:
 
 
 def _fits(field: str, dtype: pl.DataType) -> bool:
-    if field == "ts":
+    if field in TIMES:
         return dtype.is_integer() or dtype.is_float() or isinstance(dtype, pl.String | pl.Date | pl.Datetime)
     return dtype.is_numeric() or dtype == pl.String
 

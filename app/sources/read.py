@@ -1,47 +1,85 @@
-"""Reading a detected file: its bars, checked, batch by batch."""
+"""Reading a detected file: its rows, checked, batch by batch."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import polars as pl
 
-from app.sources import parquet, text
+from app.errors import BadInput
+from app.sources import lean, parquet, quote_rows, rows, text
 from app.sources.batch import Batch
-from app.sources.detect import Format, Found
+from app.sources.capture.book import Book
+from app.sources.capture.feed import Feed
+from app.sources.capture.messages import LONGEST_LINE
+from app.sources.capture.quotes import taken
+from app.sources.detect import Found
 from app.sources.files import opened
-from app.sources.rows import Numbers, check
+from app.sources.formats import Format
+from app.sources.kinds import Data
+from app.sources.rules import Checked, Numbers, Rules
+from engine.schema import SeriesKey
+
+Books = dict[SeriesKey, Book]
+"""Where the captures read so far left the books, for those that follow on."""
+
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+_CHECKS: Mapping[Data, Callable[[Batch, Rules, Numbers | None], Checked]] = MappingProxyType(
+    {"bars": rows.check, "quotes": quote_rows.check, "quote_bars": lean.check}
+)
 
 
 class Read(NamedTuple):
-    """A batch of bars in the schema `BARS`, how many rows of it were repetitions, and how far in the file it ends."""
+    """A batch of rows in the schema of their kind, how many were repetitions or something else, and how far in the file it ends."""
 
     frame: pl.DataFrame
     repeated: int
     bytes_read: int
     bytes_total: int
+    aside: Mapping[str, int] = _NOTHING
+    """Messages of a capture that are no rows, by what they are."""
 
 
-def read(found: Found) -> Iterator[Read]:
-    """Yield the bars of a file in order of time; raise `BadRow` at the first row that breaks a rule."""
+def read(found: Found, books: Books | None = None) -> Iterator[Read]:
+    """Yield the rows of a file in its order; raise `BadRow` at the first that breaks a rule."""
+    if isinstance(found.rules, Feed):
+        yield from _capture(found, found.rules, {} if books is None else books)
+        return
     last: Numbers | None = None
-    for batch, position, size in _batches(found):
-        frame, repeated, last = check(batch, found.rules, last)
+    for batch, position, size in _batches(found, found.rules):
+        frame, repeated, last = _CHECKS[found.kind.data](batch, found.rules, last)
         yield Read(frame, repeated, position, size)
 
 
-def _batches(found: Found) -> Iterator[tuple[Batch, int, int]]:
+def _batches(found: Found, rules: Rules) -> Iterator[tuple[Batch, int, int]]:
     if found.format is Format.PARQUET:
-        yield from _parquet(found)
+        yield from _parquet(found, rules)
         return
     with opened(found.source) as stream:
-        for batch in text.batches(text.blocks(stream.read, label=found.source.label), found.rules.layout):
+        for batch in text.batches(text.blocks(stream.read, label=found.source.label), rules.layout):
             yield batch, stream.position(), stream.size
 
 
 # How far a Parquet file is read is told by its rows.
-def _parquet(found: Found) -> Iterator[tuple[Batch, int, int]]:
+def _parquet(found: Found, rules: Rules) -> Iterator[tuple[Batch, int, int]]:
     size, done = found.source.path.stat().st_size, 0
     total = parquet.height(found.source)
-    for batch in parquet.batches(found.source, found.rules.layout):
+    for batch in parquet.batches(found.source, rules.layout):
         done += batch.frame.height
         yield batch, size * done // max(total, 1), size
+
+
+def _capture(found: Found, feed: Feed, books: Books) -> Iterator[Read]:
+    book, rows_read, aside = books.setdefault(found.key, Book()), 0, Counter[str]()
+    with opened(found.source) as stream:
+        for block in text.blocks(stream.read, label=feed.label, longest=LONGEST_LINE):
+            part = taken(block, feed, book)
+            rows_read, aside = rows_read + part.frame.height, aside + part.aside
+            yield Read(part.frame, 0, stream.position(), stream.size, part.aside)
+    if not rows_read:
+        there = ", ".join(f"{count:,} {name}" for name, count in sorted(aside.items()))
+        raise BadInput(
+            f"{feed.label}: expected a snapshot that the changes of the book follow on, found {there}; "
+            "name the capture that it goes on from before it, or take the best prices: --stream bookTicker"
+        )

@@ -2,73 +2,43 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import polars as pl
 
 from app.sources.batch import Batch, Row
-from app.sources.clock import Unit, describe, in_micros, is_number, unit_of
+from app.sources.clock import in_micros
 from app.sources.errors import BadRow
-from app.sources.layout import FIELDS, Layout
+from app.sources.layout import BAR_FIELDS
+from app.sources.rules import NO_NUMBER, OUT, Checked, Complaint, Numbers, Rules, no_time, refusal
 from engine.schema import BARS, TIMESTAMP, instant
 from engine.units import format_duration
-
-Numbers = tuple[Any, ...]
-"""A row: µs, open, high, low, close, volume; None where there is no such number."""
 
 NOISE = 1e-12
 """Numbers of two files that differ by less than this part of them are one: vendors sum the same trades in another order."""
 
-_PRICES = FIELDS[1:5]
-_OUT = "correct it or take the row out"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What the rows of one file are held to."""
-
-    label: str
-    layout: Layout
-    unit: Unit | None
-    """None where times are no numbers."""
-    interval_us: int
-
-
-class Checked(NamedTuple):
-    """Rows that passed, in the schema `BARS`; how many repeated the row before; the last row."""
-
-    frame: pl.DataFrame
-    repeated: int
-    last: Numbers | None
-
-
-class _Complaint(NamedTuple):
-    field: int
-    expected: str
-    advice: str
+_PRICES = BAR_FIELDS[1:5]
 
 
 def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
     """Return the rows of a batch that comes after the row `last`, without those that repeat it, or raise `BadRow`."""
-    frame = batch.frame.with_columns(ts=in_micros(batch.frame.schema["ts"], rules.unit))
-    marks = frame.select(repeated=_repeated(last), fine=_fine(last, rules.interval_us))
+    frame = batch.frame.with_columns(ts=in_micros("ts", batch.frame.schema["ts"], rules.units["ts"]))
+    marks = frame.select(repeated=_repeated(last), fine=_fine(last, rules.kind.interval_us))
     if not marks["fine"].all():
         index = int((~marks["fine"]).arg_max() or 0)
         raise _refusal(batch.row(index), frame.row(index), frame.row(index - 1) if index else last, rules)
     kept = frame if not marks["repeated"].any() else frame.filter(~marks["repeated"])
-    bars = kept.select(pl.col("ts").cast(TIMESTAMP), *FIELDS[1:])
+    bars = kept.select(pl.col("ts").cast(TIMESTAMP), *BAR_FIELDS[1:])
     assert bars.schema == BARS, "readers yield the columns of the contract"
     return Checked(bars, frame.height - kept.height, frame.row(-1) if frame.height else last)
 
 
 # The rows before, column by column: shifted, with the last row of the batch before in front.
 def _before(name: str, last: Numbers | None) -> pl.Expr:
-    return pl.col(name).shift(1, fill_value=None if last is None else last[FIELDS.index(name)])
+    return pl.col(name).shift(1, fill_value=None if last is None else last[BAR_FIELDS.index(name)])
 
 
 def _repeated(last: Numbers | None) -> pl.Expr:
-    return pl.all_horizontal(pl.col(name) == _before(name, last) for name in FIELDS).fill_null(value=False)
+    return pl.all_horizontal(pl.col(name) == _before(name, last) for name in BAR_FIELDS).fill_null(value=False)
 
 
 def _fine(last: Numbers | None, interval_us: int) -> pl.Expr:
@@ -85,57 +55,40 @@ def _fine(last: Numbers | None, interval_us: int) -> pl.Expr:
 
 def _refusal(row: Row, numbers: Numbers, before: Numbers | None, rules: Rules) -> BadRow:
     complaint = _unreadable(row.texts, numbers, rules) or _impossible(numbers[1:]) or _misplaced(numbers[0], before, rules)
-    return BadRow(
-        file=rules.label,
-        place=row.place,
-        field=rules.layout.names[complaint.field],
-        value=row.texts[complaint.field],
-        expected=complaint.expected,
-        advice=complaint.advice,
-    )
+    return refusal(row, complaint, rules)
 
 
-def _unreadable(texts: Sequence[str], numbers: Numbers, rules: Rules) -> _Complaint | None:
+def _unreadable(texts: Sequence[str], numbers: Numbers, rules: Rules) -> Complaint | None:
     if numbers[0] is None:
-        return _no_time(texts[0], rules)
+        return no_time(texts, 0, rules)
     for field, number in enumerate(numbers):
         if number is None or not math.isfinite(number):
-            return _Complaint(field, "a finite number with a decimal point and no other separators", _OUT)
+            return Complaint(field, NO_NUMBER, OUT)
     return None
 
 
-def _no_time(text: str, rules: Rules) -> _Complaint:
-    if rules.unit is None:
-        return _Complaint(0, "a UTC time of 2009 to 2099 such as 2023-03-08 00:01:00", "convert it to UTC, or take the row out")
-    expected = f"a time of 2009 to 2099 in {rules.unit}, the unit of this file's first row"
-    if is_number(text) and unit_of(float(text)) is not None:
-        return _Complaint(0, expected, f"it would be {describe(float(text))}: give all rows one unit")
-    return _Complaint(0, expected, _OUT)
-
-
-def _impossible(numbers: Numbers) -> _Complaint | None:
+def _impossible(numbers: Numbers) -> Complaint | None:
     opened, high, low, close, volume = numbers
     for field, price in enumerate((opened, high, low, close), 1):
         if price <= 0:
-            return _Complaint(field, "a price above 0", _OUT)
+            return Complaint(field, "a price above 0", OUT)
     if volume < 0:
-        return _Complaint(5, "a volume of 0 or more", _OUT)
+        return Complaint(5, "a volume of 0 or more", OUT)
     if high < max(opened, low, close):
-        return _Complaint(2, f"the highest price of the bar, at least {max(opened, low, close)!r}", f"are the columns in order? else {_OUT}")
+        return Complaint(2, f"the highest price of the bar, at least {max(opened, low, close)!r}", f"are the columns in order? else {OUT}")
     if low > min(opened, close):
-        return _Complaint(3, f"the lowest price of the bar, at most {min(opened, close)!r}", f"are the columns in order? else {_OUT}")
+        return Complaint(3, f"the lowest price of the bar, at most {min(opened, close)!r}", f"are the columns in order? else {OUT}")
     return None
 
 
 # What is left where the row is fine by itself.
-def _misplaced(ts: int, before: Numbers | None, rules: Rules) -> _Complaint:
-    if ts % rules.interval_us:
-        length = format_duration(rules.interval_us)
+def _misplaced(ts: int, before: Numbers | None, rules: Rules) -> Complaint:
+    interval_us = rules.kind.interval_us
+    if ts % interval_us:
+        length = format_duration(interval_us)
         advice = "bars carry their open time; if they have another length, say it with --interval"
-        return _Complaint(0, f"the open time of a bar of {length}, a multiple of it", f"{instant(ts):%Y-%m-%d %H:%M:%S.%f} is none; {advice}")
+        return Complaint(0, f"the open time of a bar of {length}, a multiple of it", f"{instant(ts):%Y-%m-%d %H:%M:%S.%f} is none; {advice}")
     assert before is not None, "the first row has nothing to be compared with"
     if ts == before[0]:
-        return _Complaint(
-            0, "each time once, or again with the same values", "the row before has this time and other values: find out which is right"
-        )
-    return _Complaint(0, f"a time after {instant(before[0]):%Y-%m-%d %H:%M:%S} of the row before", "sort the file by time, oldest first")
+        return Complaint(0, "each time once, or again with the same values", "the row before has this time and other values: find out which is right")
+    return Complaint(0, f"a time after {instant(before[0]):%Y-%m-%d %H:%M:%S} of the row before", "sort the file by time, oldest first")

@@ -1,6 +1,7 @@
 """Text tables, block by block: a file larger than memory passes through, and every row keeps its line number."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -11,13 +12,18 @@ from app.errors import BadInput
 from app.sources.batch import Batch, Row
 from app.sources.clock import is_number, is_whole
 from app.sources.errors import BadRow
-from app.sources.layout import FIELDS, Layout
+from app.sources.layout import Layout
 
 BLOCK = 8 << 20
 """Bytes that are parsed at a time: some 130,000 bars."""
 
-_LONGEST_LINE = 1 << 16
+LONGEST_LINE = 1 << 16
+"""Bytes that a line of a table may have."""
+
 _BOM = b"\xef\xbb\xbf"
+
+
+Types = dict[str, type[pl.DataType]]
 
 
 class Block(NamedTuple):
@@ -28,14 +34,14 @@ class Block(NamedTuple):
     data: bytes
 
 
-def blocks(read: Callable[[int], bytes], *, label: str, size: int = BLOCK) -> Iterator[Block]:
+def blocks(read: Callable[[int], bytes], *, label: str, size: int = BLOCK, longest: int = LONGEST_LINE) -> Iterator[Block]:
     """Yield a file in pieces that end where a line ends; the last line need not."""
     line, rest = 1, b""
     while chunk := read(size):
         rest = (rest + chunk).removeprefix(_BOM) if line == 1 else rest + chunk
         cut = rest.rfind(b"\n") + 1
-        if len(rest) - cut > _LONGEST_LINE:
-            raise BadInput(f"{label}: expected lines of text, found none within {_LONGEST_LINE} bytes at line {line}; is it the right file?")
+        if len(rest) - cut > longest:
+            raise BadInput(f"{label}: expected lines of text, found none within {longest} bytes at line {line}; is it the right file?")
         if cut:
             yield Block(label, line, rest[:cut])
             line, rest = line + rest.count(b"\n", 0, cut), rest[cut:]
@@ -45,16 +51,22 @@ def blocks(read: Callable[[int], bytes], *, label: str, size: int = BLOCK) -> It
 
 def batches(found: Iterator[Block], layout: Layout) -> Iterator[Batch]:
     """Yield the rows of a text table, without its header."""
-    kind: type[pl.DataType] | None = None
+    types: Types | None = None
     for number, block in enumerate(found):
         body = _without_first_line(block) if layout.header and number == 0 else block
         if body.data.strip():
-            kind = kind or _kind(_fields(body.data.lstrip().partition(b"\n")[0], layout)[0])
-            yield from _batches(body, layout, kind)
+            types = types or _types(_fields(body.data.lstrip().partition(b"\n")[0], layout), layout)
+            yield from _batches(body, layout, types)
 
 
 def _without_first_line(block: Block) -> Block:
     return block._replace(line=block.line + 1, data=block.data.partition(b"\n")[2])
+
+
+# Times as the first row writes them, which all others are held to.
+def _types(first: tuple[str, ...], layout: Layout) -> Types:
+    times = {field: _kind(first[layout.fields.index(field)]) for field in layout.times}
+    return times | dict.fromkeys(layout.numbers, pl.Float64)
 
 
 def _kind(text: str) -> type[pl.DataType]:
@@ -63,38 +75,41 @@ def _kind(text: str) -> type[pl.DataType]:
     return pl.Float64 if is_number(text) else pl.String
 
 
-def _batches(block: Block, layout: Layout, kind: type[pl.DataType]) -> Iterator[Batch]:
+def _batches(block: Block, layout: Layout, types: Types) -> Iterator[Batch]:
     data = block.data.replace(b'"', b"") if b'"' in block.data else block.data
-    frame = _numbers(data, layout, kind)
+    frame = _numbers(data, layout, types)
     broken = None
     if frame is None:
         data, broken = _whole_rows(block._replace(data=data), layout)
-        frame = _cast(_parse(data, layout, dict.fromkeys(FIELDS, pl.String)), kind)
+        frame = _cast(_parse(data, layout, dict.fromkeys(types, pl.String)), layout, types)
     yield Batch(frame, partial(_row, block, layout))
     if broken is not None:
         raise broken
 
 
 # The usual case in one go; None where a row has another number of columns or a value is no number.
-def _numbers(data: bytes, layout: Layout, kind: type[pl.DataType]) -> pl.DataFrame | None:
+def _numbers(data: bytes, layout: Layout, types: Types) -> pl.DataFrame | None:
     if data.count(b",") != data.count(b"\n") * (layout.width - 1):
         return None
     try:
-        return _parse(data, layout, {field: kind if field == "ts" else pl.Float64 for field in FIELDS})
+        frame = _parse(data, layout, types)
     except pl.exceptions.PolarsError:
         return None
+    return frame.with_columns(pl.col(layout.numbers).fill_null(math.nan)) if layout.optional else frame
 
 
-def _parse(data: bytes, layout: Layout, types: dict[str, type[pl.DataType]]) -> pl.DataFrame:
-    columns = {position: field for field, position in zip(FIELDS, layout.positions, strict=True)}
-    names = [columns.get(position, f"column {position}") for position in range(layout.width)]
-    schema = {name: types.get(name, pl.String) for name in names}
-    return pl.read_csv(data, has_header=False, schema=schema, quote_char=None, encoding="utf8-lossy").select(FIELDS)
+def _parse(data: bytes, layout: Layout, types: Types) -> pl.DataFrame:
+    columns = {position: field for field, position in zip(layout.fields, layout.positions, strict=True)}
+    schema = {name: types.get(name, pl.String) for name in (columns.get(position, f"column {position}") for position in range(layout.width))}
+    return pl.read_csv(data, has_header=False, schema=schema, quote_char=None, encoding="utf8-lossy").select(layout.fields)
 
 
-def _cast(texts: pl.DataFrame, kind: type[pl.DataType]) -> pl.DataFrame:
-    plain = pl.all().str.strip_chars()
-    return texts.with_columns(plain).cast({"ts": kind, **dict.fromkeys(FIELDS[1:], pl.Float64)}, strict=False)
+def _cast(texts: pl.DataFrame, layout: Layout, types: Types) -> pl.DataFrame:
+    plain = texts.with_columns(pl.all().str.strip_chars())
+    if layout.optional:
+        # An empty field is null to the parser, what is no number becomes null in the cast.
+        plain = plain.with_columns(pl.col(layout.numbers).fill_null("nan").replace("", "nan"))
+    return plain.cast(types, strict=False)  # type: ignore[arg-type]
 
 
 # The rows before the first that has another number of columns, and that row's refusal. Empty lines say nothing.

@@ -23,7 +23,7 @@ TABLES = ("venues", "instruments", "bars", "imports")
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make files pass in many batches."""
-    monkeypatch.setattr("app.sources.text.blocks.__kwdefaults__", {"size": 1_000})
+    monkeypatch.setattr("app.sources.text.blocks.__kwdefaults__", {"size": 1_000, "longest": 65_536})
 
 
 async def counts(sessions: Sessions) -> dict[str, int]:

@@ -1,11 +1,11 @@
-"""Files of bars as tests write them."""
+"""Files of bars and quotes as tests write them."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from app.sources.detect import detect
+from app.sources.detect import Said, detect
 from app.sources.files import Source
 from app.sources.read import read
 
@@ -26,9 +26,12 @@ def write(folder: Path, rows: Iterable[str], *, header: str | None = HEADER, nam
     return path
 
 
-def bars(path: Path, **said: str | int) -> pl.DataFrame:
-    """Return the bars of a file."""
-    return pl.concat([batch.frame for batch in read(detect(Source(path=path), **said))])  # type: ignore[arg-type]
+def frame(path: Path, **said: str | int) -> pl.DataFrame:
+    """Return the rows of a file."""
+    return pl.concat([batch.frame for batch in read(detect(Source(path=path), Said(**said)))])  # type: ignore[arg-type]
+
+
+bars = frame
 
 
 def minutes(frame: pl.DataFrame) -> Sequence[int]:

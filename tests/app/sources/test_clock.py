@@ -16,7 +16,7 @@ WHEN_US = 1_678_233_660_000_000
 def micros(values: list[object], unit: Unit | None, dtype: type[pl.DataType] | pl.DataType | None = None) -> list[int | None]:
     """Return the µs of a column."""
     frame = pl.DataFrame({"ts": pl.Series(values, dtype=dtype)})
-    return frame.select(in_micros(frame.schema["ts"], unit).alias("us"))["us"].to_list()
+    return frame.select(in_micros("ts", frame.schema["ts"], unit).alias("us"))["us"].to_list()
 
 
 @given(st.integers(FROM_US, TO_US - 1), st.sampled_from(Unit))

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from app.errors import BadInput
-from app.sources.detect import Format, Found, detect
+from app.sources.detect import Found, Said, detect
 from app.sources.files import Source
+from app.sources.formats import Format
+from app.sources.kinds import Kind
 from engine.schema import US_PER_SECOND, SeriesKey
 
 from .files import HEADER, START_MS, bars, minutes, row, write
@@ -17,7 +19,7 @@ ROWS = [row(minute) for minute in range(3)]
 
 def look(path: Path, **said: str | int) -> Found:
     """Detect a file."""
-    return detect(Source(path=path), **said)  # type: ignore[arg-type]
+    return detect(Source(path=path), Said(**said))  # type: ignore[arg-type]
 
 
 def klines(unit: int) -> list[str]:
@@ -36,7 +38,7 @@ def test_a_table_with_a_header_is_read_by_the_names_of_its_columns(tmp_path: Pat
         rows.append(",".join(values))
     path = write(tmp_path, rows, header=header)
     found, frame = look(path), bars(path)
-    assert (found.format, found.key, found.interval_us) == (Format.CSV, SeriesKey("kraken", "BTC/USDC"), MINUTE)
+    assert (found.format, found.key, found.kind) == (Format.CSV, SeriesKey("kraken", "BTC/USDC"), Kind("bars", MINUTE))
     assert found.why == "CSV with a header; times in ms; 1m as named"
     assert minutes(frame) == [0, 1, 2]
     assert frame.row(0)[1:] == (100.0, 110.0, 90.0, 105.0, 1.5)
@@ -55,7 +57,7 @@ def test_kraken_archives_are_read_in_seconds_and_xbt_is_btc(tmp_path: Path) -> N
     rows = [f"{START_MS // 1000 + 60 * minute},100,110,90,105,1.5,3" for minute in (0, 1, 4)]
     path = write(tmp_path, rows, header=None, name="XBTUSDC_1.csv")
     found = look(path)
-    assert (found.format, found.key, found.interval_us) == (Format.KRAKEN, SeriesKey("kraken", "BTC/USDC"), MINUTE)
+    assert (found.format, found.key, found.kind) == (Format.KRAKEN, SeriesKey("kraken", "BTC/USDC"), Kind("bars", MINUTE))
     assert minutes(bars(path)) == [0, 1, 4]
 
 
@@ -82,7 +84,7 @@ def test_times_as_text_are_read_as_utc(tmp_path: Path) -> None:
 def test_the_interval_is_the_commonest_step_where_the_name_does_not_tell(tmp_path: Path) -> None:
     path = write(tmp_path, [row(minute) for minute in (0, 5, 10, 25, 30, 31)], name="kraken_BTC-USDC.csv")
     found = look(path)
-    assert found.interval_us == 5 * MINUTE
+    assert found.kind == Kind("bars", 5 * MINUTE)
     assert found.why.endswith("5m is the commonest step")
     with pytest.raises(BadInput, match=r"line 7, .* expected the open time of a bar of 5m"):
         bars(path)
@@ -110,7 +112,7 @@ def test_a_format_that_is_said_must_be_the_one_that_is_found(tmp_path: Path) -> 
     assert look(path, format="csv").format is Format.CSV
     with pytest.raises(BadInput, match=r"expected Kraken OHLCVT, .* as --format says, found CSV with a header"):
         look(path, format="kraken")
-    with pytest.raises(BadInput, match="expected a format out of auto, csv, parquet, binance, kraken, found 'excel'"):
+    with pytest.raises(BadInput, match="expected a format out of auto, csv, parquet, binance, kraken, capture, tardis, lean, found 'excel'"):
         look(path, format="excel")
 
 
@@ -120,7 +122,7 @@ def test_a_format_that_is_said_must_be_the_one_that_is_found(tmp_path: Path) -> 
         (b"", "an empty file"),
         (b"\n \n", "an empty file"),
         (b"<!doctype html><html>404</html>", "HTML or XML, perhaps the error page of a download"),
-        (b'{"code": 42}', "JSON; write it as CSV"),
+        (b'{"code": 42}', "JSON; write it as CSV, or each message behind its receive time"),
         (b"[[1678233600000, 1, 1, 1, 1, 1]]", "JSON; write it as CSV"),
         (b"%PDF-1.7 hello", "a PDF document"),
         (b"\x89PNG\r\n\x1a\n", "a picture"),
@@ -128,7 +130,7 @@ def test_a_format_that_is_said_must_be_the_one_that_is_found(tmp_path: Path) -> 
         ("open_time_ms,open".encode("utf-16"), "text in UTF-16; save it as UTF-8"),
         (HEADER.encode(), "none below the header"),
         (b"PAR1 or not", "expected a sound Parquet file"),
-        (b"1678233600,1,1,1,1,1\n", "6 columns without header; if they are bars, add a header"),
+        (b"1678233600,1,1,1,1,1\n", "6 columns without header; if they are bars or quotes, add a header"),
         (b"a,b,c\n1,2,3\n", r"found the columns a, b, c; rename the columns"),
         (b"time,open,high,low,close\n1,2,3,4,5\n", "bars without volume do not tell what could be traded"),
         (b"ts,time,open,high,low,close,volume\n1,2,3,4,5\n", "expected one column each of ts"),

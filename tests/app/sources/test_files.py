@@ -101,7 +101,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_longer_than_a_block_passes_in_several_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.sources.text.blocks.__kwdefaults__", {"size": 10_000})
+    monkeypatch.setattr("app.sources.text.blocks.__kwdefaults__", {"size": 10_000, "longest": 65_536})
     batches = list(read(detect(Source(path=write(tmp_path, ROWS)))))
     assert len(batches) > 10
     assert max(batch.frame.height for batch in batches) < 400

@@ -8,9 +8,10 @@ import pytest
 
 from app.errors import BadInput
 from app.sources import parquet
-from app.sources.detect import Format, detect
+from app.sources.detect import detect
 from app.sources.errors import BadRow
 from app.sources.files import Source
+from app.sources.formats import Format
 from app.sources.read import read
 
 from .files import START_MS, bars, minutes

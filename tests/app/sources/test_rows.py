@@ -87,7 +87,7 @@ def test_two_wrong_rows_whose_columns_add_up_are_refused_all_the_same(tmp_path: 
 
 
 def test_the_row_before_counts_across_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.sources.text.blocks.__kwdefaults__", {"size": 100})
+    monkeypatch.setattr("app.sources.text.blocks.__kwdefaults__", {"size": 100, "longest": 65_536})
     error = refusal(tmp_path, [*map(row, range(20)), row(19, "100,110,90,105,7")])
     assert (error.place, error.expected) == ("line 22", "each time once, or again with the same values")
     assert minutes(bars(write(tmp_path, [*map(row, range(20)), row(19), row(19), row(20)]))) == list(range(21))

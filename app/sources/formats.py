@@ -1,0 +1,123 @@
+"""Formats of market data, and how the beginning of a file tells them apart."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from app.errors import BadInput
+from app.sources import binance, kraken, lean, parquet, plain, quote_tables, tardis
+from app.sources.capture import feed
+from app.sources.files import Source
+from app.sources.kinds import Data
+from app.sources.layout import Layout
+
+_MAGIC = {
+    b"PAR1": "a Parquet file inside an archive; unpack it",
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"SQLite format 3": "an SQLite database",
+    b"\xff\xfe": "text in UTF-16; save it as UTF-8",
+    b"\xfe\xff": "text in UTF-16; save it as UTF-8",
+    b"PK\x03\x04": "an archive inside an archive; unpack it",
+    b"\x1f\x8b": "an archive inside an archive; unpack it",
+    b"<": "HTML or XML, perhaps the error page of a download; get the file again",
+    b"{": "JSON; write it as CSV, or each message behind its receive time",
+    b"[": "JSON; write it as CSV",
+}
+
+
+class Format(StrEnum):
+    """Formats of files."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+    BINANCE = "binance"
+    KRAKEN = "kraken"
+    CAPTURE = "capture"
+    TARDIS = "tardis"
+    LEAN = "lean"
+
+
+FORMATS = {
+    Format.CSV: "CSV with a header such as open_time_ms,open,high,low,close,volume or ts_us,bid,bid_size,ask,ask_size",
+    Format.PARQUET: "Parquet with the same columns",
+    Format.BINANCE: "Binance klines, 12 columns without header",
+    Format.KRAKEN: "Kraken OHLCVT, 7 columns without header",
+    Format.CAPTURE: "Binance WebSocket capture, a receive time and a message a line",
+    Format.TARDIS: "Tardis CSV of quotes or book snapshots",
+    Format.LEAN: "LEAN quote bars, 11 columns without header",
+}
+"""Formats in words."""
+
+VENUES = {Format.BINANCE: binance.VENUE, Format.KRAKEN: kraken.VENUE}
+"""Of formats that one venue has."""
+
+
+def check_format(name: str) -> Format | None:
+    """Return a format by its name; None for `auto`."""
+    if name == "auto":
+        return None
+    if name not in set(Format):
+        raise BadInput(f"expected a format out of auto, {', '.join(Format)}, found {name!r}: {_listed()}")
+    return Format(name)
+
+
+def told(source: Source, head: bytes) -> Format:
+    """Return a file's format by its beginning; BadInput says what it is where we read no such thing."""
+    if head.startswith(b"PAR1") and source.member is None and source.path.name == source.name:
+        return Format.PARQUET
+    _refuse_other(head, source)
+    if feed.is_one(head):
+        return Format.CAPTURE
+    fields = first_row(head)
+    if not fields[0].strip()[:1].isdigit():
+        return Format.TARDIS if tardis.is_one(fields) else Format.CSV
+    for kind, layout in ((Format.BINANCE, binance.LAYOUT), (Format.KRAKEN, kraken.LAYOUT), (Format.LEAN, lean.LAYOUT)):
+        if len(fields) == layout.width:
+            return kind
+    found = f"{len(fields)} columns without header; if they are bars or quotes, add a header"
+    raise BadInput(f"{source.label}: expected one of the formats {_listed()}; found {found}")
+
+
+def layout_of(kind: Format, source: Source, head: bytes, *, levels: int) -> tuple[Data, Layout]:
+    """Return what the rows of a table are, and where its columns stand."""
+    match kind:
+        case Format.BINANCE:
+            return "bars", binance.LAYOUT
+        case Format.KRAKEN:
+            return "bars", kraken.LAYOUT
+        case Format.LEAN:
+            return "quote_bars", lean.LAYOUT
+        case Format.TARDIS:
+            return "quotes", tardis.layout(first_row(head), levels=levels)
+        case Format.PARQUET:
+            data, layout = _with_header(parquet.names(source), source, levels)
+            return data, parquet.fitting(source, layout)
+        case _:
+            return _with_header(first_row(head), source, levels)
+
+
+def first_row(head: bytes) -> list[str]:
+    """Return the fields of the first line that is not empty."""
+    first = next(line for line in head.removeprefix(b"\xef\xbb\xbf").splitlines() if line.strip())
+    return first.decode("utf-8", "replace").replace('"', "").split(",")
+
+
+def _with_header(header: Sequence[str], source: Source, levels: int) -> tuple[Data, Layout]:
+    if quote_tables.is_one(header):
+        return "quotes", quote_tables.layout(header, label=source.label, levels=levels)
+    return "bars", plain.layout(header, label=source.label)
+
+
+def _refuse_other(head: bytes, source: Source) -> None:
+    plain_head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not plain_head:
+        raise BadInput(f"{source.label}: expected a table of bars or quotes, found an empty file; get it again")
+    found = next((name for magic, name in _MAGIC.items() if plain_head.startswith(magic)), None)
+    if found is None and b"\0" in plain_head:
+        found = "binary data"
+    if found is not None:
+        raise BadInput(f"{source.label}: expected a table of bars or quotes ({_listed()}), found {found}")
+
+
+def _listed() -> str:
+    return "; ".join(f"{name}: {words}" for name, words in FORMATS.items())

@@ -1,0 +1,22 @@
+"""Kinds of series: what their rows are, and how long each stands for."""
+
+from typing import Literal, NamedTuple
+
+from engine.units import format_duration
+
+Data = Literal["bars", "quotes", "quote_bars"]
+"""What a series is made of, in the words of a spec's `instrument.data`."""
+
+
+class Kind(NamedTuple):
+    """Kind of a series; quotes have no length."""
+
+    data: Data
+    interval_us: int = 0
+
+    def __str__(self) -> str:
+        name = self.data.replace("_", " ")
+        return f"{name} of {format_duration(self.interval_us)}" if self.interval_us else name
+
+
+QUOTES = Kind("quotes")
