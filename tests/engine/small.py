@@ -68,8 +68,8 @@ def books(changes: Mapping[float, Book] | None = None, *, first: Book = FLAT) ->
 
 
 def level(price: float) -> pl.DataFrame:
-    """Return quotes that stay at one price, renewed every minute."""
-    return books({60 * n: Book(price, price) for n in range(LAST_BAR)}, first=Book(price, price))
+    """Return quotes that stay at one price, renewed after four minutes, so that they mark."""
+    return books({240 * n - 20: Book(price, price) for n in range(1, 5)}, first=Book(price, price))
 
 
 def _levels(book: Book) -> tuple[float | None, ...]:
