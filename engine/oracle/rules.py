@@ -4,6 +4,7 @@ from math import ceil, floor
 from typing import Literal, NamedTuple
 
 from engine.config import Instrument
+from engine.units import atoms
 
 Side = Literal["sell", "buy"]
 
@@ -20,14 +21,12 @@ Levels = list[Level]
 
 def floor_tick(x: float, i: Instrument) -> float:
     """Return the price on the tick at or below x [quote per base]."""
-    k = float(i.tick)
-    return floor(x / k + 1e-6) * k
+    return floor(x / float(i.tick) + 1e-6) * atoms(i.tick) / 1e8
 
 
 def ceil_tick(x: float, i: Instrument) -> float:
     """Return the price on the tick at or above x [quote per base]."""
-    k = float(i.tick)
-    return ceil(x / k - 1e-6) * k
+    return ceil(x / float(i.tick) - 1e-6) * atoms(i.tick) / 1e8
 
 
 def bid(x: float, i: Instrument) -> float:
