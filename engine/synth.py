@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from engine.arrays import Floats
-from engine.config import Spec, parse_spec_toml
+from engine.config import Instrument, Spec, parse_spec_toml
 from engine.schema import ATOMS_PER_UNIT, BARS, TIMESTAMP, SeriesKey, instant, micros
 
 ALPHA, BETA, GAMMA = (SeriesKey(f"synthetic-{name}", pair) for name, pair in (("alpha", "BTC/USD"), ("beta", "BTC/USDC"), ("gamma", "BTC/USD")))
@@ -65,6 +65,28 @@ EPISODES = (
 )
 
 
+class Order(NamedTuple):
+    """What is sent by the plan."""
+
+    key: SeriesKey
+    side: int  # 0 sells, 1 buys
+    quantity: Decimal  # [base]
+    limit: Decimal  # [quote per base]
+
+
+class Fill(NamedTuple):
+    """What it gets, a row of the truth; nothing filled: it missed."""
+
+    recorded: datetime
+    venue: str
+    instrument: str
+    side: str
+    filled: Decimal  # [base]
+    price: Decimal  # [quote per base]
+    flow: Decimal  # [quote]
+    fee: Decimal  # [quote]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weekend:
     """Invented bars, the spec that trades them, and the fills that must come out."""
@@ -88,7 +110,7 @@ def depeg_weekend(seed: int) -> Weekend:
     minutes = (micros(spec.end) - micros(spec.start)) // _MINUTE_US
     closes = _closes(seed, minutes)
     bars = {key: _bars(key, micros(spec.start), close, _volumes(key, seed, close.size), seed) for key, close in closes.items()}
-    truth = [row for episode in EPISODES for row in _planted_fills(episode, spec, bars)]
+    truth = [fill for episode in EPISODES for fill in _planted_fills(episode, spec, bars) if fill.filled]
     return Weekend(bars=bars, spec_toml=spec_toml, truth=_truth_table(truth), episodes=EPISODES)
 
 
@@ -177,25 +199,40 @@ def _bars(key: SeriesKey, start_us: int, close: Floats, volume: Floats, seed: in
     return frame.filter(~pl.Series(lost))
 
 
-def _planted_fills(episode: Episode, spec: Spec, bars: dict[SeriesKey, pl.DataFrame]) -> list[dict[str, object]]:
-    """Return the fills of one episode: decided at the end of its first bar, filled at the open of its third, on each leg apart."""
-    decided, filled = (micros(spec.start) + (episode.minute + k) * _MINUTE_US for k in (0, 2))
-    decision, meeting = ({key: _bar(bars[key], at) for key in (episode.sell, episode.buy)} for at in (decided, filled))
+def _planted_fills(episode: Episode, spec: Spec, bars: dict[SeriesKey, pl.DataFrame]) -> list[Fill]:
+    """Return the fills of one episode: decided at the end of its first bar, filled at the open of its third, on each leg apart.
+
+    What unequal legs leave is traded away, decided at the end of that third bar and filled at the open of the fifth.
+    """
+    starts = [micros(spec.start) + (episode.minute + k) * _MINUTE_US for k in (0, 2, 4)]
+    decision, meeting, last = ({key: _bar(bars[key], at) for key in (episode.sell, episode.buy)} for at in starts)
     largest = spec.strategy.max_notional
     assert largest is not None
     by_notional = largest / _quote(episode.buy, decision[episode.buy]["close"], spec)[1] if episode.buy != BETA else Decimal(10**6)
     planned = _lots(min(by_notional, *(decision[key]["volume"] / 10 for key in decision)))
-    found = []
-    for key, side in ((episode.sell, "sell"), (episode.buy, "buy")):
-        quantity = _lots(min(planned, meeting[key]["volume"] / 10))
-        price, limit = (_quote(key, bar, spec)[side == "buy"] for bar in (meeting[key]["open"], decision[key]["close"]))
-        if quantity == 0 or (price < limit if side == "sell" else price > limit):
-            continue
-        flow = price * quantity
-        fee = (flow * Decimal(str(spec.venues[key.venue].fee_bps)) / 10_000).quantize(Decimal("1e-8"), ROUND_CEILING)
-        row = {"venue": key.venue, "instrument": key.instrument, "side": side, "filled": quantity, "price": price, "flow": flow, "fee": fee}
-        found.append({"recorded": instant(filled + _MINUTE_US)} | {k: float(v) if isinstance(v, Decimal) else v for k, v in row.items()})
-    return found
+    limits = [_quote(key, decision[key]["close"], spec)[side] for side, key in enumerate(decision)]
+    found = [_fill(Order(key, side, planned, limits[side]), meeting[key], spec, starts[1]) for side, key in enumerate(decision)]
+    left = found[1].filled - found[0].filled
+    key, side = (episode.buy, 0) if left > 0 else (episode.sell, 1)
+    away = _away(key, _quote(key, meeting[key]["close"], spec)[side], spec)[side]
+    return [*found, _fill(Order(key, side, abs(left), away), last[key], spec, starts[2])]
+
+
+def _fill(order: Order, bar: dict[str, Decimal], spec: Spec, opens_us: int) -> Fill:
+    """Return what an order gets at the open of a bar: of a tenth of its volume, nothing beyond the limit."""
+    price = _quote(order.key, bar["open"], spec)[order.side]
+    beyond = price < order.limit if order.side == 0 else price > order.limit
+    filled = Decimal(0) if beyond else _lots(min(order.quantity, bar["volume"] / 10))
+    flow = price * filled
+    fee = (flow * Decimal(str(spec.venues[order.key.venue].fee_bps)) / 10_000).quantize(Decimal("1e-8"), ROUND_CEILING)
+    return Fill(instant(opens_us + _MINUTE_US), *order.key, ("sell", "buy")[order.side], filled, price, flow, fee)
+
+
+def _away(key: SeriesKey, price: Decimal, spec: Spec) -> tuple[Decimal, Decimal]:
+    """Return the limits of a sell and of a buy that unwinds: so far from a price, rounded so as to fill less."""
+    tick, far = _instrument(key, spec).tick, Decimal(str(spec.execution.residual_bps)) / 10_000
+    low, high = price * (1 - far) / tick, price * (1 + far) / tick
+    return low.to_integral_value(ROUND_CEILING) * tick, high.to_integral_value(ROUND_FLOOR) * tick
 
 
 def _bar(frame: pl.DataFrame, at_us: int) -> dict[str, Decimal]:
@@ -204,16 +241,22 @@ def _bar(frame: pl.DataFrame, at_us: int) -> dict[str, Decimal]:
 
 
 def _quote(key: SeriesKey, price: Decimal, spec: Spec) -> tuple[Decimal, Decimal]:
-    leg = next(i for i in spec.instruments if i.key == key)
+    leg = _instrument(key, spec)
     half = Decimal(str(leg.half_spread_bps)) / 10_000
     bid, ask = (price * (1 - half) / leg.tick, price * (1 + half) / leg.tick)
     return bid.to_integral_value(ROUND_FLOOR) * leg.tick, ask.to_integral_value(ROUND_CEILING) * leg.tick
+
+
+def _instrument(key: SeriesKey, spec: Spec) -> Instrument:
+    return next(i for i in spec.instruments if i.key == key)
 
 
 def _lots(quantity: Decimal) -> Decimal:
     return quantity.quantize(Decimal("0.0001"), ROUND_FLOOR)
 
 
-def _truth_table(rows: list[dict[str, object]]) -> pl.DataFrame:
+def _truth_table(fills: list[Fill]) -> pl.DataFrame:
+    names = dict.fromkeys(("venue", "instrument", "side"), pl.String)
     amounts = dict.fromkeys(("filled", "price", "flow", "fee"), pl.Float64)
-    return pl.DataFrame(rows, schema={"recorded": TIMESTAMP, "venue": pl.String, "instrument": pl.String, "side": pl.String, **amounts})
+    rows = [[float(value) if isinstance(value, Decimal) else value for value in fill] for fill in fills]
+    return pl.DataFrame(rows, schema={"recorded": TIMESTAMP, **names, **amounts}, orient="row")

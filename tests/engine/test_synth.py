@@ -6,7 +6,6 @@ from functools import cache
 import polars as pl
 import pytest
 
-from engine import edges, opportunities, panel
 from engine.backtest import run
 from engine.config import Spec, parse_spec, parse_spec_toml
 from engine.result import Result
@@ -26,13 +25,13 @@ def spec_of(weekend: Weekend) -> Spec:
 @cache
 def result(seed: int) -> Result:
     weekend = depeg_weekend(seed)
-    return run(spec_of(weekend), weekend.bars)
+    return run(spec_of(weekend), weekend.bars, stress=False)
 
 
 @cache
 def at_par(seed: int) -> Result:
     weekend = depeg_weekend(seed)
-    return run(parse_spec({**spec_of(weekend).canonical(), "assume_par": ["USDC"]}), weekend.bars)
+    return run(parse_spec({**spec_of(weekend).canonical(), "assume_par": ["USDC"]}), weekend.bars, stress=False)
 
 
 def planted(when: datetime) -> bool:
@@ -47,8 +46,8 @@ def test_the_ledger_is_the_planted_truth(seed: int) -> None:
 
 @seeds
 def test_each_episode_is_one_package_and_ends_as_its_story_says(seed: int) -> None:
-    fills = result(seed).fills
-    sells, buys = (fills.filter(pl.col("side") == side) for side in ("sell", "buy"))
+    legs = result(seed).fills.filter(pl.col("role") == "leg")
+    sells, buys = (legs.filter(pl.col("side") == side) for side in ("sell", "buy"))
     decided = [START + (episode.minute + 1) * MINUTE + KNOWN_LATE for episode in EPISODES]
     assert sells["decided"].to_list() == buys["decided"].to_list() == decided
     assert sells["venue"].to_list() == [episode.sell.venue for episode in EPISODES]
@@ -57,21 +56,35 @@ def test_each_episode_is_one_package_and_ends_as_its_story_says(seed: int) -> No
     assert buys["outcome"].to_list() == ["filled", "filled", "filled", "filled", "filled", "no_trade", "filled", "filled"]
 
 
+@seeds
+def test_what_unequal_legs_leave_is_traded_away_where_too_much_was_filled(seed: int) -> None:
+    residuals = result(seed).fills.filter(pl.col("role") == "residual")
+    assert residuals.select("package", "venue", "side", "filled", "outcome").rows() == [
+        (3, ALPHA.venue, "sell", 3.0, "filled"),
+        (4, ALPHA.venue, "sell", 2.2, "filled"),
+        (5, BETA.venue, "buy", 3.0, "filled"),
+    ]
+    # decided at the later notice, filled in the first bar that opens after that, known at its end
+    decided = [START + (episode.minute + 3) * MINUTE + KNOWN_LATE for episode in EPISODES[3:6]]
+    assert residuals["decided"].to_list() == decided
+    assert residuals["recorded"].to_list() == [when + 2 * MINUTE - KNOWN_LATE for when in decided]
+
+
 def test_the_plan_is_what_the_stories_say() -> None:
     truth = depeg_weekend(0).truth
-    assert truth.height == 2 * len(EPISODES) - 2
+    assert truth.height == 2 * len(EPISODES) - 2 + 3
     # a tenth of 30 BTC, of 9, of 8 on the sell's side, of 11; 120,000 USD at the ask where that is less
-    bought = truth.filter(pl.col("side") == "buy")
+    bought = truth.filter((pl.col("side") == "buy") & (pl.col("recorded") != START + 1505 * MINUTE))
     assert bought["filled"].to_list()[:6] == [3.0, 3.0, 0.9, 3.0, 3.0, 1.1]
     assert 0 < 120_000 - bought["filled"][6] * bought["price"][6] < 100
     assert truth.filter(pl.col("recorded") == START + 1103 * MINUTE)["filled"].to_list() == [0.8, 3.0]
+    # and what they leave, two bars later
+    assert truth.filter(pl.col("recorded") == START + 1105 * MINUTE)["filled"].to_list() == [2.2]
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_only_planted_windows_have_an_edge(seed: int) -> None:
-    weekend = depeg_weekend(seed)
-    spec = spec_of(weekend)
-    found = opportunities.opportunities(spec, edges.quotes(spec, panel.build(spec, weekend.bars)))
+    found = result(seed).opportunities
     assert [when for when in found["ts"] if not planted(when)] == []
     # every bar of an episode but alpha's silent one; dear or cheap, gamma is so against both others, for two bars twice
     pairs = set(zip(found["ts"], found["sell_venue"], found["buy_venue"], strict=True))
@@ -112,7 +125,7 @@ def test_bars_keep_the_contract_and_begin_before_the_start(seed: int) -> None:
     spec = spec_of(weekend)
     assert set(weekend.bars) == set(spec.series)
     for key, frame in weekend.bars.items():
-        check_bars(frame, key=key, interval_us=spec.interval)
+        check_bars(frame, key=key, interval_us=spec.interval_us)
         assert frame["ts"][-1] == spec.end - MINUTE
         assert key.venue.startswith(SYNTHETIC_PREFIX)
     assert weekend.bars[ALPHA]["ts"][0] == START - WARM_UP * MINUTE
