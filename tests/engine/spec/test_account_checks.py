@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.config import parse_spec
 from tests.engine.spec.forms import FORM, GONE, ROUTE, changed, said, spec
 
 NOON = "2023-03-12T12:00:00Z"
@@ -25,6 +26,7 @@ def row(start: str | None = None, end: str | None = None, *instruments: str) -> 
     ("rows", "sentence"),
     [
         ([row(None, NOON)], f"no row holds for BTC/USD from {NOON} on: {GAP}"),
+        ([row(None, NOON), row(END)], f"no row holds for BTC/USD from {NOON} to {END}: {GAP}"),
         ([row(None, END)], f"no row holds for BTC/USD from {END} on: {GAP}"),
         ([row("2023-03-11T00:00:00.000001Z")], f"no row holds for BTC/USD from {START} to 2023-03-11T00:00:00.000001Z: {GAP}"),
         (
@@ -63,6 +65,11 @@ def test_each_instrument_that_is_traded_or_converted_with_needs_its_own_row() ->
 def test_a_schedule_in_which_one_row_holds_at_every_time_of_the_run_is_taken(rows: list[dict[str, object]]) -> None:
     form = charged(*rows)
     assert spec(("venues", form["venues"])).venues["alfa"].fees
+
+
+def test_an_instrument_that_only_marks_needs_no_row() -> None:
+    form = changed(("instruments.3.use", "mark"), ("assume_par", ["USDC"]), form=charged(row(None, None, "BTC/USD")))
+    assert parse_spec(form).venues["alfa"].fees
 
 
 def test_rows_for_instruments_that_the_venue_does_not_have_are_refused() -> None:

@@ -58,6 +58,12 @@ def test_what_others_are_charged_cuts_no_span() -> None:
     assert rates(row(10), row(4, 6, 12, "ETH/USD")) == [(0, -1, 10)]
 
 
+def test_rows_have_one_order_however_they_are_written() -> None:
+    rows = [row(1), row(2), row(1, 0), row(1, 6), row(1, None, 6), row(1, None, None, "BTC/USD"), FeeRow(taker_bps=1, charged_in="received")]
+    assert {by_start(order) for order in itertools.permutations(rows)} == {by_start(rows)}
+    assert [found.start for found in by_start(rows)] == [None] * 5 + [hour(0), hour(6)]
+
+
 def test_a_row_that_begins_before_the_start_holds_from_the_start() -> None:
     assert rates(row(9, -100, -50), row(1, -50, 6), row(2, 6)) == [(0, 6, 1), (6, -1, 2)]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.config import parse_spec
 from tests.engine.spec.forms import ALFA_USDC, FORM, GONE, ROUTE, changed, on_quotes, said, spec
 
 LOTS = "instruments: no quantity up to 1e10 is a multiple of the lots of both alfa BTC/USD (99999.99999999) and bravo BTC/USDC (99999.99999998)"
@@ -50,6 +51,12 @@ def test_legs_have_one_kind_of_data() -> None:
 def test_what_only_converts_or_marks_may_have_other_data_than_the_legs() -> None:
     found = spec(("instruments.3.data", "quotes"), ("instruments.3.half_spread_bps", GONE))
     assert [i.data for i in found.instruments] == ["bars", "quotes", "bars", "bars", "bars"]
+
+
+def test_an_interval_bounds_the_latencies_of_bars_and_of_nothing_else() -> None:
+    late = ("venues.bravo.feed_latency", "1m")
+    assert parse_spec(changed(late, ("interval", "1m"), form=on_quotes())).feed_latency_us == 60_000_000
+    assert len(said(changed(late, ("interval", "1m"), ("instruments.4.data", "quote_bars"), form=on_quotes()))) == 1
 
 
 def test_quotes_need_no_interval_and_quote_bars_do() -> None:

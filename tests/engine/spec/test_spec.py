@@ -129,3 +129,10 @@ def test_what_has_no_effect_is_warned_of(changes: list[tuple[str, object]], sent
 def test_a_wallet_that_needs_no_filling_needs_no_route() -> None:
     wallets = [{"venue": "alfa", "currency": "USDC", "floor": 0, "target": 5}, {"venue": "bravo", "currency": "USDC", "floor": 1, "target": 5}]
     assert spec(("routes", [ROUTE]), ("rebalance", {"policy": "threshold", "wallets": wallets})).warnings() == []
+
+
+def test_a_route_from_a_wallet_that_is_not_listed_fills_none() -> None:
+    target = {"venue": "bravo", "currency": "USDC", "floor": 1, "target": 5}
+    assert spec(("routes", [ROUTE]), ("rebalance", {"policy": "threshold", "wallets": [target]})).warnings() == [
+        "rebalance.wallets: no route leads to bravo USDC from another listed wallet, so it is never filled"
+    ]
