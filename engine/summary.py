@@ -128,23 +128,25 @@ def _earned(spec: Spec, parts: Parts) -> str:
 
 def assumptions(spec: Spec) -> list[str]:
     """Return what was assumed and not observed."""
-    execution, kinds = spec.execution, {i.data for i in spec.instruments if i.use != "mark"}
+    kinds = {i.data for i in spec.instruments if i.use != "mark"}
     found = []
     if "bars" in kinds:
-        found += [
-            "Bars, not quotes: bid and ask are a bar's price and the given half-spread, so the result is indicative.",
+        found.append("Bars, not quotes: bid and ask are a bar's price and the given half-spread, so the result is indicative.")
+    if "quote_bars" in kinds:
+        found.append("Quote bars, not quotes: one bid and ask stand for the end of an interval, so the result is indicative.")
+    found += [*_fills(spec), _residual(spec), _moved(spec), "Trading back at the end meets the best bid or ask in view, whatever its size."]
+    return found + [f"Decisions count {currency} as one {spec.comparison_currency}." for currency in spec.assume_par]
+
+
+def _fills(spec: Spec) -> list[str]:
+    execution = spec.execution
+    if spec.legs[0].data == "bars":
+        return [
             f"An order takes at most {100 * execution.volume_share:g} % of a bar's volume and does not move its price.",
             f"Fills at the {'open' if execution.fill_price == 'open' else 'worst price'} of the first traded bar that opens after an order arrives.",
         ]
-    if "quote_bars" in kinds:
-        found.append("Quote bars, not quotes: one bid and ask stand for the end of an interval, so the result is indicative.")
-    if kinds & {"quotes", "quote_bars"}:
-        found.append(
-            f"An order takes at most {100 * execution.take_share:g} % of what a price displays, less what earlier ones took since it was best, "
-            "and nobody else reacts to it."
-        )
-    found += [_residual(spec), _moved(spec), "Trading back at the end meets the best bid or ask in view, whatever its size."]
-    return found + [f"Decisions count {currency} as one {spec.comparison_currency}." for currency in spec.assume_par]
+    share = f"{100 * execution.take_share:g} %"
+    return [f"An order takes at most {share} of what a price displays, less what earlier ones took since it was best, and nobody else reacts to it."]
 
 
 def _residual(spec: Spec) -> str:

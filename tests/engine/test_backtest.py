@@ -13,7 +13,7 @@ import pytest
 from engine import backtest
 from engine.errors import DataError
 from engine.schema import SeriesKey
-from tests.engine.digests import busy, digests
+from tests.engine.digests import busy, digests, moving
 from tests.engine.small import Bar, after, bars, dear_alfa, small
 from tests.strategies import World
 
@@ -42,7 +42,7 @@ def test_a_run_comes_to_what_was_worked_out_by_hand() -> None:
     # decided when bar 0 is known, at 1 min 2 s: 102 × 0.998 / (100 × 1.001) - 1; a tenth of 10 BTC; both fill at the open of bar 2,
     # the first after their arrival, known at 3 min; of alfa's bar 0.4 BTC are ours
     world = by_hand()
-    found = backtest.run(world.spec, world.bars)
+    found = backtest.run(world.spec, world.data)
     names = ("venue", "side", "planned", "filled", "decision_price", "limit_price", "price", "flow", "fee", "outcome")
     assert found.fills.select(names).rows() == [
         ("bravo", "sell", 1.0, 1.0, 102.0, 100.98, 101.5, 101.5, 0.203, "filled"),
@@ -60,13 +60,42 @@ def test_a_run_comes_to_what_was_worked_out_by_hand() -> None:
     # inventory: drift 1 - 0.4, and 0.6 BTC less while they rise by 10
     lines = {row["line"]: row["amount"] for row in found.summary["attribution"]}  # type: ignore[attr-defined]
     assert lines == pytest.approx(
-        {"gross": 0.8, "slippage": -0.4, "leg_misses": 0.3, "fees": -0.2432, "peg": 0.0, "inventory": 0.6 - 6, "hold": 50.0}, abs=1e-9
+        {"gross": 0.8, "slippage": -0.4, "leg_misses": 0.3, "fees": -0.2432, "transfers": 0.0, "peg": 0.0, "inventory": 0.6 - 6, "hold": 50.0},
+        abs=1e-9,
     )
     assert found.summary["excess"] == pytest.approx(-4.9432)
+    # 0.6 BTC are bought back at alfa, at 110 and its fee of 10 bps
+    assert found.summary["trade_back"] == {"amount": pytest.approx(-0.066), "excess": pytest.approx(-5.0092), "at_mark": []}
     assert found.summary["verdict"] == (
-        "Lost 4.94 USD against holding: +0.46 from trading 1 package, after fees, slippage and missed legs, "
-        "and -5.40 as what was left behind changed in value."
+        "Lost 5.01 USD against holding: +0.46 from trading 1 package, after fees, slippage and missed legs, "
+        "-5.40 as what was left behind changed in value, and -0.07 by trading back to the starting balances."
     )
+    # twice the latencies meet the same bars; half of each volume is half of everything
+    assert found.summary["stress"] == pytest.approx({"latencies_doubled": -4.9432, "shares_halved": -2.4716})
+
+
+def test_what_is_held_at_the_end_is_what_lies_in_wallets_and_what_is_in_flight() -> None:
+    for result in (busy(), moving()):
+        summary, flows = result.summary, dict.fromkeys(result.spec.currencies, 0.0)
+        for row in result.fills.filter(pl.col("filled") > 0).iter_rows(named=True):
+            base, _, quote = row["instrument"].partition("/")
+            sign = 1 if row["side"] == "buy" else -1
+            flows[base] += sign * row["filled"]
+            flows[quote] -= sign * row["flow"]
+            flows[row["fee_currency"]] -= row["fee"]
+        for row in result.transfers.iter_rows(named=True):
+            flows[row["currency"]] -= row["fee"]
+        for currency, flow in flows.items():
+            wallets = [row for row in summary["balances"] if row["currency"] == currency]  # type: ignore[attr-defined]
+            held = sum(row["free"] + row["reserved"] + row["pending"] + row["in_flight"] for row in wallets)
+            assert held == pytest.approx(sum(row["start"] for row in wallets) + flow, abs=1e-6), currency
+
+
+def test_a_run_that_sent_nothing_or_was_told_not_to_is_not_stressed() -> None:
+    world = by_hand()
+    assert backtest.run(world.spec, world.data, stress=False).summary["stress"] == {}
+    quiet = dear_alfa(strategy={"threshold_bps": 200.0})
+    assert backtest.run(quiet.spec, quiet.data).summary["stress"] == {}
 
 
 def test_an_excess_that_nothing_moves_has_no_drawdown_however_large_what_is_held() -> None:
@@ -80,7 +109,7 @@ def test_an_excess_that_nothing_moves_has_no_drawdown_however_large_what_is_held
         strategy={"threshold_bps": 90.0},
         venues={name: {"balances": {"BTC": "40.1", "USD": "1000000.37"}} for name in ("alfa", "bravo")},
     )
-    found = backtest.run(world.spec, world.bars)
+    found = backtest.run(world.spec, world.data)
     figures = found.summary["metrics"]
     assert isinstance(figures, dict)
     assert found.fills["filled"].to_list() == [10.0, 10.0]
@@ -90,8 +119,8 @@ def test_an_excess_that_nothing_moves_has_no_drawdown_however_large_what_is_held
 
 def test_progress_names_each_stage_as_it_begins() -> None:
     world, said = dear_alfa(), []
-    backtest.run(world.spec, world.bars, on_progress=lambda stage, fraction: said.append((stage, fraction)))
-    assert [stage for stage, _ in said] == ["aligning", "finding edges", "walking the path", "attributing", "hashing", "done"]
+    backtest.run(world.spec, world.data, on_progress=lambda stage, fraction: said.append((stage, fraction)))
+    assert [stage for stage, _ in said] == ["aligning", "walking the path", "attributing", "stressing", "hashing", "done"]
     fractions = [fraction for _, fraction in said]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
@@ -99,20 +128,20 @@ def test_progress_names_each_stage_as_it_begins() -> None:
 
 def test_data_that_cannot_carry_the_run_is_refused() -> None:
     world = dear_alfa()
-    with pytest.raises(DataError, match="bravo BTC/USD: expected its bars, found none"):
-        backtest.run(world.spec, {key: table for key, table in world.bars.items() if key.venue != "bravo"})
+    with pytest.raises(DataError, match="bravo BTC/USD: expected its data, found none"):
+        backtest.run(world.spec, {key: table for key, table in world.data.items() if key.venue != "bravo"})
 
 
 def test_series_that_the_spec_does_not_name_change_nothing() -> None:
     world = dear_alfa()
-    more = {SeriesKey("zulu", "BTC/USD"): bars(level=1.0), **world.bars}
-    assert backtest.run(world.spec, more).files() == backtest.run(world.spec, world.bars).files()
+    more = {SeriesKey("zulu", "BTC/USD"): bars(level=1.0), **world.data}
+    assert backtest.run(world.spec, more).files() == backtest.run(world.spec, world.data).files()
 
 
 def test_the_best_edge_is_told_only_where_none_reached_the_threshold() -> None:
     # 101 / 100 - 1
     world = dear_alfa(strategy={"threshold_bps": 200.0})
-    assert "the best was +100.00 bps." in str(backtest.run(world.spec, world.bars).summary["verdict"])
+    assert "the best was +100.00 bps." in str(backtest.run(world.spec, world.data).summary["verdict"])
 
 
 def test_a_permuted_spec_gives_the_same_bytes() -> None:
@@ -121,14 +150,15 @@ def test_a_permuted_spec_gives_the_same_bytes() -> None:
     assert isinstance(instruments, list)
     assert isinstance(venues, dict)
     turned = world.but(instruments=instruments[::-1], venues=dict(reversed(venues.items())))
-    assert backtest.run(turned.spec, turned.bars).files() == backtest.run(world.spec, world.bars).files()
+    assert backtest.run(turned.spec, turned.data).files() == backtest.run(world.spec, world.data).files()
 
 
 def test_the_same_manifest_gives_the_same_bytes_in_every_process_and_on_any_number_of_threads() -> None:
     assert busy().packages.height > 1000
+    assert moving().transfers.height > 5
     here = digests()
     assert digests() == here
-    assert len(here) == 14
+    assert len(here) == 3 * 8
     for threads in ("1", "2"):
         assert elsewhere(threads) == here
 

@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import ledger
 from engine.attribution import LINES
 from engine.backtest import run
 from engine.config import parse_spec_toml
-from engine.report import FIGURES, LINE_MEANINGS, chart_points, figure, render, zero_line
+from engine.report import chart_points, checks, figure, render, zero_line
 from engine.result import Result
 from engine.synth import depeg_weekend
+from engine.wording import FIGURES, LINE_MEANINGS, PASSED_OVER, STRESS
+from tests.engine.paper import PATH, SPEC, TRANSFERS
 from tests.engine.small import dear_alfa
 
 HOSTILE = '<script>alert("1")</script> & </title>'
@@ -51,7 +54,7 @@ def html(result: Result) -> str:
 def rendered(result: Result, *, packages: pl.DataFrame | None = None, **summary: object) -> str:
     """Return the page of a result with parts of its summary replaced."""
     shown = result.packages if packages is None else packages
-    return render({**result.summary, **summary}, result.manifest, equity=result.equity, packages=shown)
+    return render({**result.summary, **summary}, result.manifest, equity=result.equity, packages=shown, transfers=result.transfers)
 
 
 def test_the_page_needs_nothing_but_itself(html: str) -> None:
@@ -76,13 +79,13 @@ def test_a_name_cannot_break_out_of_the_page(result: Result) -> None:
 
 def test_a_name_cannot_break_out_of_the_manifest(result: Result) -> None:
     hostile = {**result.manifest, "spec": {"name": HOSTILE}}
-    html = render(result.summary, hostile, equity=result.equity, packages=result.packages)
+    html = render(result.summary, hostile, equity=result.equity, packages=result.packages, transfers=result.transfers)
     assert "<script" not in html
 
 
 @pytest.mark.parametrize(
     ("flag", "words"),
-    [("synthetic", "SYNTHETIC DATA: invented prices, no market"), ("indicative", "INDICATIVE: from bars, not from recorded quotes")],
+    [("synthetic", "SYNTHETIC DATA: invented prices, no market"), ("indicative", "INDICATIVE: not from recorded quotes alone")],
 )
 def test_a_flag_stands_before_the_verdict_if_it_is_set_and_nowhere_if_not(result: Result, flag: str, words: str) -> None:
     html = rendered(result, **{flag: True})
@@ -99,20 +102,94 @@ def test_every_line_of_the_change_of_equity_is_there_with_what_it_means(result: 
     assert f"change of equity{change:,.2f}" in text
 
 
+def test_the_excess_is_shown_before_and_after_trading_back(result: Result) -> None:
+    text = Page(rendered(result, excess=5.0, trade_back={"amount": -2.0, "excess": 3.0, "at_mark": ["BNB", "USDC"]})).text
+    assert "excess over holding, at marks5.00" in text
+    assert "after fees; BNB, USDC at the mark, as nothing in view trades it" in text
+    assert re.search(r"trading back-2\.00.*\n.*excess after trading back3\.00what the verdict says", text)
+    assert "at the mark, as" not in Page(rendered(result)).text
+
+
+def test_worse_conditions_are_held_against_the_run_and_those_that_were_not_walked_are_left_out(result: Result) -> None:
+    text = Page(rendered(result, excess=5.0, stress={"shares_halved": 1.0, "latencies_doubled": 7.0})).text
+    assert "all latencies twice as long7.002.00" in text
+    assert "half of the size that counts as ours1.00-4.00" in text
+    assert STRESS["worse_tier"] not in text
+    assert text.index("all latencies") < text.index("half of the size")
+    assert "Had it been worse" not in Page(rendered(result, stress={})).text
+
+
+def test_every_opportunity_is_counted_by_what_became_of_it(result: Result) -> None:
+    zero = dict.fromkeys(result.summary["counts"], 0)  # type: ignore[call-overload]
+    for reason, words in PASSED_OVER.items():
+        name = "alarms" if reason == "alarm" else f"dropped_{reason}"
+        text = Page(rendered(result, counts={**zero, name: 1234})).text
+        assert f"{words}1,234" in text
+        assert sum(f"{other}0" in text for other in PASSED_OVER.values()) == 0
+
+
+def test_pairs_and_legs_have_their_lines(result: Result, html: str) -> None:
+    text = Page(html).text
+    for pair in result.summary["pairs"]:  # type: ignore[attr-defined]
+        sell, buy = (f"{pair[f'{side}_venue']} {pair[f'{side}_instrument']}" for side in ("sell", "buy"))
+        assert f"{sell}{buy}{pair['packages']}{pair['gross']:z,.2f}" in text
+        assert f"{pair['fees']:z,.2f}{pair['pnl']:z,.2f}" in text
+    for leg in result.summary["legs"]:  # type: ignore[attr-defined]
+        assert f"{leg['venue']} {leg['instrument']}{leg['orders']}{leg['fills']}{leg['turnover']:,.2f}" in text
+    assert "Pairs" not in Page(rendered(result, pairs=[])).text
+
+
+def test_stops_and_the_guard_are_told_where_there_were_any(result: Result) -> None:
+    events = [{"at": "2023-03-11T02:00:00Z", "currency": "USDC", "state": state} for state in ("off", "back")]
+    text = Page(rendered(result, stops=[{"at": "2023-03-11T03:00:00Z", "why": "drawdown"}], guard=events)).text
+    assert "2023-03-11T03:00:00Ztrading stopped for good: limit on the drawdown" in text
+    assert "2023-03-11T02:00:00ZUSDC off par" in text
+    assert "2023-03-11T02:00:00ZUSDC back at par" in text
+    assert "limit on packages missed in a row" in rendered(result, stops=[{"at": "2023-03-11T03:00:00Z", "why": "misses"}])
+    assert "<h2>Stops" not in rendered(result, stops=[], guard=[])
+
+
+def test_transfers_are_listed_up_to_the_fiftieth_and_those_under_way_say_so(result: Result) -> None:
+    moved = ledger.transfers_table(SPEC, TRANSFERS)
+    for count, more in ((1, False), (25, False), (26, True)):
+        html = render(result.summary, result.manifest, equity=result.equity, packages=result.packages, transfers=pl.concat([moved] * count))
+        assert html.count('<td class="text">chain</td>') == min(50, 2 * count)
+        assert ("(the first 50; 2 more in transfers.parquet)" in html) == more
+    text = Page(html).text
+    assert "2024-01-01 01:02:00chainbravoalfa50USDC12024-01-01 01:03:00" in text
+    assert "2024-01-01 01:04:00chainbravoalfa30USDC1under way at the end" in text
+    assert "<h2>Transfers" not in rendered(result)
+
+
+def test_wallets_are_shown_from_start_to_end(result: Result) -> None:
+    text = Page(rendered(result, balances=ledger.balances(SPEC, PATH))).text
+    assert "bravo USDC20055.9212102.10210.77530" in text
+    assert "alfa USDC0490029" in text
+
+
+def test_what_checks_found_is_said_in_words() -> None:
+    row = {"venue": "a", "instrument": "b", "data": "quotes", "rows": 9, "longest_gap_s": 3.5, "first": None, "last": None}
+    assert checks({**row, "crossed": 0, "nan": 0}) == "none"
+    assert checks({**row, "zero_or_negative": 1200, "nan": 0, "truncated": 1}) == "1,200 zero or negative, 1 truncated"
+
+
 def test_figures_counts_data_and_hash_are_there(result: Result, html: str) -> None:
     text = Page(html).text
     assert f"{result.summary['manifest_hash']}" in text
     assert all(label in text for _, label, _ in FIGURES)
-    assert all(name.replace("_", " ") in text for name in result.summary["counts"])  # type: ignore[attr-defined]
+    counts = [name for name in result.summary["counts"] if name != "alarms" and not name.startswith("dropped_")]  # type: ignore[attr-defined]
+    assert all(f"{name.replace('_', ' ')}{result.summary['counts'][name]:,}" in text for name in counts)  # type: ignore[index]
+    assert "synthetic-gamma BTC/USDbars2,8" in text
     assert all(f"{key}" in text for key in depeg_weekend(3).bars)
     assert "spec_sha256" in text
 
 
 def test_packages_are_listed_in_their_order(result: Result, html: str) -> None:
     decided = [f"{at:%Y-%m-%d %H:%M:%S}" for at in result.packages["decided"]]
-    places = [html.index(f"<td>{when}</td>") for when in decided]
+    table = html[html.index("<h2>Packages") :]
+    places = [table.index(f"<td>{when}</td>") for when in decided]
     assert places == sorted(places)
-    assert "mattered most" not in html
+    assert "mattered most" not in table
 
 
 def many(result: Result, pnl: list[float]) -> pl.DataFrame:
@@ -139,7 +216,7 @@ def test_of_equal_packages_the_first_are_shown(result: Result) -> None:
 
 def test_a_run_without_packages_says_so_and_one_without_equity_has_no_ratios() -> None:
     world = dear_alfa(strategy={"threshold_bps": 9_000.0}, venues={name: {"balances": {}} for name in ("alfa", "bravo")})
-    html = rendered(run(world.spec, world.bars))
+    html = rendered(run(world.spec, world.data))
     assert "<tr><td>none</td></tr>" in html
     assert "<td>Sharpe ratio</td><td>not defined</td>" in html
 
@@ -157,6 +234,8 @@ def test_a_run_without_packages_says_so_and_one_without_equity_has_no_ratios() -
         (3_660.0, "duration", "1 h 1 min"),
         (86_399.0, "duration", "23 h 59 min"),
         (90_061.0, "duration", "1 d 1 h 1 min"),
+        (0.0805, "seconds", "0.081 s"),
+        (1234.5, "seconds", "1,234.500 s"),
     ],
 )
 def test_figures_are_written_as_people_read_them(value: float | None, kind: str, shown: str) -> None:

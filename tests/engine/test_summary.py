@@ -247,7 +247,8 @@ def test_assumptions_on_quotes_are_about_what_they_display() -> None:
     assert not any("ar's" in sentence for sentence in found)
     mixed = summary.assumptions(small({**ON_QUOTES, "bravo USDC/USD": bars(level=1.0)}).spec)
     assert mixed[0].startswith("Bars, not quotes: ")
-    assert "displays" in mixed[3]
+    assert "displays" in mixed[1]
+    assert not any("a bar's volume" in sentence or "traded bar" in sentence for sentence in mixed)
 
 
 def test_quote_bars_are_told_apart_from_quotes() -> None:
