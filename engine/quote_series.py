@@ -80,7 +80,7 @@ def _side(spec: Spec, levels: Sequence[Level], good: Bools, column: int) -> _Sid
     price, size = np.empty((good.size, len(levels))), np.empty((good.size, len(levels)), np.int64)
     share = spec.execution.take_share
     largest = [take_level(level[column], level[column + 1], good, share, depth, price, size) for depth, level in enumerate(levels)]
-    return _Side(price, size, sum(largest))
+    return _Side(price, size, float(sum(largest)))
 
 
 def _series(instrument: Instrument, times: Times, good: Bools, bids: _Side, asks: _Side) -> Series:
