@@ -85,7 +85,7 @@ def openings(hours: Hours | None, start_us: int, end_us: int) -> list[tuple[int,
 
 def _within(hours: Hours, first_us: int, last_us: int, offset_us: int) -> Iterator[tuple[int, int]]:
     # over [first, last) the zone is offset_us ahead of UTC
-    for day in range((first_us + offset_us) // _DAY_US, (last_us - 1 + offset_us) // _DAY_US + 1):
+    for day in range((first_us + offset_us) // _DAY_US, (last_us + offset_us) // _DAY_US + 1):
         when = _EPOCH + timedelta(days=day)
         if _WEEK[when.weekday()] in hours.days and when not in hours.holidays:
             midnight = day * _DAY_US - offset_us
