@@ -139,6 +139,11 @@ def test_volumes_and_prices_whose_product_leaves_int64_are_refused() -> None:
     assert refused(world(bars({0: Bar(100.0, volume=5e8)}))) == "bravo BTC/USD: expected volumes × prices below 4.6e10, found 5e+08 × 100"
 
 
+def test_volumes_of_a_cheap_coin_must_fit_int64_by_themselves() -> None:
+    cheap = {n: Bar(0.01, volume=4.7e10) for n in range(-2, 10)}
+    assert refused(world(bars(cheap))) == "bravo BTC/USD: expected volumes × prices below 4.6e10, found 4.7e+10 × 0.01"
+
+
 @pytest.mark.parametrize(
     "changes",
     [
