@@ -33,7 +33,7 @@ def performance(equity: pl.DataFrame) -> dict[str, float | int | None]:
     of 24 hours. Sharpe = mean / deviation × √(periods a year). Sortino divides by √(mean(min(r, 0)²)).
     """
     at_us, excess = equity["ts"].dt.epoch("us").to_numpy(), equity["excess"].to_numpy()
-    start_equity = float(equity["equity"][0])
+    start_equity = float(equity["hold"][0])
     span_us = int(at_us[-1] - at_us[0])
     period_us = _DAY_US if span_us >= 30 * _DAY_US else _HOUR_US
     returns = period_returns(at_us, excess, period_us) / start_equity if start_equity > 0 else np.empty(0)
@@ -74,13 +74,14 @@ def ratios(returns: Floats, *, periods_a_year: float) -> dict[str, float | None]
 
 
 def max_drawdown(at_us: Int64s, excess: Floats) -> tuple[float, float]:
-    """Return the largest fall of the excess from an earlier high [numeraire], and how long it lasted [s], to the recovery or the last tick."""
-    high = np.maximum.accumulate(excess)
+    """Return the largest fall of the excess from an earlier high, at least 0 [numeraire], and how long [s], to the recovery or the last tick."""
+    high = np.maximum(np.maximum.accumulate(excess), 0)
     fall = high - excess
     deepest = int(np.argmax(fall))
     if fall[deepest] <= 0:
         return 0.0, 0.0
-    began = int(np.flatnonzero(excess[: deepest + 1] == high[deepest])[-1])
+    highs = np.flatnonzero(excess[: deepest + 1] == high[deepest])
+    began = int(highs[-1]) if highs.size else 0
     recovered = np.flatnonzero(excess[deepest:] >= high[deepest])
     ended = deepest + int(recovered[0]) if recovered.size else at_us.size - 1
     return float(fall[deepest]), (int(at_us[ended]) - int(at_us[began])) / US_PER_SECOND

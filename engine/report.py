@@ -35,7 +35,6 @@ def render(
         passed_over=PASSED_OVER,
         stress=STRESS,
         stops=STOPS,
-        total=float(equity["equity"][-1] - equity["equity"][0]),
         figures=[(label, figure(metrics[name], kind)) for name, label, kind in FIGURES],
         chart=chart_points(excess),
         zero=zero_line(excess),

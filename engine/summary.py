@@ -60,7 +60,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
         "start": spec.canonical()["start"],
         "end": spec.canonical()["end"],
         "excess": parts.excess,
-        "equity_start": float(parts.equity["equity"][0]),
+        "equity_start": float(parts.equity["hold"][0]),  # before what happens in the first microsecond
         "equity_end": float(parts.equity["equity"][-1]),
         "trade_back": {
             "amount": parts.trade_back.amount,

@@ -141,10 +141,11 @@ def test_legs_have_the_lines_and_the_turnover_of_their_orders() -> None:
 @given(worlds())
 def test_the_lines_add_up_to_the_change_of_equity(world: World) -> None:
     found = run(world.spec, world.data, stress=False)
-    equity = found.equity["equity"]
+    start, end = found.equity["hold"][0], found.equity["equity"][-1]
+    assert (found.summary["equity_start"], found.summary["equity_end"]) == (start, end)
     amounts = [row["amount"] for row in found.summary["attribution"]]  # type: ignore[attr-defined]
     turnover = found.summary["metrics"]["turnover"]  # type: ignore[index]
-    assert abs(sum(amounts) - (equity[-1] - equity[0])) <= 1e-9 * turnover + 1e-9 * equity[0]
+    assert abs(sum(amounts) - (end - start)) <= 1e-9 * turnover + 1e-9 * start
 
 
 @settings(max_examples=60)

@@ -122,6 +122,8 @@ def test_without_equity_at_the_start_nothing_is_relative() -> None:
         ([0, -1, -4, -2], 4, 180),  # never made good: to the end
         ([0, 3, 1, 3, 9, 8, 4, 8], 5, 180),  # the deepest counts, not the first or the longest
         ([0, 4, 0, 4, 0, 0], 4, 120),  # of two equally deep, the first
+        ([-1, -3, -1, -2], 3, 180),  # what is lost in the first microsecond falls from 0
+        ([-1, -1, 0, 2], 1, 120),
     ],
 )
 def test_the_largest_drawdown_lasts_from_its_high_to_its_recovery_or_the_end(excess: list[float], fall: float, seconds: float) -> None:
@@ -132,7 +134,7 @@ def test_the_largest_drawdown_lasts_from_its_high_to_its_recovery_or_the_end(exc
 @given(st.lists(moves, min_size=1, max_size=40))
 def test_no_fall_is_larger_than_the_largest_drawdown(steps: list[float]) -> None:
     excess = np.cumsum([0.0, *steps])
-    falls = [a - b for n, a in enumerate(excess) for b in excess[n:]]
+    falls = [max(a, 0) - b for n, a in enumerate(excess) for b in excess[n:]]
     assert metrics.max_drawdown(np.arange(excess.size), excess)[0] == pytest.approx(max(falls), abs=1e-12)
 
 

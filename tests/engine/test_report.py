@@ -98,7 +98,7 @@ def test_every_line_of_the_change_of_equity_is_there_with_what_it_means(result: 
     assert set(LINE_MEANINGS) == set(LINES)
     for row in result.summary["attribution"]:  # type: ignore[attr-defined]
         assert f"{row['line'].replace('_', ' ')}{row['amount']:z,.2f}{LINE_MEANINGS[row['line']]}" in text
-    change = result.equity["equity"][-1] - result.equity["equity"][0]
+    change = result.equity["equity"][-1] - result.equity["hold"][0]
     assert f"change of equity{change:,.2f}" in text
 
 
