@@ -1,13 +1,14 @@
 """Market data as the schema shows it: venues, instruments, what is stored of them, bars as columns."""
 
 from datetime import datetime
+from enum import Enum
 from typing import Self
 
 import polars as pl
 import strawberry
 
 from app.api.context import Info
-from app.api.scalars import Columns, Interval
+from app.api.scalars import Columns, Count, Interval
 from app.api.types import field, resolver
 from app.services import market
 from engine.schema import SYNTHETIC_PREFIX
@@ -30,14 +31,30 @@ class Venue:
         return [Instrument.of(i) for i in await info.context.loaders.instruments.load(self.name)]
 
 
-@strawberry.type(description="What is stored of an instrument at one bar length.")
-class Coverage:
-    """Ends and number of the bars of one length."""
+@strawberry.enum(description="What the rows of a series are.")
+class SeriesData(Enum):
+    """Kinds of rows, by the words of a spec."""
 
-    interval: Interval = field(description="Length of the bars.")
-    first: datetime = field(description="Open time of the first bar.")
-    last: datetime = field(description="Open time of the last bar.")
-    bars: int = field(description="Number of bars; fewer than the time between the ends would hold where there are gaps.")
+    BARS = strawberry.enum_value("bars", description="Open, high, low, close and volume of an interval, by its open time.")
+    QUOTES = strawberry.enum_value("quotes", description="Best bid and ask with sizes, and further levels where there are any, as recorded.")
+    QUOTE_BARS = strawberry.enum_value("quote_bars", description="The quote at the end of each interval.")
+
+
+@strawberry.type(description="What is stored of an instrument, of one kind.")
+class Coverage:
+    """Ends and number of the rows of one kind."""
+
+    data: SeriesData = field(description="What the rows are.")
+    interval: Interval | None = field(description="Length of bars and quote bars; null for quotes.")
+    first: datetime = field(description="Open time of the first bar, arrival of the first quote.")
+    last: datetime = field(description="Open time of the last bar, arrival of the last quote.")
+    rows: Count = field(description="Number of rows; of bars, fewer than the time between the ends would hold where there are gaps.")
+
+    @classmethod
+    def of(cls, found: market.Coverage) -> Self:
+        """Return what is stored as the schema shows it."""
+        interval = Interval(found.interval_us) if found.interval_us else None
+        return cls(data=SeriesData(found.data), interval=interval, first=found.first, last=found.last, rows=Count(found.count))
 
 
 @strawberry.type(description="A market of a venue.")
@@ -48,12 +65,12 @@ class Instrument:
     name: str = field(description="Its name, BASE/QUOTE: `USDC/USD`.")
     base: str = field(description="The currency that is bought and sold.")
     quote: str = field(description="The currency that prices are in.")
-    coverage: list[Coverage] = field(description="What is stored, by bar length.")
+    coverage: list[Coverage] = field(description="What is stored, by kind and length.")
 
     @classmethod
     def of(cls, found: market.InstrumentInfo) -> Self:
         """Return an instrument as the schema shows it."""
-        coverage = [Coverage(interval=Interval(c.interval_us), first=c.first, last=c.last, bars=c.count) for c in found.coverage]
+        coverage = [Coverage.of(one) for one in found.coverage]
         return cls(venue=Venue(name=found.venue), name=found.name, base=found.base, quote=found.quote, coverage=coverage)
 
 

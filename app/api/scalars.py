@@ -19,6 +19,9 @@ Amount = NewType("Amount", Decimal)
 Interval = NewType("Interval", int)
 """A duration in µs."""
 
+Count = NewType("Count", int)
+"""How many there are of something that there may be very many of."""
+
 Columns = NewType("Columns", object)
 """Parallel arrays by column name."""
 
@@ -73,6 +76,10 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         description='A duration: a whole number and one of us, ms, s, m, h and d: "1m".',
         serialize=format_duration,
         parse_value=_interval,
+    ),
+    Count: strawberry.scalar(
+        name="Count",
+        description="A whole number, 0 or more, that may be larger than an Int.",
     ),
     Columns: strawberry.scalar(
         name="Columns",

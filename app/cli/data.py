@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from typer.models import OptionInfo
 
-from app.cli.options import Data, Json, example, group
+from app.cli.options import Data, Json, Levels, Stream, example, group
 
 app = group("Market data: bring files in, see what is there.")
 
@@ -21,22 +21,36 @@ def _hint(metavar: str, what: str) -> OptionInfo:
     epilog=example(
         "usdc-arb data import kraken_BTC-USDC_1m.csv coinbase_BTC-USD_1m.csv",
         "usdc-arb data import XBTUSDC_1.csv --venue kraken --instrument BTC/USDC --interval 1m",
+        "usdc-arb data import spot_btcusdt_20240808.gz spot_btcusdt_20240809.gz --stream depth --levels 10",
     ),
 )
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="CSV or Parquet files, or zips of them.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="CSV or Parquet files, zips of them, or captures.", show_default=False)],
     venue: Annotated[str | None, _hint("NAME", "Venue")] = None,
     instrument: Annotated[str | None, _hint("BASE/QUOTE", "Instrument")] = None,
     interval: Annotated[str | None, _hint("1m", "Length of the bars")] = None,
     format_: Annotated[str, typer.Option("--format", metavar="NAME", help="Format of the files; auto tells by their content.")] = "auto",
-    replace: Annotated[bool, typer.Option("--replace", help="Store the files' bars where other ones are stored.")] = False,
+    stream: Stream = "auto",
+    levels: Levels = 10,
+    replace: Annotated[bool, typer.Option("--replace", help="Store the files' rows where other ones are stored.")] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Bring files of bars into the database; a file that was imported before changes nothing."""
+    """Bring files of bars and quotes into the database; a file that was imported before changes nothing."""
     from app.cli import market
 
-    market.import_files(files, data=data, venue=venue, instrument=instrument, interval=interval, format_=format_, replace=replace, as_json=as_json)
+    market.import_files(
+        files,
+        data=data,
+        venue=venue,
+        instrument=instrument,
+        interval=interval,
+        format_=format_,
+        stream=stream,
+        levels=levels,
+        replace=replace,
+        as_json=as_json,
+    )
 
 
 @app.command("list", epilog=example("usdc-arb data list", "usdc-arb data list --venue kraken --json"))
@@ -45,7 +59,7 @@ def list_(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """List the instruments in the database, with what bars there are of each."""
+    """List the instruments in the database, with what there is of each."""
     from app.cli import market
 
     market.show(data=data, venue=venue, as_json=as_json)

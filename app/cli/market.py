@@ -1,17 +1,23 @@
 """Market data from the command line: files into the database, and what is there."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+
+from rich.table import Table
 
 from app.cli import connection, output
 from app.db.session import make_sessions
 from app.services import imports, market
-from app.services.imports import ImportSummary, Progress
+from app.services.import_job import ImportSummary, Progress
 from app.services.market import InstrumentInfo
+from app.services.tally import clock_advice
 from app.settings import Settings
 from engine.units import format_duration
+
+_OF_BARS = {"no trade": "no_trade", "missing": "missing"}
+_OF_QUOTES = {"crossed": "crossed", "no price": "no_price"}
 
 
 def import_files(
@@ -22,6 +28,8 @@ def import_files(
     instrument: str | None,
     interval: str | None,
     format_: str,
+    stream: str,
+    levels: int,
     replace: bool,
     as_json: bool,
 ) -> None:
@@ -33,7 +41,16 @@ def import_files(
             report(f"{Path(progress.path).name}: {progress.rows:,} rows", progress.bytes_read / max(progress.bytes_total, 1))
 
         said = imports.import_files(
-            uri, files, venue=venue, instrument=instrument, interval=interval, format=format_, replace=replace, on_progress=told
+            uri,
+            files,
+            venue=venue,
+            instrument=instrument,
+            interval=interval,
+            format=format_,
+            stream=stream,
+            levels=levels,
+            replace=replace,
+            on_progress=told,
         )
         found = asyncio.run(said)
     if as_json:
@@ -43,30 +60,43 @@ def import_files(
 
 
 def show(*, data: Path | None, venue: str | None, as_json: bool) -> None:
-    """Print the instruments and what bars there are of each."""
+    """Print the instruments and what there is of each."""
     found = asyncio.run(_instruments(connection.settings(data), venue))
     if as_json:
         output.document({"instruments": [_as_form(one) for one in found]})
         return
-    rows = output.table("venue", "instrument", "interval", "bars", "first", "last", numbers={"bars"})
+    rows = output.table("venue", "instrument", "data", "rows", "first", "last", numbers={"rows"})
     for one in found:
         for cover in one.coverage:
-            interval = format_duration(cover.interval_us)
-            rows.add_row(one.venue, one.name, interval, f"{cover.count:,}", f"{cover.first:%Y-%m-%d %H:%M}", f"{cover.last:%Y-%m-%d %H:%M}")
+            rows.add_row(one.venue, one.name, str(cover.kind), f"{cover.count:,}", f"{cover.first:%Y-%m-%d %H:%M}", f"{cover.last:%Y-%m-%d %H:%M}")
     output.show(rows if found else "nothing is stored yet: usdc-arb data import FILES...")
 
 
 def _show_imports(found: Sequence[ImportSummary]) -> None:
-    names = {"bars", "new", "no trade", "missing", "longest gap"}
-    rows = output.table("series", "bars", "new", "no trade", "missing", "longest gap", "first", "last", numbers=names)
+    bars = [one for one in found if one.data == "bars"]
+    quotes = [one for one in found if one.data != "bars"]
+    tables = [_table(of, counts) for of, counts in ((bars, _OF_BARS), (quotes, _OF_QUOTES)) if of]
+    total, new, seconds = (sum(values) for values in zip(*((one.rows_read, one.rows_new, one.seconds) for one in found), strict=True))
+    output.show(*tables, f"{len(found)} files, {total:,} rows, {new:,} of them new, in {seconds:.1f} s ({total / seconds:,.0f} rows/s)")
+    for one in found:
+        output.note(f"{one.path}: {one.why}{_aside(one)}")
+        if advice := clock_advice(one.counts.get("least_delay_us")):
+            output.note(f"{one.path}: {advice}")
+
+
+def _table(found: Sequence[ImportSummary], counts: Mapping[str, str]) -> Table:
+    numbers = {"rows", "new", "longest gap", *counts}
+    rows = output.table("series", "rows", "new", *counts, "longest gap", "first", "last", numbers=numbers)
     for one in found:
         gap = format_duration(one.longest_gap_us) if one.longest_gap_us else ""
-        counts = (f"{count:,}" for count in (one.rows_read, one.rows_new, one.no_trade, one.missing))
-        rows.add_row(f"{one.venue} {one.instrument}", *counts, gap, f"{one.first:%Y-%m-%d %H:%M}", f"{one.last:%Y-%m-%d %H:%M}")
-    total, new, seconds = (sum(values) for values in zip(*((one.rows_read, one.rows_new, one.seconds) for one in found), strict=True))
-    output.show(rows, f"{len(found)} files, {total:,} bars, {new:,} of them new, in {seconds:.1f} s ({total / seconds:,.0f} bars/s)")
-    for one in found:
-        output.note(f"{one.path}: {one.why}")
+        said = (f"{count:,}" for count in (one.rows_read, one.rows_new, *(one.counts[name] for name in counts.values())))
+        rows.add_row(f"{one.venue} {one.instrument}", *said, gap, f"{one.first:%Y-%m-%d %H:%M}", f"{one.last:%Y-%m-%d %H:%M}")
+    return rows
+
+
+def _aside(one: ImportSummary) -> str:
+    named = {name: count for name, count in one.counts.items() if name not in {*_OF_BARS.values(), *_OF_QUOTES.values(), "least_delay_us"}}
+    return "; " + ", ".join(f"{count:,} {name}" for name, count in named.items()) if named else ""
 
 
 async def _instruments(settings: Settings, venue: str | None) -> list[InstrumentInfo]:
@@ -78,5 +108,8 @@ async def _instruments(settings: Settings, venue: str | None) -> list[Instrument
 
 
 def _as_form(info: InstrumentInfo) -> dict[str, object]:
-    coverage = [{"interval": format_duration(c.interval_us), "bars": c.count, "first": c.first, "last": c.last} for c in info.coverage]
+    coverage = [
+        {"data": c.data, "interval": format_duration(c.interval_us) if c.interval_us else None, "rows": c.count, "first": c.first, "last": c.last}
+        for c in info.coverage
+    ]
     return {"venue": info.venue, "instrument": info.name, "base": info.base, "quote": info.quote, "coverage": coverage}

@@ -1,17 +1,16 @@
 """Bars in by binary COPY and out as Arrow. The caller holds the transaction."""
 
 import math
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import polars as pl
 from adbc_driver_manager.dbapi import Cursor
 
-from engine.schema import BARS, SeriesKey
+from app.db.series import Series
+from engine.schema import BARS
 
 _PIECE = 8_192
-_LOCK = 0x62617273  # "bars": whoever writes a series holds it until its transaction ends
 _NUMBERS = tuple(name for name in BARS if name != "ts")
 _OFFERED, _STORED = (", ".join(f"{table}.{name}" for name in _NUMBERS) for table in ("s", "b"))
 _BOTH = "FROM staged_bars s JOIN bars b USING (instrument_id, interval_us, ts)"
@@ -25,19 +24,6 @@ _NEW = ", ".join(f"excluded.{name}" for name in _NUMBERS)
 _REPLACE = f"""
     INSERT INTO bars AS b SELECT * FROM staged_bars ON CONFLICT (instrument_id, interval_us, ts)
     DO UPDATE SET ({", ".join(_NUMBERS)}) = ({_NEW}) WHERE ({_STORED}) IS DISTINCT FROM ({_NEW})"""  # noqa: S608  names of ours
-
-COVERAGE = """
-    SELECT v.name, i.name, i.base, i.quote, i.id, m.interval_us, min(m.first_ts), max(m.last_ts), sum(m.rows_new)::bigint
-    FROM imports m JOIN instruments i ON i.id = m.instrument_id JOIN venues v ON v.id = i.venue_id
-    WHERE v.name = coalesce(:venue, v.name) GROUP BY v.name, i.id, m.interval_us ORDER BY v.name, i.name, m.interval_us"""
-"""What is stored, from the record of imports, which write every bar: no bar has to be counted."""
-
-
-class Series(NamedTuple):
-    """What the rows of a series have in common."""
-
-    instrument_id: int
-    interval_us: int
 
 
 class Merged(NamedTuple):
@@ -54,14 +40,6 @@ class Conflict(NamedTuple):
     field: str
     offered: float
     stored: float
-
-
-def series_id(cursor: Cursor, key: SeriesKey) -> int:
-    """Return the instrument's id, made with its venue where it is new, and lock its bars against other writers."""
-    venue = _id(cursor, "venues", {"name": key.venue}, {})
-    found = _id(cursor, "instruments", {"venue_id": venue, "name": key.instrument}, {"base": key.base, "quote": key.quote})
-    cursor.execute("SELECT 1 FROM pg_advisory_xact_lock($1::int, $2::int)", (_LOCK, found)).fetchall()
-    return found
 
 
 def is_free(cursor: Cursor, series: Series, frame: pl.DataFrame) -> bool:
@@ -94,27 +72,6 @@ def merge(cursor: Cursor, series: Series, frame: pl.DataFrame, *, noise: float, 
     return Merged(frame.height - there, differing if replace else 0)
 
 
-def imported_from(cursor: Cursor, series: Series, ts: datetime) -> str:
-    """Return the file of the latest import that covers a stored bar."""
-    query = "SELECT path FROM imports WHERE instrument_id = $1 AND interval_us = $2 AND $3 BETWEEN first_ts AND last_ts ORDER BY id DESC LIMIT 1"
-    row = cursor.execute(query, (*series, ts)).fetchone()
-    return "no import that is recorded" if row is None else str(row[0])
-
-
-def record(cursor: Cursor, series: Series, row: Mapping[str, object]) -> None:
-    """Write a row of `imports`; identifier and detail come as text."""
-    columns = {"instrument_id": series.instrument_id, "interval_us": series.interval_us, **row}
-    casts = {"id": "::text::uuid", "detail": "::text::jsonb"}
-    values = ", ".join(f"${n}{casts.get(name, '')}" for n, name in enumerate(columns, 1))
-    cursor.execute(f"INSERT INTO imports ({', '.join(columns)}) VALUES ({values})", tuple(columns.values()))  # noqa: S608  names of ours
-
-
-def coverage(cursor: Cursor) -> list[tuple[Any, ...]]:
-    """Return the rows of `COVERAGE` for all venues."""
-    rows: list[tuple[Any, ...]] = cursor.execute(COVERAGE.replace(":venue", "NULL")).fetchall()
-    return rows
-
-
 def load(cursor: Cursor, series: Series, start: datetime, end: datetime) -> pl.DataFrame:
     """Return the bars that open in [start, end), in order, in the schema `BARS`."""
     # Values in the text, not as parameters: the driver then streams by COPY, half as fast again.
@@ -130,18 +87,6 @@ def _copy(cursor: Cursor, table: str, frame: pl.DataFrame, series: Series, *, te
     key = {"instrument_id": pl.lit(series.instrument_id, pl.Int32), "interval_us": pl.lit(series.interval_us, pl.Int64)}
     rows = frame.select(**key, **{name: pl.col(name) for name in BARS}).to_arrow()
     cursor.adbc_ingest(table, rows.to_reader(max_chunksize=_PIECE), mode="append", temporary=temporary)
-
-
-# Looked up before it is inserted: an insert that meets a conflict uses up a number of the sequence all the same.
-def _id(cursor: Cursor, table: str, key: dict[str, object], rest: dict[str, object]) -> int:
-    lookup = f"SELECT id FROM {table} WHERE {' AND '.join(f'{name} = ${n}' for n, name in enumerate(key, 1))}"  # noqa: S608  names of ours
-    row = cursor.execute(lookup, tuple(key.values())).fetchone()
-    if row is None:
-        names, values = ", ".join((*key, *rest)), ", ".join(f"${n}" for n in range(1, len(key) + len(rest) + 1))
-        cursor.execute(f"INSERT INTO {table} ({names}) VALUES ({values}) ON CONFLICT DO NOTHING", (*key.values(), *rest.values()))  # noqa: S608
-        row = cursor.execute(lookup, tuple(key.values())).fetchone()
-    assert row is not None, "inserted, or somebody else did"
-    return int(row[0])
 
 
 def _conflict(row: tuple[Any, ...], noise: float) -> Conflict:

@@ -26,18 +26,18 @@ async def current(connection: AsyncConnection) -> str | None:
     return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
-async def upgrade(url: URL | str) -> None:
-    """Bring the database to `head()`: waits for another migrator, commits each migration, does nothing when up to date."""
+async def upgrade(url: URL | str, revision: str = "head") -> None:
+    """Bring the database to `head()`, or a revision before: waits for another migrator, commits each step, does nothing when up to date."""
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.connect() as connection:
         # Held by the session, not by a transaction, and so released when this connection closes.
         await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         await connection.commit()
-        await connection.run_sync(_upgrade)
+        await connection.run_sync(_upgrade, revision)
 
 
-def _upgrade(connection: Connection) -> None:
-    command.upgrade(_config(connection), "head")
+def _upgrade(connection: Connection, revision: str) -> None:
+    command.upgrade(_config(connection), revision)
 
 
 def _config(connection: Connection | None = None) -> Config:

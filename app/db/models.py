@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     DateTime,
@@ -105,11 +106,35 @@ class Bar(Base):
     volume: Mapped[float]
 
 
+class Quote(Base):
+    """One quote by its place in its series, in the units of `engine.schema.QUOTES`.
+
+    The place is the time by which rows arrived so far and the row's number at that time (`app.services.sequence`): it keeps the order of
+    the file, which event times do not give, and makes an import repeatable. The best prices stand in columns, since nearly every row has
+    nothing more; further levels are one array, level by level as in `engine.schema.level_columns`, for one header instead of forty.
+    A price that is not there is NaN. No foreign key, as with bars; the interval is 0, of quote bars their length.
+    """
+
+    __tablename__ = "quotes"
+
+    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    interval_us: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    ts: Mapped[datetime | None]
+    received: Mapped[datetime | None]
+    bid: Mapped[float]
+    bid_size: Mapped[float]
+    ask: Mapped[float]
+    ask_size: Mapped[float]
+    levels: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
+
+
 class Import(Base):
     """What was read from one file, and how much of it was new."""
 
     __tablename__ = "imports"
-    __table_args__ = (Index(None, "instrument_id", "interval_us"),)
+    __table_args__ = (Index(None, "instrument_id", "interval_us"), CheckConstraint("data IN ('bars', 'quotes', 'quote_bars')", name="data"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -117,6 +142,7 @@ class Import(Base):
     sha256: Mapped[str]
     format: Mapped[str]
     instrument_id: Mapped[int] = mapped_column(Integer, ForeignKey("instruments.id"))
+    data: Mapped[str] = mapped_column(server_default="bars")
     interval_us: Mapped[int]
     rows_read: Mapped[int]
     rows_new: Mapped[int]

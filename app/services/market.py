@@ -2,21 +2,23 @@
 
 import difflib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
+from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy import select, text
 
-from app.db import adbc
+from app.db import adbc, quotes, series
 from app.db import bars as stored
 from app.db.models import Venue
 from app.db.session import Sessions
 from app.errors import BadInput, NotFound
+from app.services.wanted import Reach
+from app.sources.kinds import Data, Kind
 from engine.schema import BARS, SeriesKey
-from engine.units import format_duration
 
 _THINNED = text("""
     WITH bins AS (
@@ -31,13 +33,19 @@ _THINNED = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """What is stored of an instrument at one bar length."""
+    """What is stored of an instrument, of one kind; quotes by their arrival."""
 
     instrument_id: int
+    data: Data
     interval_us: int
     first: datetime
     last: datetime
     count: int
+
+    @property
+    def kind(self) -> Kind:
+        """Of its rows."""
+        return Kind(self.data, self.interval_us)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +73,7 @@ async def list_venues(sessions: Sessions) -> list[str]:
 async def list_instruments(sessions: Sessions, *, venue: str | None = None) -> list[InstrumentInfo]:
     """Return the instruments with their coverage, by venue, then name."""
     async with sessions() as session:
-        return _instruments((await session.execute(text(stored.COVERAGE), {"venue": venue})).all())
+        return _instruments((await session.execute(text(series.COVERAGE), {"venue": venue})).all())
 
 
 async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: int, start: datetime, end: datetime, max_points: int) -> pl.DataFrame:
@@ -76,7 +84,7 @@ async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: 
     if start >= end or max_points < 1:
         raise BadInput(f"expected a start before the end and at least one point, found {start.isoformat()}, {end.isoformat()} and {max_points}")
     known = await list_instruments(sessions)
-    cover = _covering(SeriesKey(venue, instrument), interval_us, known, start=start, end=end)
+    cover = _covering(SeriesKey(venue, instrument), Reach(Kind("bars", interval_us), start, end), known)
     step = timedelta(microseconds=interval_us)
     start, end = max(start, cover.first), min(end, cover.last + step)
     width = interval_us * -(((start - end) // step) // max_points)
@@ -86,16 +94,23 @@ async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: 
     return pl.DataFrame([tuple(row) for row in rows], schema=BARS, orient="row")
 
 
-def load_bars(libpq_uri: str, keys: Iterable[SeriesKey], interval_us: int, start: datetime, end: datetime) -> dict[SeriesKey, pl.DataFrame]:
-    """Return all bars of each series that open in [start, end), in the schema `BARS`; blocks."""
+def load(libpq_uri: str, wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, pl.DataFrame]:
+    """Return all rows of each series within its reach, in the schema of its kind; blocks."""
     with adbc.transaction(libpq_uri) as cursor:
-        known = _instruments(stored.coverage(cursor))
-        found = {key: _covering(key, interval_us, known, start=start, end=end) for key in keys}
-        frames = {key: stored.load(cursor, stored.Series(cover.instrument_id, interval_us), start, end) for key, cover in found.items()}
+        known = _instruments(series.coverage(cursor))
+        found = {key: _covering(key, reach, known) for key, reach in wanted.items()}
+        frames = {key: _load(cursor, found[key], reach) for key, reach in wanted.items()}
     for key, frame in frames.items():
         if not frame.height:
-            raise _no_bars(key, found[key], start, end)
+            raise _nothing(key, found[key], wanted[key])
     return frames
+
+
+def _load(cursor: Cursor, cover: Coverage, reach: Reach) -> pl.DataFrame:
+    place = series.Series(cover.instrument_id, cover.interval_us)
+    if cover.data == "bars":
+        return stored.load(cursor, place, reach.start, reach.end)
+    return quotes.load(cursor, place, reach.start, reach.end)
 
 
 def _instruments(rows: Iterable[Sequence[Any]]) -> list[InstrumentInfo]:
@@ -105,22 +120,22 @@ def _instruments(rows: Iterable[Sequence[Any]]) -> list[InstrumentInfo]:
             name=name,
             base=base,
             quote=quote,
-            coverage=[Coverage(instrument_id=row[4], interval_us=row[5], first=row[6], last=row[7], count=row[8]) for row in group],
+            coverage=[Coverage(instrument_id=row[4], data=row[5], interval_us=row[6], first=row[7], last=row[8], count=row[9]) for row in group],
         )
         for (venue, name, base, quote), group in itertools.groupby(rows, key=lambda row: tuple(row[:4]))
     ]
 
 
-def _covering(key: SeriesKey, interval_us: int, known: Sequence[InstrumentInfo], *, start: datetime, end: datetime) -> Coverage:
+def _covering(key: SeriesKey, reach: Reach, known: Sequence[InstrumentInfo]) -> Coverage:
     info = next((info for info in known if info.key == key), None)
     if info is None:
         raise NotFound(f"{key}: not stored; {_alternatives(key, known)}")
-    cover = next((cover for cover in info.coverage if cover.interval_us == interval_us), None)
+    cover = next((cover for cover in info.coverage if cover.kind == reach.kind), None)
     if cover is None:
-        lengths = ", ".join(format_duration(cover.interval_us) for cover in info.coverage)
-        raise NotFound(f"{key}: no bars of {format_duration(interval_us)} are stored, only of {lengths}; ask for those, or import others")
-    if cover.last < start or cover.first >= end:
-        raise _no_bars(key, cover, start, end)
+        there = ", ".join(str(cover.kind) for cover in info.coverage)
+        raise NotFound(f"{key}: no {reach.kind} are stored, only {there}; ask for those, or import others")
+    if cover.last < reach.start or cover.first >= reach.end:
+        raise _nothing(key, cover, reach)
     return cover
 
 
@@ -133,6 +148,6 @@ def _alternatives(key: SeriesKey, known: Sequence[InstrumentInfo]) -> str:
     return (f"did you mean {near[0]}? " if near else "") + f"stored are {listed}"
 
 
-def _no_bars(key: SeriesKey, cover: Coverage, start: datetime, end: datetime) -> NotFound:
-    asked, there = (f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in ((start, end), (cover.first, cover.last)))
-    return NotFound(f"{key}: no bars of {format_duration(cover.interval_us)} from {asked} UTC; stored are {cover.count} from {there} UTC")
+def _nothing(key: SeriesKey, cover: Coverage, reach: Reach) -> NotFound:
+    asked, there = (f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in ((reach.start, reach.end), (cover.first, cover.last)))
+    return NotFound(f"{key}: no {cover.kind} from {asked} UTC; stored are {cover.count} from {there} UTC")

@@ -1,12 +1,41 @@
-"""Which series a spec reads, and of which kind each is."""
+"""Which series a spec reads, of which kind each is, and how far around the run's window rows of each may count."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from app.sources.kinds import QUOTES, Kind
-from engine.config import Spec
+from app.sources.quote_rows import APART_US
+from engine.config import MARK_MAX_AGE_US, Instrument, Spec
 from engine.schema import SeriesKey
 
-Wanted = dict[SeriesKey, Kind]
+
+class Reach(NamedTuple):
+    """Rows of a series that a run may read: by open time of bars, by arrival of quotes, in [start, end)."""
+
+    kind: Kind
+    start: datetime
+    end: datetime
 
 
-def wanted(spec: Spec) -> Wanted:
+def wanted(spec: Spec) -> dict[SeriesKey, Kind]:
     """Return the kinds of a spec's series, by key."""
     return {one.key: QUOTES if one.data == "quotes" else Kind(one.data, spec.interval_us) for one in spec.instruments}
+
+
+def reaches(spec: Spec) -> dict[SeriesKey, Reach]:
+    """Return what a run may read of each series; it reads by event times, between which and arrivals there is less than an hour."""
+    kinds = wanted(spec)
+    return {one.key: _reach(spec, one, kinds[one.key]) for one in spec.instruments}
+
+
+def _reach(spec: Spec, instrument: Instrument, kind: Kind) -> Reach:
+    before, after = MARK_MAX_AGE_US, 0
+    match kind.data:
+        case "bars":
+            before += kind.interval_us
+        case "quotes":
+            apart = APART_US + abs(spec.venues[instrument.venue].clock_offset)
+            before, after = before + apart, apart
+        case "quote_bars":
+            after = 1
+    return Reach(kind, spec.start - timedelta(microseconds=before), spec.end + timedelta(microseconds=after))

@@ -31,10 +31,10 @@ def imported(box: Path, cli: Cli, market: Path) -> Path:
 
 def test_an_import_says_what_it_took_the_files_for_and_is_there_afterwards(imported: Path, cli: Cli, market: Path) -> None:
     again = cli("data", "import", market, "--data", imported)
-    assert "5 files, 14,424 bars, 0 of them new" in again.stdout
+    assert "5 files, 14,424 rows, 0 of them new" in again.stdout
     listed = asked(cli, "data", "list", data=imported)["instruments"]
     first = listed[0]
-    assert (first["venue"], first["instrument"], first["coverage"][0]["bars"]) == ("synthetic-alpha", "BTC/USD", 2890)
+    assert (first["venue"], first["instrument"], first["coverage"][0]["rows"]) == ("synthetic-alpha", "BTC/USD", 2890)
     assert len(asked(cli, "data", "list", "--venue", "synthetic-gamma", data=imported)["instruments"]) == 1
     assert "synthetic-gamma" in cli("data", "list", "--data", imported).stdout
 

@@ -7,6 +7,7 @@ import pytest
 
 from app.db import bars
 from app.db.adbc import transaction
+from app.db.series import Series, series_id
 from app.errors import DiskFull, Unavailable
 from engine.schema import BARS, SeriesKey
 
@@ -25,20 +26,20 @@ def frame(*minutes: int, close: float = 105.0) -> pl.DataFrame:
 def merge(libpq_uri: str, new: pl.DataFrame, *, replace: bool = False, key: SeriesKey = KEY) -> bars.Merged | bars.Conflict:
     """Merge in a transaction of its own."""
     with transaction(libpq_uri) as cursor:
-        series = bars.Series(bars.series_id(cursor, key), MINUTE_US)
+        series = Series(series_id(cursor, key), MINUTE_US)
         return bars.merge(cursor, series, new, noise=1e-12, replace=replace)
 
 
 def stored(libpq_uri: str, key: SeriesKey = KEY, interval_us: int = MINUTE_US) -> pl.DataFrame:
     """Return what is stored."""
     with transaction(libpq_uri) as cursor:
-        return bars.load(cursor, bars.Series(bars.series_id(cursor, key), interval_us), START, AWAY)
+        return bars.load(cursor, Series(series_id(cursor, key), interval_us), START, AWAY)
 
 
 def test_bars_that_are_appended_come_back_bit_by_bit(libpq_uri: str) -> None:
     new = frame(0, 1, 5, 1_000, close=105.123456789012345)
     with transaction(libpq_uri) as cursor:
-        series = bars.Series(bars.series_id(cursor, KEY), MINUTE_US)
+        series = Series(series_id(cursor, KEY), MINUTE_US)
         assert bars.is_free(cursor, series, new)
         bars.append(cursor, series, new)
         assert not bars.is_free(cursor, series, frame(1, 2))
@@ -52,7 +53,7 @@ def test_bars_that_are_appended_come_back_bit_by_bit(libpq_uri: str) -> None:
 def test_a_window_begins_with_its_start_and_ends_before_its_end(libpq_uri: str) -> None:
     merge(libpq_uri, frame(0, 1, 2, 3))
     with transaction(libpq_uri) as cursor:
-        window = bars.load(cursor, bars.Series(bars.series_id(cursor, KEY), MINUTE_US), START + MINUTE, START + 3 * MINUTE)
+        window = bars.load(cursor, Series(series_id(cursor, KEY), MINUTE_US), START + MINUTE, START + 3 * MINUTE)
     assert window.equals(frame(1, 2))
 
 
@@ -82,10 +83,10 @@ def test_numbers_that_differ_by_the_noise_of_summing_are_the_same(libpq_uri: str
 
 def test_names_are_made_once_however_often_they_are_asked_for(libpq_uri: str) -> None:
     with transaction(libpq_uri) as cursor:
-        first = [bars.series_id(cursor, SeriesKey(venue, name)) for venue in ("a", "b") for name in ("X/Y", "X/Z") for _ in range(50)]
+        first = [series_id(cursor, SeriesKey(venue, name)) for venue in ("a", "b") for name in ("X/Y", "X/Z") for _ in range(50)]
     assert len(set(first)) == 4
     with transaction(libpq_uri) as cursor:
-        assert bars.series_id(cursor, SeriesKey("a", "NEW/ONE")) == max(first) + 1, "no number of the sequence is lost"
+        assert series_id(cursor, SeriesKey("a", "NEW/ONE")) == max(first) + 1, "no number of the sequence is lost"
         rows = cursor.execute("SELECT v.name, i.name, base, quote FROM instruments i JOIN venues v ON v.id = venue_id ORDER BY i.id").fetchall()
     assert rows[0] == ("a", "X/Y", "X", "Y")
 
@@ -93,7 +94,7 @@ def test_names_are_made_once_however_often_they_are_asked_for(libpq_uri: str) ->
 def test_a_failure_rolls_everything_back(libpq_uri: str) -> None:
     def fail() -> None:
         with transaction(libpq_uri) as cursor:
-            bars.append(cursor, bars.Series(bars.series_id(cursor, KEY), MINUTE_US), frame(0))
+            bars.append(cursor, Series(series_id(cursor, KEY), MINUTE_US), frame(0))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import get_args
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -10,7 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.schema import CreateTable
 
 from app.db.migrate import current, head, upgrade
-from app.db.models import Base, Run, RunState
+from app.db.models import Base, Import, Run, RunState
+from app.sources.kinds import Data
+
+OLD_IMPORT = """
+    INSERT INTO imports (id, path, sha256, format, instrument_id, interval_us, rows_read, rows_new, first_ts, last_ts)
+    VALUES ('{}', 'a.csv', 'x', 'csv', 1, 60000000, 1, 1, '2023-03-08Z', '2023-03-08Z')"""
 
 
 async def on(url: URL, query: str) -> list[tuple[object, ...]]:
@@ -47,9 +53,9 @@ async def test_an_empty_database_becomes_what_the_models_say(empty_database_url:
 
 async def test_checks_are_what_the_models_say(database_url: URL) -> None:
     query = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
-    (found,) = await on(database_url, query)
-    assert found[0] == "ck_runs_state"
-    assert [state.value for state in RunState] == re.findall(r"'(\w+)'::text", str(found[1]))
+    found = {str(name): re.findall(r"'(\w+)'::text", str(words)) for name, words in await on(database_url, query)}
+    assert found == {"ck_runs_state": [state.value for state in RunState], "ck_imports_data": list(get_args(Data))}
+    assert str(CreateTable(Import.__table__)).count("CONSTRAINT ck_imports_data CHECK (data IN (") == 1  # type: ignore[arg-type]
     assert str(CreateTable(Run.__table__)).count("CONSTRAINT ck_runs_state CHECK (state IN (") == 1  # type: ignore[arg-type]
 
 
@@ -67,3 +73,20 @@ async def test_migrators_of_one_database_take_turns(empty_database_url: URL) -> 
     assert await asyncio.gather(*(upgrade(empty_database_url) for _ in range(4)), return_exceptions=True) == [None] * 4
     assert await on(empty_database_url, "SELECT version_num FROM alembic_version") == [(head(),)]
     assert await on(empty_database_url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+
+
+async def test_a_database_of_the_version_before_keeps_its_imports_as_imports_of_bars(empty_database_url: URL) -> None:
+    await upgrade(empty_database_url, "0001")
+    engine = create_async_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO venues (name) VALUES ('kraken')"))
+        await connection.execute(text("INSERT INTO instruments (venue_id, name, base, quote) VALUES (1, 'BTC/USD', 'BTC', 'USD')"))
+        await connection.execute(text(OLD_IMPORT.format("00000000-0000-7000-8000-000000000001")))
+        await connection.execute(text("INSERT INTO bars VALUES (1, 60000000, '2023-03-08Z', 1, 2, 0.5, 1.5, 7)"))
+    await upgrade(empty_database_url)
+    assert await on(empty_database_url, "SELECT data, interval_us, rows_new FROM imports") == [("bars", 60_000_000, 1)]
+    assert await on(empty_database_url, "SELECT count(*) FROM bars") == [(1,)]
+    async with engine.begin() as connection:
+        await connection.execute(text(OLD_IMPORT.format("00000000-0000-7000-8000-000000000002")))
+    assert await on(empty_database_url, "SELECT data FROM imports") == [("bars",), ("bars",)], "code of before goes on beside the new"
+    await engine.dispose()

@@ -54,7 +54,7 @@ async def test_a_child_tells_the_stages_of_its_run_in_order(libpq_uri: str, week
     finally:
         await child.end()
     fractions = [progress.fraction for progress in told]
-    assert (told[0].stage, told[-1].stage) == ("reading bars", "writing files")
+    assert (told[0].stage, told[-1].stage) == ("reading data", "writing files")
     assert fractions == sorted(fractions)
     assert 0 <= fractions[0] < fractions[-1] < 1
 

@@ -12,7 +12,8 @@ from app.db.adbc import transaction
 from app.db.models import Import
 from app.db.session import Sessions
 from app.errors import AppError, BadInput, Conflict, NotFound, Unavailable
-from app.services.imports import ImportSummary, Progress, import_files
+from app.services.import_job import ImportSummary, Progress
+from app.services.imports import import_files
 from app.sources.errors import BadRow
 from tests.app.sources.files import NAME, row, write
 
@@ -41,8 +42,8 @@ async def test_a_file_is_imported_with_an_account_of_what_it_holds(libpq_uri: st
     path = write(tmp_path, [row(0), row(1, "100,110,90,105,0"), row(1, "100,110,90,105,0"), row(2), row(9)])
     (summary,) = await import_files(libpq_uri, [path])
     assert (summary.path, summary.format, summary.interval_us) == (str(path), "csv", 60_000_000)
-    assert (summary.rows_read, summary.rows_new, summary.repeated, summary.no_trade) == (4, 4, 1, 1)
-    assert (summary.missing, summary.longest_gap_us) == (6, 420_000_000)
+    assert (summary.rows_read, summary.rows_new, summary.repeated, summary.data) == (4, 4, 1, "bars")
+    assert (summary.counts, summary.longest_gap_us) == ({"missing": 6, "no_trade": 1}, 420_000_000)
     assert (summary.first, summary.last) == (START, START.replace(minute=9))
     assert summary.rows_per_s > 0
     async with sessions() as session:
@@ -190,6 +191,6 @@ async def test_the_real_files_are_imported_once(libpq_uri: str, sessions: Sessio
     assert sum(one.rows_new for one in again) == 0
     assert (await counts(sessions))["bars"] == sum(one.rows_read for one in first)
     kraken = next(one for one in first if (one.venue, one.instrument) == ("kraken", "BTC/USDC"))
-    assert (kraken.rows_read, kraken.missing, kraken.no_trade) == (2_224, 2_096, 0)
+    assert (kraken.rows_read, kraken.counts) == (2_224, {"missing": 2_096, "no_trade": 0})
     with pytest.raises(AppError, match="expected the stored volume"):
         await import_files(libpq_uri, [market_data / "kraken-ohlcvt"])

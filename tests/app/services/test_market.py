@@ -10,6 +10,8 @@ from app.db.session import Sessions
 from app.errors import BadInput, NotFound
 from app.services import market
 from app.services.imports import import_files
+from app.services.wanted import Reach
+from app.sources.kinds import Kind
 from engine.schema import BARS, SeriesKey, check_bars
 from tests.app.sources.files import row, write
 
@@ -18,6 +20,11 @@ MINUTE = timedelta(minutes=1)
 MINUTE_US = 60_000_000
 KEY = SeriesKey("kraken", "BTC/USDC")
 COUNT = 1_000
+
+
+def bars_of(*keys: SeriesKey, interval_us: int = MINUTE_US, start: datetime, end: datetime) -> dict[SeriesKey, Reach]:
+    """Return what a run on bars reads."""
+    return {key: Reach(Kind("bars", interval_us), start, end) for key in keys}
 
 
 @pytest.fixture
@@ -89,7 +96,7 @@ async def test_a_chart_of_nothing_is_refused_with_what_there_is(sessions: Sessio
 
 def test_a_run_gets_all_bars_of_its_window(stored: str) -> None:
     keys = [KEY, SeriesKey("coinbase", "BTC/USD")]
-    found = market.load_bars(stored, keys, MINUTE_US, START - timedelta(days=1), START + 600 * MINUTE)
+    found = market.load(stored, bars_of(*keys, start=START - timedelta(days=1), end=START + 600 * MINUTE))
     assert [frame.height for frame in found.values()] == [600, 1]
     for key, frame in found.items():
         check_bars(frame, key=key, interval_us=MINUTE_US)
@@ -101,21 +108,22 @@ def test_a_run_gets_all_bars_of_its_window(stored: str) -> None:
     [
         ("krakn", "BTC/USDC", MINUTE_US, r"krakn BTC/USDC: not stored; did you mean kraken BTC/USDC\? stored are coinbase BTC/USD, kraken BTC/USDC"),
         ("x", "Y/Z", MINUTE_US, "x Y/Z: not stored; stored are coinbase BTC/USD, kraken BTC/USDC"),
-        ("kraken", "BTC/USDC", 60 * MINUTE_US, "kraken BTC/USDC: no bars of 1h are stored, only of 1m, 5m"),
+        ("kraken", "BTC/USDC", 60 * MINUTE_US, "kraken BTC/USDC: no bars of 1h are stored, only bars of 1m, bars of 5m"),
         ("coinbase", "BTC/USD", MINUTE_US, "no bars of 1m from 2023-03-08 01:40 to 2023-03-08 16:40 UTC; stored are 1 from 2023-03-08 00:00"),
     ],
 )
 def test_what_a_run_needs_and_is_not_there_is_said_beside_what_is(stored: str, venue: str, instrument: str, interval_us: int, said: str) -> None:
+    asked = bars_of(SeriesKey(venue, instrument), interval_us=interval_us, start=START + 100 * MINUTE, end=START + COUNT * MINUTE)
     with pytest.raises(NotFound, match=said):
-        market.load_bars(stored, [SeriesKey(venue, instrument)], interval_us, START + 100 * MINUTE, START + COUNT * MINUTE)
+        market.load(stored, asked)
 
 
 def test_a_gap_that_is_asked_for_is_said(libpq_uri: str, tmp_path: Path, stored: str) -> None:
     assert stored == libpq_uri
     with pytest.raises(NotFound, match="kraken BTC/USDC: no bars of 5m from 2023-03-08 00:06 to 2023-03-08 00:10 UTC; stored are 3"):
-        market.load_bars(libpq_uri, [KEY], 5 * MINUTE_US, START + 6 * MINUTE, START + 10 * MINUTE)
+        market.load(libpq_uri, bars_of(KEY, interval_us=5 * MINUTE_US, start=START + 6 * MINUTE, end=START + 10 * MINUTE))
 
 
 def test_an_empty_database_says_so(libpq_uri: str) -> None:
     with pytest.raises(NotFound, match="not stored; nothing is: import files with usdc-arb data import"):
-        market.load_bars(libpq_uri, [KEY], MINUTE_US, START, START + MINUTE)
+        market.load(libpq_uri, bars_of(KEY, start=START, end=START + MINUTE))

@@ -1,0 +1,140 @@
+"""What importing a file needs to know, and what is told of it: the same for every kind of rows."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from app.services.tally import QuoteTally, Tally
+from app.sources.detect import Found
+from app.sources.kinds import Data
+from app.sources.read import Books, Read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far an import is: of the file at hand rows, of all files bytes."""
+
+    path: str
+    rows: int
+    bytes_read: int
+    bytes_total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportSummary:
+    """What became of one file."""
+
+    path: str
+    format: str
+    why: str
+    """What the file was taken for, and from what that was told."""
+    venue: str
+    instrument: str
+    data: Data
+    interval_us: int
+    """Length of bars; 0 of quotes."""
+    rows_read: int
+    rows_new: int
+    rows_replaced: int
+    repeated: int
+    """Bars that said again what the bar before said; not counted in `rows_read`."""
+    first: datetime
+    last: datetime
+    longest_gap_us: int
+    counts: Mapping[str, int]
+    """Bars: `missing` (what the time from first to last would hold beyond those that are there), `no_trade` (without volume). Quotes:
+    `crossed`, `no_price` (without a bid or an ask), `least_delay_us` (from event to receipt). Captures: what was left aside, by name."""
+    seconds: float
+
+    @property
+    def rows_per_s(self) -> float:
+        """Rows read a second, storing included."""
+        return self.rows_read / self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What all files of one import have in common."""
+
+    libpq_uri: str
+    replace: bool
+    before: Mapping[Path, int]
+    """Bytes of the files before each."""
+    total: int
+    on_progress: Callable[[Progress], None]
+    stop: threading.Event
+    books: Books
+    """Where the captures imported so far left the books."""
+
+
+def ahead(batches: Iterator[Read]) -> Iterator[Read]:
+    """Yield batches, reading each while the one before is stored."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
+
+
+def report(found: Found, rows: int, batch: Read, job: Job) -> None:
+    """Tell how far an import is; raise where it is to end."""
+    if job.stop.is_set():
+        raise InterruptedError("the import was cancelled")
+    before = job.before[found.source.path]
+    job.on_progress(Progress(path=found.source.label, rows=rows, bytes_read=before + batch.bytes_read, bytes_total=job.total))
+
+
+def digest(found: Found) -> str:
+    """Return the SHA-256 of a file."""
+    with found.source.path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def import_row(identifier: UUID, sha256: str, summary: ImportSummary) -> dict[str, object]:
+    """Return the row of `imports` that records a file."""
+    detail = {name: getattr(summary, name) for name in ("why", "rows_replaced", "repeated", "longest_gap_us")} | dict(summary.counts)
+    said = {name: getattr(summary, name) for name in ("path", "format", "data", "rows_read", "rows_new")}
+    ends = {"first_ts": summary.first, "last_ts": summary.last}
+    return {"id": str(identifier), "sha256": sha256, "detail": json.dumps(detail), **said, **ends}
+
+
+def summary_of(found: Found, tally: Tally | QuoteTally, *, new: int, replaced: int, seconds: float) -> ImportSummary:
+    """Return what is told of a file; its counts are those of its kind."""
+    assert tally.first is not None, "a file has rows, or it would not have been detected"
+    assert tally.last is not None, "and so a last"
+    return ImportSummary(
+        path=found.source.label,
+        format=found.format,
+        why=found.why,
+        venue=found.key.venue,
+        instrument=found.key.instrument,
+        data=found.kind.data,
+        interval_us=found.kind.interval_us,
+        rows_read=tally.rows,
+        rows_new=new,
+        rows_replaced=replaced,
+        repeated=tally.repeated if isinstance(tally, Tally) else 0,
+        first=tally.first,
+        last=tally.last,
+        longest_gap_us=tally.longest_gap_us,
+        counts=_bar_counts(tally, found.kind.interval_us) if isinstance(tally, Tally) else _quote_counts(tally),
+        seconds=seconds,
+    )
+
+
+def _bar_counts(tally: Tally, interval_us: int) -> dict[str, int]:
+    assert tally.first is not None, "there are bars"
+    assert tally.last is not None, "and so a last"
+    span = round((tally.last - tally.first).total_seconds() * 1_000_000) // interval_us + 1
+    return {"missing": span - tally.rows, "no_trade": tally.no_trade}
+
+
+def _quote_counts(tally: QuoteTally) -> dict[str, int]:
+    delay = {} if tally.least_delay_us is None else {"least_delay_us": tally.least_delay_us}
+    return {"crossed": tally.crossed, "no_price": tally.no_price, **delay, **dict(sorted(tally.aside.items()))}
