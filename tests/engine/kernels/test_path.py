@@ -1,293 +1,283 @@
-"""The rules of the path one by one, against Python's own arithmetic or worked out by hand."""
+"""The order in which things are decided, and in which they happen."""
 
-import math
-from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.kernels import path as kernel
-
-ATOM = 100_000_000
-prices = st.floats(1e-6, 1e5)
-fees = st.sampled_from((0.0, 1e-4, 0.0026, 0.1, 0.5)) | st.floats(0, 0.9)
-
-
-def ints(*values: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.array(values, dtype=np.int64)
-
-
-def floats(*values: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array(values, dtype=np.float64)
-
-
-@pytest.mark.parametrize(
-    ("price", "quantity", "flow"), [(0.5, 1, 0), (0.5, 3, 2), (0.5, 5, 2), (2.5, 3, 8), (100.01, 10**8, 10_001_000_000), (7.0, 0, 0)]
+from tests.engine.kernels.hand import (
+    ALFA_BTC,
+    BRAVO_BTC,
+    BTC,
+    Quote,
+    coins,
+    fresh,
+    funding,
+    ints,
+    legs,
+    log,
+    observations,
+    pair,
+    records,
+    rules,
+    scratch,
+    tiers,
+    world,
 )
-def test_a_flow_is_rounded_to_the_nearest_atom_and_ties_to_even(price: float, quantity: int, flow: int) -> None:
-    assert kernel.flow_of(price, quantity) == flow
+from tests.engine.kernels.plain import market, path, state
+
+SELL, BUY = market.SELL, market.BUY
+QUOTES = observations([Quote(0, [(101.0, 9.0)], [(102.0, 9.0)])], [Quote(0, [(99.0, 9.0)], [(100.0, 4.0)])])
 
 
-@pytest.mark.parametrize(("flow", "fee", "cost"), [(1_000, 0.001, 1), (1_001, 0.001, 2), (1, 1e-9, 1), (0, 0.5, 0), (12_345, 0.0, 0)])
-def test_a_fee_is_rounded_up(flow: int, fee: float, cost: int) -> None:
-    assert kernel.fee_of(flow, fee) == cost
+def candidates(at: list[int], rows: list[tuple[int, int]], *, news: list[tuple[bool, bool]] | None = None, ordinals: list[int] | None = None) -> Any:
+    """Return instants at which decisions are made, without conversions."""
+    return market.Candidates(
+        at_us=ints(*at),
+        ordinal=ints(*(range(len(at)) if ordinals is None else ordinals)),
+        row=np.array(rows, dtype=np.int32).reshape(-1, 2),
+        news=np.array([(True, True)] * len(at) if news is None else news, dtype=np.bool_).reshape(-1, 2),
+        received_at=np.ones((len(at), 2)),
+        spent_at=np.ones((len(at), 2)),
+    )
 
 
-@given(st.integers(1, 10**9), st.integers(1, 10**9))
-def test_packages_step_by_the_least_common_multiple_of_two_lots(a: int, b: int) -> None:
-    assert kernel.least_common_multiple(a, b) == math.lcm(a, b)
-
-
-def cost(limit: float, quantity: int, fee: float) -> int:
-    """Return a reserve by Python's own rounding."""
-    flow = round(limit * quantity)
-    return flow + math.ceil(flow * fee)
-
-
-@given(st.integers(0, 400), prices, fees, st.integers(0, 10**6), st.integers(1, 7))
-@example(most=10, limit=2.0, fee=0.0, free=20, step=1)  # the last atom
-@example(most=10, limit=11.6, fee=0.1, free=13, step=1)  # 12.76 by the formula; 12 and 2 by rounding
-def test_what_is_affordable_is_the_most_that_any_quantity_can_be(most: int, limit: float, fee: float, free: int, step: int) -> None:
-    possible = [q for q in range(0, most + 1, step) if cost(limit, q, fee) <= free]
-    assert kernel.affordable(most, limit, fee, free, step) == max(possible)
-
-
-@given(st.integers(0, 10**16), prices, fees, st.integers(0, 10**18), st.integers(1, 10**10))
-def test_no_larger_quantity_is_affordable_however_large_they_are(most: int, limit: float, fee: float, free: int, step: int) -> None:
-    assume(limit * most < 2**61)
-    found = kernel.affordable(most, limit, fee, free, step)
-    assert found % step == 0
-    assert found <= most
-    assert cost(limit, found, fee) <= free
-    assert found + step > most or cost(limit, found + step, fee) > free
-
-
-@pytest.mark.parametrize(
-    ("bid", "tolerance", "tick", "limit"),
-    [
-        (100.0, 0.0, 0.01, 100.0),
-        (102.0, 0.01, 0.01, 100.98),
-        (100.01, 0.001, 0.01, 99.91),
-        (100.0, 0.00033, 0.05, 100.0),
-        (0.0003, 0.0, 0.0001, 0.0003),
-    ],
-)
-def test_a_sells_limit_is_rounded_up_to_the_tick(bid: float, tolerance: float, tick: float, limit: float) -> None:
-    # 100.01 × 0.999 = 99.90999; 100 × 0.99967 = 99.967
-    assert kernel.sell_limit(bid, tolerance, tick) == pytest.approx(limit, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("ask", "tolerance", "tick", "limit"),
-    [
-        (100.0, 0.0, 0.01, 100.0),
-        (102.0, 0.01, 0.01, 103.02),
-        (100.01, 0.001, 0.01, 100.11),
-        (100.0, 0.00033, 0.05, 100.0),
-        (0.0003, 0.0, 0.0001, 0.0003),
-    ],
-)
-def test_a_buys_limit_is_rounded_down_to_the_tick(ask: float, tolerance: float, tick: float, limit: float) -> None:
-    # 100.01 × 1.001 = 100.11001; 100 × 1.00033 = 100.033
-    assert kernel.buy_limit(ask, tolerance, tick) == pytest.approx(limit, rel=1e-12)
-
-
-@given(st.integers(1, 10**7), st.sampled_from(("0.01", "0.05", "0.1", "0.00001", "5")))
-def test_a_limit_without_tolerance_is_the_price_itself(ticks: int, tick: str) -> None:
-    price = ticks * float(tick)
-    assert round(Fraction(kernel.sell_limit(price, 0.0, float(tick))) / Fraction(tick)) == ticks
-    assert kernel.sell_limit(price, 0.0, float(tick)) == kernel.buy_limit(price, 0.0, float(tick))
+def test_legs_count_at_their_best_prices_and_the_fees_of_the_time() -> None:
+    one, room = world(QUOTES, **tiers(0.01, 0.02)), scratch()
+    path.value_legs(one, candidates([5], [(0, 1)]), fresh(QUOTES), 0, room)
+    assert room.received.tolist() == [101.0 * 0.99, 99.0 * 0.98]
+    assert room.spent.tolist() == [102.0 * 1.01, 100.0 * 1.02]
+    one.spans[1].charged = market.CHARGED_RECEIVED
+    path.value_legs(one, candidates([5], [(market.ABSENT, 1)]), fresh(QUOTES), 0, room)
+    np.testing.assert_array_equal(room.received, [np.nan, 99.0 * 0.98])
+    np.testing.assert_array_equal(room.spent, [np.nan, 100.0 / 0.98])
 
 
 values = st.sampled_from((float("nan"), 99.0, 99.5, 100.0, 100.0, 100.1, 101.0))
 
 
-@given(st.lists(st.tuples(values, values), min_size=2, max_size=5), st.sampled_from((-100.0, 0.0, 10.0, 50.0)))
-def test_pairs_are_ranked_by_edge_then_by_sell_leg_then_by_buy_leg(legs: list[tuple[float, float]], threshold: float) -> None:
-    count = len(legs)
-    edges = {(s, b): 1e4 * (legs[s][0] / legs[b][1] - 1) for s in range(count) for b in range(count) if s != b}
-    expected = sorted((pair for pair, edge in edges.items() if edge >= threshold), key=lambda pair: (-edges[pair], pair))
-    pairs, found = np.zeros(count * count, np.int64), np.zeros(count * count)
-    number = kernel.rank_pairs(floats(*(r for r, _ in legs)), floats(*(s for _, s in legs)), threshold, pairs, found)
-    assert [divmod(int(pair), count) for pair in pairs[:number]] == expected
-    assert found[:number].tolist() == [edges[pair] for pair in expected]
-
-
-BARS = kernel.Bars(offset=ints(0, 3, 5), open_us=ints(0, 60, 180, 60, 120), bid=np.ones(5), ask=np.ones(5), volume_cap=np.ones(5, np.int64))
-
-
-@pytest.mark.parametrize(
-    ("leg", "arrival", "wait", "row"),
-    [
-        (0, 0, 60, 0),  # at its open
-        (0, 1, 60, 1),
-        (0, 61, 60, -1),  # the bar at 120 is missing, that at 180 too late
-        (0, 120, 60, -1),  # at 180, and not before
-        (0, 120, 61, 2),
-        (0, 61, 120, 2),
-        (0, 181, 600, -1),  # after the last
-        (1, 0, 60, -1),  # the other leg's bar at 0 is not its own
-        (1, 0, 61, 3),
-        (1, 121, 600, -1),
-    ],
-)
-def test_an_order_meets_its_legs_first_bar_from_arrival_to_before_the_end_of_its_wait(leg: int, arrival: int, wait: int, row: int) -> None:
-    assert kernel.find_bar(BARS, leg, arrival, wait) == row
-
-
-def rules(**changes: float) -> kernel.Rules:
-    usual = {"threshold_bps": 0.0, "cool_down_us": 0, "tolerance": 0.0, "fixed_notional": 0.0, "max_notional": 0.0}
-    return kernel.Rules(**{**usual, "interval_us": 60, "max_wait_us": 60, "end_us": 10_000, **changes})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("bar", "arrival", "wait", "known"),
-    [
-        (1, 5, 60, 120),  # the end of its bar
-        (-1, 60, 60, 120),  # waited for the bar at 60 only
-        (-1, 61, 60, 180),  # for that at 120
-        (-1, 61, 180, 300),  # for those at 120, 180 and 240; that at 241 opens too late
-    ],
-)
-def test_a_miss_is_known_at_the_end_of_the_last_bar_that_was_waited_for(bar: int, arrival: int, wait: int, known: int) -> None:
-    assert kernel.resolution_us(BARS, bar, arrival, rules(max_wait_us=wait)) == known
-
-
-LEGS = kernel.Legs(
-    fee=floats(0.0, 0.001), tick=floats(0.01, 0.01), lot=ints(2 * ATOM // 10, 3 * ATOM // 10), min_notional=ints(0, 0),
-    order_latency_us=ints(0, 0), feed_latency_us=ints(0, 0), base_wallet=ints(0, 2), quote_wallet=ints(1, 3),
-)  # fmt: skip
-ROW = kernel.Candidates(
-    at_us=ints(0), bid=floats(101, 99)[None], ask=floats(102, 100)[None], received=floats(101, 100)[None], spent=floats(101, 100)[None],
-    ask_value=floats(101, 50)[None], volume_cap=ints(10 * ATOM, 5 * ATOM)[None],
-)  # fmt: skip
-
-
-def state(*, coins: float = 100, money: float = 1e6, under_way: tuple[float, float] = (0, 0)) -> kernel.State:
-    return kernel.State(
-        free=ints(int(coins * ATOM), 0, 0, int(money * ATOM)), reserved=ints(0, 0, 0, 0), pending=ints(0, 0, 0, 0),
-        last_decision_us=np.zeros((2, 2), np.int64), under_way=ints(*(int(x * ATOM) for x in under_way)),
-        taken=ints(0, 0, 0, 0, 0), dropped=ints(0, 0, 0, 0),
+@given(st.lists(st.tuples(values, values, st.booleans()), min_size=2, max_size=5), st.sampled_from((-100.0, 0.0, 10.0, 50.0)))
+def test_pairs_with_news_are_ranked_by_edge_then_by_sell_leg_then_by_buy_leg(legs_: list[tuple[float, float, bool]], threshold: float) -> None:
+    count = len(legs_)
+    edges = {(s, b): 1e4 * (legs_[s][0] / legs_[b][1] - 1) for s in range(count) for b in range(count) if s != b}
+    standing = [key for key, edge in edges.items() if edge >= threshold]
+    expected = sorted((key for key in standing if legs_[key[0]][2] or legs_[key[1]][2]), key=lambda key: (-edges[key], key))
+    now = fresh(QUOTES)._replace(pairs=records(state.PAIR, [{"stood": 2, "episode": 7}] * count**2))
+    room = state.Scratch(
+        received=np.array([r for r, _, _ in legs_]), spent=np.array([s for _, s, _ in legs_]), ranked=np.zeros(count**2, np.int64),
+        edges=np.zeros(count**2), reach=ints(), level=ints(),
     )  # fmt: skip
+    rows = candidates([0], [(0, 0)], ordinals=[3])._replace(news=np.array([[news for _, _, news in legs_]]))
+    number = path.rank_pairs(rows, now, 0, threshold, room)
+    assert [divmod(int(ranked), count) for ranked in room.ranked[:number]] == expected
+    assert room.edges[:number].tolist() == [edges[key] for key in expected]
+    assert [divmod(k, count) for k in np.flatnonzero(now.pairs.stood == 3)] == standing
 
 
-settle = getattr(kernel.settle_until, "py_func", kernel.settle_until)
-"""In Python, whose lists numba is about to refuse; what it calls is compiled."""
+@pytest.mark.parametrize(("stood", "episode"), [(4, 7), (3, -1), (-2, -1)])
+def test_an_episode_goes_on_where_the_pair_stood_at_the_instant_before(stood: int, episode: int) -> None:
+    now, room = fresh(QUOTES), scratch()
+    now.pairs[1].stood, now.pairs[1].episode = stood, 7
+    room.received[:], room.spent[:] = [101.0, 99.0], [102.0, 100.0]
+    rows = candidates([0], [(0, 1)], ordinals=[5], news=[(False, False)])
+    assert path.rank_pairs(rows, now, 0, 1.0, room) == 0
+    assert (now.pairs[1].episode, now.pairs[1].stood) == (episode, 5)
 
-NO_VOLUME, NO_FUNDS, BELOW_MINIMUM = (1 + kernel.DROPPED.index(reason) for reason in ("no_volume", "no_funds", "below_minimum"))
+
+LAST = state.NEVER_US
 
 
 @pytest.mark.parametrize(
-    ("changes", "wallets", "minimum", "quantity", "refusal"),
+    ("limits", "counts", "halted", "last", "outcome"),
     [
-        # the step is 0.6, the smaller cap 5: 4.8
-        ({}, {}, (0, 0), 4.8, 0),
-        ({}, {"under_way": (0, 1)}, (0, 0), 3.6, 0),
-        ({}, {"under_way": (7, 1)}, (0, 0), 3.0, 0),
-        ({}, {"under_way": (0, 4.5)}, (0, 0), 0, NO_VOLUME),
-        ({}, {"under_way": (11, 0)}, (0, 0), 0, NO_VOLUME),
-        ({}, {"coins": 3.59}, (0, 0), 3.0, 0),
-        ({}, {"coins": 0.59}, (0, 0), 0, NO_FUNDS),
-        # 1.2 costs 120 and 0.12
-        ({}, {"money": 120.12}, (0, 0), 1.2, 0),
-        ({}, {"money": 120.11999999}, (0, 0), 0.6, 0),
-        ({}, {"money": 60}, (0, 0), 0, NO_FUNDS),
-        # a unit counts 50 in the comparison currency
-        ({"max_notional": 119}, {}, (0, 0), 1.8, 0),
-        ({"max_notional": 30}, {}, (0, 0), 0.6, 0),
-        ({"max_notional": 29.99}, {}, (0, 0), 0, BELOW_MINIMUM),
-        ({"fixed_notional": 119}, {}, (0, 0), 1.8, 0),
-        ({"fixed_notional": 29.99}, {}, (0, 0), 0, BELOW_MINIMUM),
-        ({"fixed_notional": 240}, {}, (0, 0), 4.8, 0),
-        ({"fixed_notional": 270}, {}, (0, 0), 0, NO_VOLUME),
-        ({"fixed_notional": 240}, {"coins": 4.7}, (0, 0), 0, NO_FUNDS),
-        ({"fixed_notional": 240}, {"money": 480}, (0, 0), 0, NO_FUNDS),
-        # 4.8 × 101 = 484.8 sold, 4.8 × 100 = 480 bought
-        ({}, {}, (484.8, 480), 4.8, 0),
-        ({}, {}, (484.80000001, 480), 0, BELOW_MINIMUM),
-        ({}, {}, (484.8, 480.00000001), 0, BELOW_MINIMUM),
+        ({}, {}, False, LAST, "SENT"),
+        # 101 against 100 is 100 bps
+        ({"max_gross_edge_bps": 99.9}, {"stopped_us": 3}, True, 120, "ALARM"),
+        ({"max_gross_edge_bps": 1e4 * (101.0 / 100.0 - 1)}, {}, False, LAST, "SENT"),
+        ({}, {"stopped_us": 3}, True, 120, "STOPPED"),
+        ({"max_residual": 200.0}, {"net_residual": coins(9)}, True, 120, "HALTED"),
+        ({"max_residual": 200.0}, {"net_residual": coins(2.01)}, False, 120, "RESIDUAL"),
+        ({"max_residual": 200.0}, {"net_residual": coins(-2.01)}, False, 120, "RESIDUAL"),
+        ({"max_residual": 200.0}, {"net_residual": coins(2)}, False, LAST, "SENT"),
+        ({"cool_down_us": 10}, {}, False, 111, "COOL_DOWN"),
+        ({"cool_down_us": 10}, {}, False, 110, "SENT"),
     ],
 )
-def test_the_size_of_a_package_is_what_volume_funds_and_limits_allow_and_the_first_that_allows_none_is_the_reason(
-    changes: dict[str, float], wallets: dict[str, float], minimum: tuple[float, float], quantity: float, refusal: int
-) -> None:
-    limits = rules(**{name: value * ATOM for name, value in changes.items()})
-    legs = LEGS._replace(min_notional=ints(*(round(x * ATOM) for x in minimum)))
-    found = kernel.size_package(legs, limits, state(**wallets), ROW, 0, 0, 1, 100.0)  # type: ignore[arg-type]
-    assert found == (round(quantity * ATOM), refusal)
+def test_the_first_reason_against_a_package_counts(limits: dict[str, object], counts: dict[str, int], halted: bool, last: int, outcome: str) -> None:
+    one, now = world(QUOTES, rules=rules(**limits)), fresh(QUOTES)
+    one.halted[2] = halted  # from 120 on
+    for name, value in counts.items():
+        now.counts[0][name] = value
+    assert path.forbidden(one, now, pair(), last, 120) == getattr(state, outcome)
 
 
-@pytest.mark.parametrize(("amount", "whole"), [(5.0, 5), (5.999, 5), (0.4, 0), (1e30, kernel.LARGEST_ATOMS), (float("inf"), kernel.LARGEST_ATOMS)])
-def test_amounts_are_cut_to_whole_atoms_and_to_what_an_integer_holds(amount: float, whole: int) -> None:
-    assert kernel.whole_atoms(amount) == whole
+def test_a_gross_edge_counts_conversions_and_no_fees() -> None:
+    one = world(QUOTES, rules=rules(max_gross_edge_bps=150.0))
+    assert path.forbidden(one, fresh(QUOTES), pair(sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.SENT
+    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01), LAST, 0) == state.ALARM
+    assert path.forbidden(one, fresh(QUOTES), pair(spent_at=0.99), LAST, 0) == state.ALARM
+    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01, spent_at=1.01), LAST, 0) == state.SENT
 
 
-def test_a_notional_far_above_the_price_is_no_limit() -> None:
-    # 1e10 at 1e-9 a unit is 1e27 atoms
-    cheap = ROW._replace(ask_value=floats(1, 1e-9)[None])
-    assert kernel.size_package(LEGS, rules(max_notional=1e18), state(), cheap, 0, 0, 1, 100.0) == (480_000_000, 0)
-    assert kernel.size_package(LEGS, rules(fixed_notional=1e18), state(), cheap, 0, 0, 1, 100.0) == (0, NO_VOLUME)
+def test_a_residual_counts_at_the_mark_of_the_last_tick() -> None:
+    one, now = world(QUOTES, rules=rules(max_residual=200.0, base_currency=BTC)), fresh(QUOTES)
+    one.mark[1, BTC], now.counts[0].net_residual = 101.0, coins(2)
+    assert [path.forbidden(one, now, pair(), LAST, at) for at in (59, 60, 119, 120)] == [state.SENT, state.RESIDUAL, state.RESIDUAL, state.SENT]
 
 
-def test_the_limit_and_not_the_ask_must_be_affordable() -> None:
-    assert kernel.size_package(LEGS, rules(), state(money=120.12), ROW, 0, 0, 1, 100.01) == (60_000_000, 0)
+DEEP = observations([Quote(0, [(101.0, 1.0), (100.5, 9.0)], [(102.0, 9.0)])], [Quote(0, [(99.0, 9.0)], [(100.0, 1.5), (100.2, 9.0)])])
 
 
-def moved(now: kernel.State) -> dict[str, list[float]]:
-    """Return the wallets (leg 0 base, quote, leg 1 base, quote) and what is under way, in units."""
-    return {name: (getattr(now, name) / ATOM).tolist() for name in ("free", "reserved", "pending", "under_way")}
+def test_a_package_sends_its_sell_first_with_limits_of_its_last_levels() -> None:
+    one, now, done, room = world(DEEP, rules=rules(tolerance=0.001)), fresh(DEEP), log(), scratch()
+    room.reach[:3], room.level[:, :3] = [coins(1), coins(1.5), coins(9)], [[0, 1, 1], [0, 0, 1]]
+    now.counts[0].packages = 5
+    path.send_package(one, now, done, pair(reserve_rate=0.01), room, coins(2), 33.0, 60)
+    sell, buy = done.orders[:2]
+    assert ((sell.leg, sell.side), (buy.leg, buy.side)) == ((0, SELL), (1, BUY))
+    assert (sell.package, buy.package, sell.first, buy.first, sell.role, buy.role) == (5, 5, 0, 0, state.LEG_ORDER, state.LEG_ORDER)
+    # 100.5 × 0.999 = 100.3995, up; 100.2 × 1.001 = 100.3002, down
+    assert (sell.limit_price, buy.limit_price) == (100.4, 100.3)
+    # 1 at 101 and 1 at 100.5; 1.5 at 100 and 0.5 at 100.2
+    assert (sell.decision_price, buy.decision_price) == (100.75, pytest.approx(100.05, abs=1e-12))
+    assert (sell.reserve, buy.reserve) == (coins(2), coins(200.6 + 2.006))
+    # the best prices in view count for what is open and expected: 2 × 101, 2 × 100
+    assert (sell.open_value, buy.open_value, sell.expected) == (coins(202), coins(200), coins(202))
+    assert (sell.edge_bps, buy.edge_bps) == (33.0, 33.0)
+    assert (now.counts[0].packages, now.counts[0].open_packages, now.counts[0].orders) == (6, 1, 2)
 
 
-def test_money_is_reserved_when_sent_pending_when_it_resolves_and_free_at_the_venues_notice() -> None:
-    legs = LEGS._replace(fee=floats(0.002, 0.001), lot=ints(ATOM // 10, ATOM // 10), order_latency_us=ints(5, 50), feed_latency_us=ints(7, 11))
-    bars = kernel.Bars(
-        offset=ints(0, 2, 4), open_us=ints(0, 60, 0, 60), bid=floats(0, 101, 0, 99), ask=floats(0, 103, 0, 100),
-        volume_cap=ints(0, 15 * ATOM // 10, 0, 9 * ATOM),
-    )  # fmt: skip
-    now, orders = state(money=1000), kernel.new_orders(2)
-    # 2 at 100 are sold and bought for at most 101: 202 and the buy's fee of 0.202
-    kernel.plan_package(orders, 0, 2 * ATOM, 100.0, 100.5, (100.0, 101.0), 0.001, 12.0)
-    assert orders.reserve.tolist() == [2 * ATOM, 20_220_200_000]
-    assert (orders.planned.tolist(), orders.decision_price.tolist(), orders.limit_price.tolist()) == ([2 * ATOM] * 2, [100.0, 100.5], [100.0, 101.0])
-    queue = [(kernel.send(orders, order, order, 10, bars, legs, rules(), now), 0, order) for order in (0, 1)]
-    assert (orders.arrival_us.tolist(), orders.recorded_us.tolist(), orders.bar.tolist()) == ([15, 60], [120, 120], [1, 3])
-    sent = {"free": [98, 0, 0, 797.798], "reserved": [2, 0, 0, 202.202], "pending": [0, 0, 0, 0], "under_way": [2, 2]}
-    assert moved(now) == sent
-    settle(queue, 119, orders, bars, legs, now)
-    assert moved(now) == sent
-    # 1.5 sold at 101: 151.5 less 0.303; 2 bought at 100: 200 and 0.2, so 2.002 of the reserve are left
-    settle(queue, 126, orders, bars, legs, now)
-    resolved = {"free": [98, 0, 0, 797.798], "reserved": [0, 0, 0, 0], "pending": [0.5, 151.197, 2, 2.002], "under_way": [2, 2]}
-    assert moved(now) == resolved
-    assert orders.outcome.tolist() == [kernel.PARTIAL, kernel.FILLED]
-    settle(queue, 130, orders, bars, legs, now)
-    assert moved(now) == {"free": [98.5, 151.197, 0, 797.798], "reserved": [0, 0, 0, 0], "pending": [0, 0, 2, 2.002], "under_way": [0, 2]}
-    settle(queue, 131, orders, bars, legs, now)
-    assert moved(now) == {"free": [98.5, 151.197, 2, 799.8], "reserved": [0, 0, 0, 0], "pending": [0, 0, 0, 0], "under_way": [0, 0]}
-    assert now.taken[[1, 3]].tolist() == [15 * ATOM // 10, 2 * ATOM]
+def test_a_limit_of_the_first_level_stays_there_where_the_quantity_ends_with_it() -> None:
+    one, now, done, room = world(DEEP), fresh(DEEP), log(), scratch()
+    room.reach[:3], room.level[:, :3] = [coins(1), coins(1.5), coins(9)], [[0, 1, 1], [0, 0, 1]]
+    path.send_package(one, now, done, pair(), room, coins(1), 33.0, 60)
+    assert done.orders.limit_price[:2].tolist() == [101.0, 100.0]
 
 
-def test_an_order_that_misses_gives_its_whole_reserve_back_at_its_notice() -> None:
-    bars = BARS._replace(bid=floats(9, 9, 9, 9, 9), ask=floats(9, 9, 9, 9, 9), volume_cap=ints(0, 0, 0, 0, 0))
-    now, orders = state(money=1000), kernel.new_orders(2)
-    kernel.plan_package(orders, 0, 2 * ATOM, 10.0, 10.0, (10.0, 10.0), 0.001, 12.0)
-    queue = [(kernel.send(orders, order, order, 0, bars, LEGS, rules(max_wait_us=120), now), 0, order) for order in (0, 1)]
-    settle(queue, 10_000, orders, bars, LEGS, now)
-    # the sell below its limit, the buy within it and without volume
-    assert orders.outcome.tolist() == [kernel.MISSED_LIMIT, kernel.MISSED_VOLUME]
-    assert moved(now) == {"free": [100, 0, 0, 1000], "reserved": [0] * 4, "pending": [0] * 4, "under_way": [0, 0]}
-    assert np.isnan(orders.price).all()
+def test_an_opportunity_is_listed_with_its_episode_and_only_a_package_begins_a_cool_down() -> None:
+    now, done = fresh(QUOTES), log()
+    now.counts[0].episodes, now.counts[0].packages = 4, 9
+    for at, outcome in ((60, state.NO_FUNDS), (70, state.SENT), (80, state.ALARM)):
+        path.list_opportunity(now, done, 2, at, 12.0, outcome)
+    first, second, _ = done.opportunities[:3]
+    assert (first.at_us, first.sell, first.buy, first.edge_bps) == (60, 1, 0, 12.0)
+    assert (first.outcome, first.package, second.outcome, second.package) == (state.NO_FUNDS, -1, state.SENT, 8)
+    assert done.opportunities.episode[:3].tolist() == [4, 4, 4]
+    assert (now.counts[0].episodes, now.counts[0].opportunities) == (5, 3)
+    assert now.pairs[2].last_decision_us == 70
+    path.list_opportunity(now, done, 1, 90, 12.0, state.NO_FUNDS)
+    assert (done.opportunities[3].episode, now.pairs[1].last_decision_us) == (5, state.NEVER_US)
 
 
-def test_orders_beyond_the_first_room_keep_everything_that_was_written() -> None:
-    orders = kernel.new_orders(3)
-    for place, column in enumerate(orders):
-        column[:] = np.arange(3) + 10 * place
-    more = kernel.resized(orders, 2, 5)
-    fresh = kernel.new_orders(5)
-    for name, before, after, empty in zip(kernel.Orders._fields, orders, more, fresh, strict=True):
-        assert after[:2].tolist() == before[:2].tolist(), name
-        np.testing.assert_array_equal(after[2:], empty[2:])
-        assert after.dtype == before.dtype
+def test_later_opportunities_of_an_instant_get_what_earlier_ones_left() -> None:
+    # both directions pay: alfa's 103 and bravo's 102 against 100 and 101; bravo has coins for none of it after the first
+    books = observations([Quote(0, [(103.0, 9.0)], [(101.0, 9.0)])], [Quote(0, [(102.0, 9.0)], [(100.0, 9.0)])])
+    one, now, done = world(books, rules=rules(threshold_bps=1.0)), fresh(books, free=(4, 0, 0, 1e6, 0)), log()
+    path.decide(one, candidates([60], [(0, 1)]), now, done, scratch(), 0)
+    found = done.opportunities[: now.counts[0].opportunities]
+    assert [(int(row.sell), int(row.buy), int(row.outcome)) for row in found] == [(0, 1, state.SENT), (1, 0, state.NO_FUNDS)]
+    assert [o.planned for o in done.orders[: now.counts[0].orders]] == [coins(4), coins(4)]
+
+
+@pytest.mark.parametrize(("side", "residual"), [(BUY, coins(12)), (SELL, coins(8))])
+def test_a_noticed_residual_order_changes_the_net_residual_and_completes_nothing(side: int, residual: int) -> None:
+    now, done = fresh(QUOTES), log()
+    order = done.orders[0]
+    order.role, order.side, order.filled, order.planned = state.RESIDUAL_ORDER, side, coins(2), coins(5)
+    now.counts[0].net_residual, now.counts[0].open_packages = coins(10), 1
+    path.take_notice(world(QUOTES), now, done, 0, 60)
+    assert (now.counts[0].net_residual, now.counts[0].open_packages) == (residual, 1)
+
+
+def test_what_waits_happens_up_to_and_at_a_time_in_its_order() -> None:
+    one, now, done = world(QUOTES, legs=legs({"notice_latency_us": 5})), fresh(QUOTES, free=(9, 0, 9, 0, 0)), log()
+    ways = funding([{"source": ALFA_BTC, "destination": BRAVO_BTC}], {})
+    plan = path.Plan(0, SELL, state.LEG_ORDER, 0, 0, coins(2), 101.0, 101.0, 101.0, 0.0, 0.0)
+    path.send(one, now, done, plan, 60)
+    state.push(done.queue, now.counts, (60, state.CREDIT, 3))
+    done.transfers[3].amount = coins(1)
+    path.settle_until(one, ways, now, done, 59)
+    assert (done.orders[0].outcome, now.counts[0].queue) == (state.OPEN, 2)
+    path.settle_until(one, ways, now, done, 64)
+    assert (done.orders[0].outcome, done.orders[0].noticed, done.transfers[3].credited) == (state.FILLED, 0, 1)
+    path.settle_until(one, ways, now, done, 65)
+    assert (done.orders[0].noticed, now.counts[0].queue) == (1, 0)
+
+
+def walked(rows: Any, *, free: tuple[float, ...] = (9, 1000, 9, 1000, 0), aims: Any = None, seen: Any = QUOTES, **limits: Any) -> tuple[Any, Any]:
+    """Return state and log of a walk in which bravo's coins come from alfa, 30 µs after a request."""
+    one = world(seen, rules=rules(threshold_bps=1.0, works_at_ticks=True, rebalance_every_us=60, end_us=540, **limits))
+    now, done = fresh(seen, free=free, routes=1), log(64)
+    ways = funding([{"source": ALFA_BTC, "destination": BRAVO_BTC, "delay_us": 60}], {} if aims is None else aims)
+    assert path.walk(one, ways, rows, now, done, scratch())
+    return now, done
+
+
+def test_a_walk_decides_at_every_candidate_and_takes_every_tick_up_to_the_last() -> None:
+    now, done = walked(candidates([0, 30, 540], [(0, 1)] * 3))
+    assert (now.counts[0].candidate, now.counts[0].tick) == (3, 10)
+    assert done.orders.decided_us[: now.counts[0].orders].tolist() == [0, 0]
+    assert done.opportunities.outcome[:3].tolist() == [state.SENT, state.NO_VOLUME, state.NO_VOLUME]
+
+
+def test_rebalancing_comes_before_the_decisions_of_its_microsecond_and_a_credit_before_both() -> None:
+    # alfa gives 8 of its 9 coins at the tick of 60, so that 1 is left to sell then
+    aims = {ALFA_BTC: {}, BRAVO_BTC: {"floor": coins(17), "target": coins(17)}}
+    now, done = walked(candidates([60], [(0, 1)]), aims=aims)
+    assert done.transfers.requested_us[0] == 0
+    assert [int(o.planned) for o in done.orders[:2]] == [coins(1), coins(1)]
+    assert done.transfers[0].credited_us == 60
+    assert now.wallets[BRAVO_BTC].free == coins(18)
+
+
+def test_what_would_happen_after_the_end_does_not() -> None:
+    slow = legs({"order_latency_us": 541}, {"order_latency_us": 540})
+    one = world(QUOTES, legs=slow, rules=rules(threshold_bps=1.0, end_us=540))
+    now, done = fresh(QUOTES), log()
+    assert path.walk(one, funding([], {}), candidates([0], [(0, 1)]), now, done, scratch())
+    assert done.orders.outcome[:2].tolist() == [state.OPEN, state.FILLED]
+    assert now.wallets[ALFA_BTC].reserved == coins(4)
+
+
+def test_ticks_are_left_out_where_nothing_works_at_them() -> None:
+    one = world(QUOTES, rules=rules(threshold_bps=1.0, max_drawdown=-1.0, end_us=540))
+    now = fresh(QUOTES)
+    assert path.walk(one, funding([], {}), candidates([], []), now, log(), scratch())
+    assert (now.counts[0].tick, now.counts[0].stopped_us) == (0, state.NEVER_US)
+
+
+def test_a_walk_stops_before_its_logs_overflow_and_goes_on_in_larger_ones() -> None:
+    one, now, done = world(QUOTES, rules=rules(threshold_bps=1.0, end_us=540)), fresh(QUOTES), log()
+    rows = candidates([0], [(0, 1)])
+    assert not path.walk(one, funding([], {}), rows, now, done._replace(orders=done.orders[:3].view(np.recarray)), scratch())
+    assert now.counts[0].orders == 0
+    assert path.walk(one, funding([], {}), rows, now, done, scratch())
+    assert now.counts[0].orders == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "used", "room"),
+    [
+        ("orders", 12, True),  # 2 pairs may send 4
+        ("orders", 13, False),
+        ("opportunities", 14, True),
+        ("opportunities", 15, False),
+        ("transfers", 4, True),  # a route, two for each of five wallets, and one
+        ("transfers", 5, False),
+        ("open_packages", 12, True),  # each may leave an order
+        ("open_packages", 13, False),
+    ],
+)
+def test_logs_have_room_for_all_that_can_come_before_they_are_looked_at_again(name: str, used: int, room: bool) -> None:
+    now = fresh(QUOTES, routes=1)
+    now.counts[0][name] = used
+    assert path.has_room(now, log(16), 2) is room
+
+
+def test_the_queue_has_room_for_every_order_and_transfer() -> None:
+    # 4 orders and 12 transfers may come
+    now = fresh(QUOTES, routes=1)
+    assert path.has_room(now, log(16)._replace(queue=np.zeros((16, 3), np.int64)), 2)
+    assert not path.has_room(now, log(16)._replace(queue=np.zeros((15, 3), np.int64)), 2)

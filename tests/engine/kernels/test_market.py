@@ -1,0 +1,97 @@
+"""What is in view and in force, conversions, and edges."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.engine.kernels.hand import Quote, ints, legs, observations, records
+from tests.engine.kernels.plain import market, scan
+
+
+@given(st.lists(st.integers(0, 9), max_size=12).map(sorted), st.integers(-1, 10), st.integers(0, 3), st.data())
+def test_the_last_row_at_a_time_is_found_from_any_row_before_it(times: list[int], at: int, begin: int, data: Any) -> None:
+    begin = min(begin, len(times))
+    end = data.draw(st.integers(begin, len(times)))
+    expected = max((k for k in range(begin, end) if times[k] <= at), default=begin - 1)
+    row = data.draw(st.integers(-1, expected))
+    assert market.last_at(ints(*times), at, begin, end, row) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "row", "present"),
+    [
+        (10, 0, True),
+        (15, 0, True),
+        (16, 0, False),  # six µs old
+        (20, 1, False),  # not good
+        (30, 2, False),  # a bid of nothing
+        (40, 3, True),
+        (10, -1, False),
+    ],
+)
+def test_an_observation_is_present_while_it_is_good_young_enough_and_has_a_bid(at: int, row: int, present: bool) -> None:
+    rows = [Quote(10, [(1.0, 1.0)], [(1.0, 1.0)]), Quote(20, [], []), Quote(30, [(0.0, 1.0)], [(1.0, 1.0)]), Quote(40, [(1.0, 1.0)], [(1.0, 1.0)])]
+    assert market.is_present(observations(rows, max_age=5), 0, row, at) is present
+
+
+def test_the_row_before_a_series_is_not_its_own() -> None:
+    both = observations([Quote(0, [(1.0, 1.0)], [(1.0, 1.0)])], [Quote(9, [(1.0, 1.0)], [(1.0, 1.0)])])
+    assert not market.is_present(both, 1, 0, 0)
+    assert market.is_present(both, 0, 0, 0)
+
+
+CONVERTING = observations(
+    [Quote(0, [(1.0, 1.0)], [(1.0, 1.0)])],
+    [Quote(0, [(0.98, 1.0)], [(1.01, 1.0)])],
+    [Quote(0, [(0.99, 1.0)], [(1.02, 1.0)]), Quote(5, [], [])],
+    [Quote(0, [(0.8, 1.0)], [(1.25, 1.0)])],
+    conversions=[(1, False), (2, False), (3, True), (3, False)],
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "rows", "found"),
+    [
+        (0, 1, (0, 1, 2, 4), (0.98, 1.01)),
+        (0, 2, (0, 1, 2, 4), (0.98, 1.02)),  # the lowest bid, the highest ask
+        (0, 2, (0, 1, 3, 4), (0.98, 1.01)),  # the second is not good
+        (1, 2, (0, 1, 3, 4), (np.nan, np.nan)),
+        (1, 2, (0, 1, 1, 4), (np.nan, np.nan)),  # the second has no row yet
+        (2, 3, (0, 1, 2, 4), (0.8, 1.25)),  # 1 / 1.25 and 1 / 0.8
+        (1, 3, (0, 1, 2, 4), (0.8, 1.25)),
+    ],
+)
+def test_foreign_money_counts_at_the_lowest_bid_and_the_highest_ask_of_what_is_present(
+    first: int, last: int, rows: tuple[int, ...], found: tuple[float, float]
+) -> None:
+    both = legs({"converts": True, "first_conversion": first}, {"first_conversion": last})
+    view = records(scan.IN_VIEW, [{"row": row} for row in rows])
+    np.testing.assert_allclose(market.conversion(CONVERTING, both, 0, view, 6), found, rtol=1e-15)
+
+
+def test_an_inverted_conversion_sells_at_one_over_the_ask() -> None:
+    both = legs({"converts": True, "first_conversion": 0}, {"first_conversion": 1})
+    one = observations([Quote(0, [(1.0, 1.0)], [(1.0, 1.0)])], [Quote(0, [(2.0, 1.0)], [(4.0, 1.0)])], conversions=[(1, True)])
+    assert market.conversion(one, both, 0, records(scan.IN_VIEW, [{"row": 0}, {"row": 1}]), 0) == (0.25, 0.5)
+
+
+def test_money_that_needs_no_conversion_counts_one() -> None:
+    both = legs({"first_conversion": 0}, {"first_conversion": 1})
+    assert market.conversion(CONVERTING, both, 0, records(scan.IN_VIEW, [{}] * 4), 0) == (1.0, 1.0)
+
+
+def test_a_sell_brings_less_and_a_buy_costs_more_by_the_fee() -> None:
+    assert market.received(200.0, 0.25, 0.5) == 75.0
+    assert market.spent(200.0, 0.25, 0.5, market.CHARGED_QUOTE) == 125.0
+    assert market.spent(200.0, 0.25, 0.5, market.CHARGED_ASSET) == 125.0
+    # of a coin a quarter is taken: 4 / 3 must be bought for one
+    assert market.spent(150.0, 0.25, 0.5, market.CHARGED_RECEIVED) == 100.0
+
+
+def test_an_edge_is_what_comes_in_over_what_goes_out() -> None:
+    assert market.edge_bps(101.0, 100.0) == pytest.approx(100.0)
+    assert market.edge_bps(99.0, 100.0) == pytest.approx(-100.0)
+    assert np.isnan(market.edge_bps(np.nan, 100.0))
