@@ -12,7 +12,7 @@ from engine.guard import Guard
 from engine.kernels import state as kernel
 from engine.kernels.market import DAY_US, Candidates, World
 from engine.kernels.path import walk
-from engine.kernels.scan import IN_VIEW, UNIT, scan
+from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
 from engine.panel import Panel
 from engine.schema import micros
@@ -35,9 +35,7 @@ def walk_path(spec: Spec, panel: Panel, guard: Guard) -> Path:
 def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
     """Return the same on a world that is built; `compact=False` walks every instant instead of the candidates, which changes nothing."""
     threshold = spec.strategy.threshold_bps if compact else -np.inf
-    view, units = _records(IN_VIEW, world.market.series.size - 1), _records(UNIT, len(spec.legs))
-    view.row = world.market.series.first[:-1] - 1
-    rows, instants, best = scan(world.market, world.legs, view, units, threshold, micros(spec.start), micros(spec.end))
+    rows, place = _candidates(world, threshold)
     funding, order = market.funding(spec)
     state, log = _walked(spec, world, funding, rows)
     return Path(
@@ -47,8 +45,31 @@ def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
         stops=[(int(c.stopped_us), kernel.STOPS[c.stopped_by]) for c in state.counts if c.stopped_us != kernel.NEVER_US],
         wallets=spec.wallets,
         balances=np.column_stack([state.wallets.free, state.wallets.reserved, state.wallets.pending]),
-        best_edge_bps=None if np.isnan(best) else float(best),
-        instants=int(instants),
+        best_edge_bps=None if np.isnan(place.best_bps) else float(place.best_bps),
+        instants=int(place.instants),
+    )
+
+
+def _candidates(world: World, threshold_bps: float) -> tuple[Candidates, np.record]:
+    legs, rules = world.legs.size - 1, world.rules[0]
+    view, units, place = _records(IN_VIEW, world.market.series.size - 1), _records(UNIT, legs), _records(PLACE, 1)
+    view.row = world.market.series.first[:-1] - 1
+    units.gets = units.pays = np.nan
+    found = _room(_FIRST_ROWS, legs)
+    while not scan(world.market, world.legs, view, units, place, found, threshold_bps, rules.start_us, rules.end_us):
+        found = Candidates(*(np.concatenate([old, new]) for old, new in zip(found, _room(found.at_us.size, legs), strict=True)))
+    used = place[0].found
+    return Candidates(*(column[:used] for column in found)), place[0]
+
+
+def _room(rows: int, legs: int) -> Candidates:
+    return Candidates(
+        at_us=np.empty(rows, np.int64),
+        ordinal=np.empty(rows, np.int64),
+        row=np.empty((rows, legs), np.int32),
+        news=np.empty((rows, legs), np.bool_),
+        received_at=np.empty((rows, legs)),
+        spent_at=np.empty((rows, legs)),
     )
 
 

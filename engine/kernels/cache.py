@@ -47,7 +47,9 @@ _LOCATORS = ",".join(f"{__name__}.{locator.__name__}" for locator in (AsTold, In
 
 def rule(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Return a function compiled by numba for other kernels alone: nobody calls it from Python, which halves the time to compile."""
-    undeclared = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # numba has these options, its stubs do not
+    # numba has these options, its stubs do not. Rules make no arrays, so nothing has to be counted: a count for each array of each
+    # argument of each call took forty times as long as the work.
+    undeclared = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
     return cast("Callable[_P, _R]", cast("Callable[..., Callable[..., object]]", njit)(nogil=True, **undeclared)(function))
 
 

@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 def find_bar(world: World, leg: int, arrival_us: int) -> int:
     """Return the row of the first bar of a leg that opens at or after arrival and before arrival + max_wait; -1: none."""
     first, last = world.legs[leg].first_bar, world.legs[leg + 1].first_bar
-    row = first + np.searchsorted(world.market.open_us[first:last], arrival_us)
+    row = last_at(world.market.open_us, arrival_us - 1, first, last, first - 1) + 1
     return row if row < last and world.market.open_us[row] < arrival_us + world.rules[0].max_wait_us else -1
 
 

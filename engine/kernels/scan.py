@@ -1,4 +1,8 @@
-"""From observations to candidates: the instants at which some pair can reach the threshold (docs/model.md, "Strategy")."""
+"""From observations to candidates: the instants at which some pair can reach the threshold (docs/model.md, "Strategy").
+
+This walks every observation, so it keeps what changes seldom: the next time of each series, until when its observation counts,
+and what a unit of each leg brings and costs.
+"""
 
 import numpy as np
 
@@ -14,83 +18,90 @@ from engine.kernels.market import (
     Market,
     conversion,
     edge_bps,
-    is_present,
     received,
     spent,
 )
 
-_LATER_US = 2**62
+LATER_US = 2**62
+EARLIER_US = -(2**62)
 
-IN_VIEW = np.dtype([("row", np.int64), ("news", np.bool_)])
-"""(S,) observation of each series, before its first where there is none yet."""
+IN_VIEW = np.dtype([("row", np.int64), ("next_us", np.int64), ("until_us", np.int64), ("news", np.bool_)])
+"""(S,) observation of each series (before its first where there is none yet), when the next is available, until when this one is present."""
 
 UNIT = np.dtype([(name, np.float64) for name in ("received_at", "spent_at", "gets", "pays")])
-"""(V,) conversions, and what a unit brings and costs at the loosest fees; nan where the leg is absent."""
+"""(V,) conversions, and what a unit brings and costs at the loosest fees; nan where a price or a conversion is missing."""
+
+PLACE = np.dtype([("found", np.int64), ("instants", np.int64), ("best_bps", np.float64), ("opened", np.bool_)])
+"""(1,) how far the scan has come."""
 
 
 @rule
-def next_instant(market: Market, view: Records) -> int:
-    """Return when the next observation of any series becomes available [µs]."""
-    at = _LATER_US
-    for s in range(view.size):
-        if view[s].row + 1 < market.series[s + 1].first:
-            at = min(at, market.available_us[view[s].row + 1])
-    return at
+def next_of(market: Market, series: int, row: int) -> int:
+    """Return when the observation after a row becomes available [µs]."""
+    return int(market.available_us[row + 1]) if row + 1 < market.series[series + 1].first else LATER_US
 
 
 @rule
-def step_to(market: Market, view: Records, at_us: int) -> None:
-    """Bring everything into view that becomes available at an instant."""
-    for s in range(view.size):
-        row, end = view[s].row, market.series[s + 1].first
-        while row + 1 < end and market.available_us[row + 1] == at_us:
-            row += 1
-        view[s].news = row != view[s].row
-        view[s].row = row
+def bring_into_view(market: Market, series: int, seen: Records) -> None:
+    """Take all observations of a series that become available at its next time."""
+    at_us, row = seen.next_us, seen.row + 1
+    while next_of(market, series, row) == at_us:
+        row += 1
+    usable = market.good[row] and market.price[SELL, row, 0] > 0
+    seen.row, seen.next_us, seen.news = row, next_of(market, series, row), True
+    seen.until_us = market.event_us[row] + market.series[series].max_age_us if usable else EARLIER_US
 
 
 @rule
-def edge_bound(market: Market, legs: Records, view: Records, units: Records, at_us: int) -> float:
-    """Return a bound of the edges of all pairs [bps], nan without a price; writes conversions and what each leg gets and pays.
+def value_unit(market: Market, legs: Records, leg: int, view: Records, unit: Records, at_us: int) -> None:
+    """Write the conversions of a leg, and what a unit of it brings and costs at the loosest fees of the run."""
+    row, rate = view[leg].row, legs[leg].loosest_rate
+    unit.received_at, unit.spent_at = conversion(market, legs, leg, view, at_us)
+    ask = market.price[BUY, row, 0]
+    unit.gets = received(market.price[SELL, row, 0], rate, unit.received_at)
+    unit.pays = spent(ask, rate, unit.spent_at, CHARGED_QUOTE)
+    if legs[leg].in_base:
+        unit.pays = min(unit.pays, spent(ask, rate, unit.spent_at, CHARGED_RECEIVED))
 
-    The quotient of the largest `received` and the smallest `spent` bounds every pair's, in floating point as well: an instant
+
+@rule
+def edge_bound(legs: Records, market: Market, view: Records, units: Records, at_us: int) -> float:
+    """Return a bound of the edges of all pairs [bps], nan without a price.
+
+    The quotient of the largest `gets` and the smallest `pays` bounds every pair's, in floating point as well: an instant
     that is left out has no opportunity. O(V) an instant, where ranking the pairs is O(V²).
     """
-    most, least = np.nan, np.nan
+    most, least = -np.inf, np.inf
     for leg in range(units.size):
-        row, unit = view[leg].row, units[leg]
-        unit.gets = unit.pays = np.nan
-        unit.received_at, unit.spent_at = conversion(market, legs, leg, view, at_us)
-        if not is_present(market, leg, row, at_us) or np.isnan(unit.received_at):
+        if view[leg].until_us < at_us:
             continue
-        rate, ask = legs[leg].loosest_rate, market.price[BUY, row, 0]
-        gets = received(market.price[SELL, row, 0], rate, unit.received_at)
-        pays = spent(ask, rate, unit.spent_at, CHARGED_QUOTE)
-        if legs[leg].in_base:
-            pays = min(pays, spent(ask, rate, unit.spent_at, CHARGED_RECEIVED))
-        unit.gets, unit.pays = gets, pays
-        most = gets if np.isnan(most) or gets > most else most
-        least = pays if np.isnan(least) or pays < least else least
-    return edge_bps(most, least)
+        unit = units[leg]
+        if view[leg].news or legs[leg].converts:
+            value_unit(market, legs, leg, view, unit, at_us)
+        if not np.isnan(unit.gets):  # nan where there is no conversion
+            most, least = max(most, unit.gets), min(least, unit.pays)
+    return edge_bps(most, least) if most > 0 else np.nan
 
 
 @rule
-def best_pair(units: Records) -> float:
-    """Return the best edge of two different legs [bps], nan where there are no two."""
+def best_pair(view: Records, units: Records, at_us: int) -> float:
+    """Return the best edge of two different legs that are present [bps], nan where there are no two."""
     best = np.nan
     for sell in range(units.size):
         for buy in range(units.size):
             edge = edge_bps(units[sell].gets, units[buy].pays)
-            if sell != buy and not np.isnan(edge) and (np.isnan(best) or edge > best):
+            present = min(view[sell].until_us, view[buy].until_us) >= at_us
+            if present and sell != buy and not np.isnan(edge) and not edge <= best:
                 best = edge
     return best
 
 
 @rule
-def note(market: Market, legs: Records, view: Records, units: Records, at: int, found: Candidates) -> None:
+def note(market: Market, legs: Records, view: Records, units: Records, at_us: int, found: Candidates, at: int) -> None:
     """Write what is in view into a candidate's row."""
     for leg in range(units.size):
-        found.row[at, leg] = ABSENT if np.isnan(units[leg].gets) else view[leg].row
+        absent = view[leg].until_us < at_us or np.isnan(units[leg].gets)
+        found.row[at, leg] = ABSENT if absent else view[leg].row
         found.received_at[at, leg], found.spent_at[at, leg] = units[leg].received_at, units[leg].spent_at
         found.news[at, leg] = view[leg].news
         for k in range(legs[leg].first_conversion, legs[leg + 1].first_conversion):
@@ -98,56 +109,56 @@ def note(market: Market, legs: Records, view: Records, units: Records, at: int, 
 
 
 @rule
-def room_for(size: int, legs: int) -> Candidates:
-    """Return room for candidates."""
-    return Candidates(
-        np.empty(size, np.int64), np.empty(size, np.int64), np.empty((size, legs), np.int32), np.empty((size, legs), np.bool_),
-        np.empty((size, legs)), np.empty((size, legs)),
-    )  # fmt: skip
-
-
-@rule
-def resized(found: Candidates, used: int, size: int) -> Candidates:
-    """Return the first `used` candidates in room for `size`."""
-    more = room_for(size, found.row.shape[1])
-    more.at_us[:used], more.ordinal[:used], more.row[:used] = found.at_us[:used], found.ordinal[:used], found.row[:used]
-    more.news[:used], more.received_at[:used], more.spent_at[:used] = found.news[:used], found.received_at[:used], found.spent_at[:used]
-    return more
+def step(market: Market, view: Records) -> int:
+    """Bring into view what becomes available next; return when that is, or LATER_US where nothing does [µs]."""
+    at_us = LATER_US
+    for series in range(view.size):
+        at_us = min(at_us, view[series].next_us)
+    for series in range(view.size):
+        seen = view[series]
+        seen.news = False
+        if seen.next_us == at_us and at_us != LATER_US:
+            bring_into_view(market, series, seen)
+    return at_us
 
 
 @compiled
 def scan(
-    market: Market, legs: Records, view: Records, units: Records, threshold_bps: float, start_us: int, end_us: int
-) -> tuple[Candidates, int, float]:
-    """Return the candidates, the number of instants in [start, end], and the best edge that any pair had [bps], nan if none.
+    market: Market, legs: Records, view: Records, units: Records, place: Records, found: Candidates, threshold_bps: float, start_us: int, end_us: int
+) -> bool:
+    """Find the candidates, the number of instants in [start, end], and the best edge; False where `found` is full: call again with more room.
 
     Parameters
     ----------
     market, legs : Market, Records of LEG
         All series that decisions use.
-    view, units : Records of IN_VIEW (S,) and UNIT (V,)
+    view, units, place : Records of IN_VIEW (S,), UNIT (V,) and PLACE (1,)
         Written to; `view` begins before the first observations.
+    found : Candidates
+        Written to, rows 0 to place.found.
     threshold_bps : float [bps]
         -inf keeps every instant.
     start_us, end_us : int [µs]
         The run; what became available before is in view at its start.
     """
-    found, used, instants, best = room_for(1024, units.size), 0, 0, np.nan
-    while True:
-        at = next_instant(market, view)
-        if at > end_us:
-            return resized(found, used, used), instants, best
-        step_to(market, view, at)
-        if at < start_us:
+    now = place[0]
+    if not now.opened:
+        now.opened, now.best_bps = True, np.nan
+        for series in range(view.size):
+            view[series].next_us, view[series].until_us = next_of(market, series, view[series].row), EARLIER_US
+    while now.found < found.at_us.size:
+        at_us = step(market, view)
+        if at_us > end_us:
+            return True
+        bound = edge_bound(legs, market, view, units, at_us)
+        if at_us < start_us:
             continue
-        bound = edge_bound(market, legs, view, units, at)
-        if np.isnan(best) or bound > best:
-            edge = best_pair(units)
-            best = edge if np.isnan(best) or edge > best else best
+        if bound > now.best_bps or np.isnan(now.best_bps):
+            edge = best_pair(view, units, at_us)
+            now.best_bps = now.best_bps if edge <= now.best_bps or np.isnan(edge) else edge
         if bound >= threshold_bps or threshold_bps == -np.inf:
-            if used == found.at_us.size:
-                found = resized(found, used, 2 * used)
-            found.at_us[used], found.ordinal[used] = at, instants
-            note(market, legs, view, units, used, found)
-            used += 1
-        instants += 1
+            found.at_us[now.found], found.ordinal[now.found] = at_us, now.instants
+            note(market, legs, view, units, at_us, found, now.found)
+            now.found += 1
+        now.instants += 1
+    return False

@@ -95,35 +95,45 @@ class Scratch(NamedTuple):
 
 
 @rule
-def push(queue: Int64s, count: Records, event: tuple[int, int, int]) -> None:
-    """Add an event (time, kind, number) to the heap."""
-    at = count[0].queue
-    count[0].queue += 1
-    while at > 0:
-        above = (at - 1) // 2
-        if (queue[above, 0], queue[above, 1], queue[above, 2]) <= event:
-            break
-        queue[at] = queue[above]
-        at = above
-    queue[at, 0], queue[at, 1], queue[at, 2] = event
+def event_at(queue: Int64s, row: int) -> tuple[int, int, int]:
+    """Return an event (time, kind, number) of the heap."""
+    return int(queue[row, 0]), int(queue[row, 1]), int(queue[row, 2])
 
 
 @rule
-def pop(queue: Int64s, count: Records) -> tuple[int, int, int]:
+def write_event(queue: Int64s, row: int, event: tuple[int, int, int]) -> None:
+    """Write an event into the heap."""
+    queue[row, 0], queue[row, 1], queue[row, 2] = event
+
+
+@rule
+def push(queue: Int64s, counts: Records, event: tuple[int, int, int]) -> None:
+    """Add an event to the heap."""
+    at = counts[0].queue
+    counts[0].queue += 1
+    while at > 0:
+        above = (at - 1) // 2
+        if event_at(queue, above) <= event:
+            break
+        write_event(queue, at, event_at(queue, above))
+        at = above
+    write_event(queue, at, event)
+
+
+@rule
+def pop(queue: Int64s, counts: Records) -> tuple[int, int, int]:
     """Take the smallest event off the heap."""
-    smallest = (int(queue[0, 0]), int(queue[0, 1]), int(queue[0, 2]))
-    count[0].queue -= 1
-    size = count[0].queue
-    last = (int(queue[size, 0]), int(queue[size, 1]), int(queue[size, 2]))
-    at = 0
+    smallest = event_at(queue, 0)
+    counts[0].queue -= 1
+    size = counts[0].queue
+    last, at = event_at(queue, size), 0
     while 2 * at + 1 < size:
         child = 2 * at + 1
-        right = child + 1
-        if right < size and (queue[right, 0], queue[right, 1], queue[right, 2]) < (queue[child, 0], queue[child, 1], queue[child, 2]):
-            child = right
-        if last <= (queue[child, 0], queue[child, 1], queue[child, 2]):
+        if child + 1 < size and event_at(queue, child + 1) < event_at(queue, child):
+            child += 1
+        if last <= event_at(queue, child):
             break
-        queue[at] = queue[child]
+        write_event(queue, at, event_at(queue, child))
         at = child
-    queue[at, 0], queue[at, 1], queue[at, 2] = last
+    write_event(queue, at, last)
     return smallest
