@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine import guard, panel
-from engine.backtest import run
+from engine import attribution, guard, ledger, panel, trading_back
 from engine.events import DECISIONS, OUTCOMES, ROLES, SIDES, Path
 from engine.oracle import replay
 from engine.path import walk_path
@@ -83,6 +82,8 @@ class Outcome:
     balances: dict[tuple[str, str], tuple[int, int, int]]
     equity: list[tuple[int, float, float]]
     attribution: dict[str, float]
+    trade_back: float
+    back_at_marks: list[str]
 
     @property
     def edges(self) -> list[tuple[int, SeriesKey, SeriesKey, float]]:
@@ -150,26 +151,30 @@ def by_oracle(world: World) -> Outcome:
         balances=found.balances,
         equity=found.equity,
         attribution=found.attribution,
+        trade_back=found.trade_back,
+        back_at_marks=list(found.trade_back_at_marks),
     )
 
 
 def by_kernel(world: World) -> Outcome:
-    """Run the world on the kernel."""
-    seen = panel.build(world.spec, world.data)
-    guarded = guard.build(world.spec, seen.marks)
-    path = walk_path(world.spec, seen, guarded)
-    found = run(world.spec, world.data, stress=False)
-    lines = found.summary["attribution"]
-    assert isinstance(lines, list)
+    """Run the world through the steps of `engine.backtest.run` that bring numbers."""
+    spec, seen = world.spec, panel.build(world.spec, world.data)
+    watch = guard.build(spec, seen.marks)
+    path = walk_path(spec, seen, watch)
+    held = ledger.holdings(spec, path)
+    lines = attribution.fill_lines(spec, path, seen.marks)
+    back = trading_back.trade_back(spec, path, seen, held)
     return Outcome(
         orders=_orders(world, path),
         transfers=_transfers(world, path),
         opportunities=_opportunities(world, path),
         stops=path.stops,
-        guard=guarded.events,
+        guard=watch.events,
         balances={key: tuple(row) for key, row in zip(path.wallets, path.balances.tolist(), strict=True)},
-        equity=[(micros(row["ts"]), row["equity"], row["hold"]) for row in found.equity.iter_rows(named=True)],
-        attribution={line["line"]: line["amount"] for line in lines},
+        equity=[(micros(row["ts"]), row["equity"], row["hold"]) for row in ledger.equity(held, seen.marks).iter_rows(named=True)],
+        attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
+        trade_back=back.amount,
+        back_at_marks=back.at_mark,
     )
 
 

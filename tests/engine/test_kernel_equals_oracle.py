@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import event, given
 
 from engine.backtest import run
 from engine.config import parse_spec_toml
@@ -12,42 +12,67 @@ from engine.oracle import replay
 from engine.schema import ATOMS_PER_UNIT
 from engine.synth import depeg_weekend
 from tests.engine.engines import Outcome, by_kernel, by_oracle
-from tests.strategies import World, unmarked_worlds, worlds
+from tests.profiles import examples
+from tests.strategies import World, free_books, months, peg_walks, unmarked_worlds, worlds
 
 
 def assert_same(kernel: Outcome, oracle: Outcome) -> None:
     """Hold one engine's outcome against the other's: exact, but for sums of floats, which may differ by their order."""
     assert kernel.orders == oracle.orders
-    assert kernel.dropped == oracle.dropped
+    assert kernel.transfers == oracle.transfers
     assert kernel.opportunities == oracle.opportunities
-    assert kernel.episodes == oracle.episodes
+    assert (kernel.stops, kernel.guard) == (oracle.stops, oracle.guard)
+    assert kernel.balances == oracle.balances
     assert [t for t, _, _ in kernel.equity] == [t for t, _, _ in oracle.equity]
     assert [x for row in kernel.equity for x in row[1:]] == pytest.approx([x for row in oracle.equity for x in row[1:]], rel=1e-9)
-    scale = oracle.equity[0][1] + sum(o.flow for o in oracle.orders) / ATOMS_PER_UNIT
+    scale = oracle.equity[0][2] + sum(o.flow for o in oracle.orders) / ATOMS_PER_UNIT
     assert kernel.attribution == pytest.approx(oracle.attribution, rel=1e-9, abs=1e-12 * scale)
+    assert kernel.back_at_marks == oracle.back_at_marks
+    assert kernel.trade_back == pytest.approx(oracle.trade_back, rel=1e-9, abs=1e-12 * scale)
 
 
-@settings(max_examples=150)
+@examples(300)
 @given(worlds())
 def test_kernel_and_oracle_agree_on_random_worlds(world: World) -> None:
+    found = by_oracle(world)
+    event(f"{world.spec.legs[0].data}: {'traded' if found.orders else 'nothing sent'}")
+    assert_same(by_kernel(world), found)
+
+
+@examples(6)
+@given(months())
+def test_kernel_and_oracle_agree_on_runs_over_tiers_of_thirty_days(world: World) -> None:
+    assert_same(by_kernel(world), by_oracle(world))
+
+
+@examples(25)
+@given(free_books())
+def test_kernel_and_oracle_agree_on_books_that_cross_often(world: World) -> None:
+    assert_same(by_kernel(world), by_oracle(world))
+
+
+@examples(25)
+@given(peg_walks())
+def test_kernel_and_oracle_agree_on_a_lost_peg(world: World) -> None:
     assert_same(by_kernel(world), by_oracle(world))
 
 
 def test_kernel_and_oracle_agree_on_the_depeg_weekend() -> None:
     weekend = depeg_weekend(7)
     spec = parse_spec_toml(weekend.spec_toml)
-    world = World(form=spec.canonical(), spec=spec, bars=weekend.bars)
-    assert by_oracle(world).orders
-    assert_same(by_kernel(world), by_oracle(world))
+    world = World(form=spec.canonical(), spec=spec, data=weekend.bars)
+    found = by_oracle(world)
+    assert found.orders
+    assert_same(by_kernel(world), found)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(unmarked_worlds())
 def test_kernel_and_oracle_refuse_a_start_without_marks_and_name_the_same_one_that_works(world: World) -> None:
     with pytest.raises(DataError) as of_oracle:
-        replay(world.spec, world.bars)
+        replay(world.spec, world.data)
     with pytest.raises(DataError) as of_kernel:
-        run(world.spec, world.bars)
+        run(world.spec, world.data)
     assert _named_start(of_kernel.value) == _named_start(of_oracle.value)
 
 

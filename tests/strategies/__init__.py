@@ -2,7 +2,7 @@
 
 from tests.strategies.special import bystanders, flat_markets, free_books, free_pairs, peg_walks, price_columns, size_columns
 from tests.strategies.world import DAY, EPOCH_US, LEVEL_COLUMNS, MINUTE, PRICES, SECOND, QuoteRow, World, frame, iso, quote_frame, scaled
-from tests.strategies.worlds import unmarked_worlds, worlds
+from tests.strategies.worlds import month_of, months, unmarked_worlds, world_of, worlds
 
 __all__ = [
     "DAY",
@@ -19,11 +19,14 @@ __all__ = [
     "free_books",
     "free_pairs",
     "iso",
+    "month_of",
+    "months",
     "peg_walks",
     "price_columns",
     "quote_frame",
     "scaled",
     "size_columns",
     "unmarked_worlds",
+    "world_of",
     "worlds",
 ]

@@ -29,6 +29,8 @@ OTHERS: dict[Data, tuple[Data, ...]] = {
 }
 """What conversions and marks are made of beside legs of one kind."""
 TICKS, COIN_TICKS = ("0.0001", "0.00001"), ("0.01", "0.01", "0.05", "0.03", "0.1")
+RECORDED_TICKS = ("0.01", "0.01", "0.01", "0.01", "0.01", "0.05")
+"""Quotes are recorded in cents; on a coarser tick an order without tolerance would miss them."""
 LOTS = ("0.001", "0.00000001", "0.001", "0.002", "0.003", "0.04")
 
 
@@ -117,7 +119,7 @@ def windows(tape: Tape, data: Data, *, most: int, midnight: bool) -> Window:
 
 def worths(tape: Tape, window: Window) -> Worth:
     """Draw what coins and stablecoins are worth over a window: still, a walk, or a stablecoin that leaves its peg and may come back."""
-    step = 12 * SECOND if window.data == "quotes" else window.interval
+    step = max(12 * SECOND, (window.last - window.first) // 250) if window.data == "quotes" else window.interval
     count = (window.last - window.first) // step + 1
     level, peg = (tape.take(count) for _ in range(2))
     return Worth(first=window.first, step=step, level=_walk(level, 0.0005), peg=_walk(peg, tape.pick((0.0005, 0.0005, 0.004))))
@@ -128,7 +130,7 @@ def _walk(code: bytes, step: float) -> list[float]:
     return list(accumulate(code[1:], lambda value, byte: value + step * {1: 1, 2: -1, 3: 4, 4: -4}.get(byte % 16, 0), initial=1.0))
 
 
-def markets(tape: Tape, data: Data) -> Market:
+def markets(tape: Tape, data: Data, *, mixed: bool = True) -> Market:
     """Draw legs of one coin at two to four places, what converts their quotes, and what marks the rest."""
     numeraire, quotes = tape.pick(CURRENCIES)
     foreign = [c for c in quotes if c != numeraire]
@@ -138,7 +140,7 @@ def markets(tape: Tape, data: Data) -> Market:
     traded = tape.some(places, 2, 4)
     found = [instruments(tape, venue, f"{base}/{quote}", "trade", data) for venue, quote in traded]
     home = quotes[0] if len({quote for _, quote in traded}) == 1 else numeraire
-    other = tape.pick(OTHERS[data])
+    other = tape.pick(OTHERS[data]) if mixed else data
     for currency in sorted({quote for _, quote in traded} - {numeraire}):
         uses = ("mark", "convert") if currency in par or home != numeraire else ("convert",)
         found += _links(tape, currency, numeraire, uses, other)
@@ -155,7 +157,7 @@ def instruments(tape: Tape, venue: str, name: str, use: str, data: Data) -> dict
         "name": name,
         "use": use,
         "data": data,
-        "tick": tape.pick(TICKS) if price == 1 else scaled(tape.pick(COIN_TICKS), price / 100),
+        "tick": tape.pick(TICKS) if price == 1 else scaled(tape.pick(COIN_TICKS if data == "bars" else RECORDED_TICKS), price / 100),
         "lot": scaled(tape.pick(LOTS), 100 / price),
         "min_notional": tape.pick(("0", "0.5", "0", "0", "0", "0", "0", "5")),
     }

@@ -22,6 +22,7 @@ SPREADS = (2, 1, 0, 6)
 SIZES = (1.0, 10.0, 0.5, 0.2, 3.0, 0.003, 0.0, 30.0)
 CODE = 5
 """Bytes that make a quote."""
+MOST_QUOTES = 100
 
 Times = Literal["event", "received", "both"]
 
@@ -45,7 +46,7 @@ def feeds(tape: Tape, latency: int, offset: int) -> Feed:
 def series(tape: Tape, key: SeriesKey, data: Data, window: Window, *, worth: Worth, feed: Feed) -> pl.DataFrame:
     """Draw the data of one instrument."""
     if data == "quotes":
-        count = max((window.last - window.first) // (2 * SECOND), 8)
+        count = min(max((window.last - window.first) // (2 * SECOND), 8), MOST_QUOTES)
         return quote_frame(quotes(key, tape.take(CODE * count), window, worth=worth, feed=feed))
     first = min(window.first, window.start - 2 * window.interval) // window.interval * window.interval
     opens = range(first, max(window.last, first + 3 * window.interval), window.interval)
@@ -72,10 +73,11 @@ def quotes(key: SeriesKey, code: bytes, window: Window, *, worth: Worth, feed: F
     """Return quotes from five bytes each: time, price, sizes, what is bad about it, further levels."""
     rows: list[QuoteRow] = []
     t, seen, grid = window.first, window.first, _grid(key)
+    slower = max((window.last - window.first) // (MOST_QUOTES * 2 * SECOND), 1)  # a run of months has no more quotes than one of minutes
     deviation = 0
     for n in range(0, len(code), CODE):
         certain = len(rows) < 2
-        t += 0 if not rows else (1000 if certain else GAPS_MS[code[n] % 16]) * 1000
+        t += 0 if not rows else (1000 if certain else GAPS_MS[code[n] % 16] * slower) * 1000
         seen = max(t + feed.latency + (0 if certain else LAGS_MS[code[n] // 16] * 1000), 0)
         if t > window.last:
             break

@@ -1,4 +1,4 @@
-"""A tape of bytes from which a world is read: Hypothesis draws one value, and shrinks it to a world where nothing is special."""
+"""A tape of random bytes from which a world is read: a seed says it all, and where the tape ends nothing is special any more."""
 
 from collections.abc import Sequence
 from typing import TypeVar

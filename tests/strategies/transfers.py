@@ -101,7 +101,7 @@ def _rebalancing(tape: Tape, wallets: dict[str, list[str]], window: Window) -> d
     if DAY % (2 * window.clock) == 0 and tape.once_in(3):
         form["every"] = f"{2 * window.clock}us"
     if form["policy"] == "threshold":
-        targets = [{"venue": venue, "currency": c, **_floors(tape, c)} for c, places in wallets.items() for venue in places if tape.number(0, 3) < 3]
+        targets = [{"venue": venue, "currency": c, **_floors(tape, c)} for c, places in wallets.items() for venue in places if not tape.once_in(8)]
         return {**form, "wallets": targets or [{"venue": places[0], "currency": c, **_floors(tape, c)} for c, places in wallets.items()]}
     weights = {c: tape.pick(WEIGHTS[min(len(places), 4)]) for c, places in wallets.items()}
     targets = [{"venue": v, "currency": c, "weight": w} for c, places in wallets.items() for v, w in zip(places, weights[c], strict=False)]
@@ -109,6 +109,6 @@ def _rebalancing(tape: Tape, wallets: dict[str, list[str]], window: Window) -> d
 
 
 def _floors(tape: Tape, currency: str) -> dict[str, str]:
-    floor, target = tape.pick((("1", "2"), ("0.1", "0.1"), ("4", "5"), ("20", "30"), ("0", "0"), ("0", "1")))
+    floor, target = tape.pick((("1", "2"), ("0.1", "0.1"), ("4", "5"), ("20", "30"), ("0", "0"), ("5", "10")))
     by = 100 / COIN_PRICES[currency] if currency in COIN_PRICES else 100
     return {"floor": scaled(floor, by), "target": scaled(target, by)}

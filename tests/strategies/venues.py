@@ -1,6 +1,7 @@
 """The venues of a world: what they charge and in what, how far they are, when they are down, what lies there."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from tests.strategies.markets import COIN_PRICES, FEE_ASSET, Market, Window
 from tests.strategies.tape import Tape
@@ -14,6 +15,7 @@ TIERS = (
     [("0", 5.0), ("1", 2.5), ("1000", 0.0)],
     [("0", 26.0), ("40", 26.0), ("100000", 2.0)],
 )
+LOW_TIERS = ([("0", 3.0), ("50", 1.0), ("300", 0.0)], [("0", 2.0), ("1000", 1.0)], [("0", 5.0), ("100", 5.0), ("101", 0.5)])
 LATENCIES_US = {  # feed, order
     "bars": ((0, 50_000, SECOND), (0, 80_000, 1)),
     "quotes": ((0, 0, 50_000, 250_000, SECOND), (0, 0, 250_000, 1, SECOND, 3 * SECOND)),
@@ -71,6 +73,14 @@ def _charges(tape: Tape, name: str, market: Market, window: Window) -> dict[str,
         rows.append({**row, "start": iso(window.start + window.clock)} if tape.once_in(2) else row)
     stated = {"volume_30d": tape.pick(("50", "1000000"))} if tape.once_in(4) else {}
     return {"fees": rows, **stated}
+
+
+def tiered(tape: Tape, venue: Mapping[str, Any]) -> dict[str, object]:
+    """Return the terms of a venue with a schedule of low tiers, and with funds for weeks."""
+    tiers = [{"volume": volume, "taker_bps": bps} for volume, bps in tape.pick(LOW_TIERS)]
+    others = {key: value for key, value in venue.items() if key not in {"fee_bps", "fees", "fee_currency"}}
+    rich = {c: scaled("1000", 100 / COIN_PRICES[c]) if c in COIN_PRICES else "100000" for c in venue.get("balances", {})}
+    return {**others, "balances": rich, "fees": [{"tiers": tiers, "charged_in": tape.pick(("quote", "received"))}]}
 
 
 def _charged(market: Market) -> list[str]:

@@ -1,5 +1,7 @@
 """Random worlds over everything that the model knows; most of them trade."""
 
+import itertools
+import random
 from datetime import datetime
 from typing import Any
 
@@ -13,31 +15,40 @@ from tests.strategies.policies import executions, qualities, risks, spatial
 from tests.strategies.series import Feed, feeds, series
 from tests.strategies.tape import Tape
 from tests.strategies.transfers import DESK, transfers
-from tests.strategies.venues import clock_offset, feed_latency, venues
-from tests.strategies.world import SECOND, World, iso
+from tests.strategies.venues import clock_offset, feed_latency, tiered, venues
+from tests.strategies.world import EPOCH_US, MINUTE, SECOND, World, iso
 
 KINDS: tuple[Data, ...] = ("bars", "quotes", "quotes", "quote_bars")
 
 
 SPEC_BYTES, DATA_BYTES = 600, 3000
-"""What a spec and its data read of a tape, at most; a world is drawn as one value, which Hypothesis shrinks to zeros."""
+"""What a spec and its data read of their tapes, at most."""
+SHARES = (0.0, 0.03, 0.06, 0.12, 0.25, 0.5, 1.0)
+KEPT = sorted(itertools.product(SHARES, SHARES), key=sum) + [(1.0, 1.0)] * 500
+"""How much of a spec's tape and of its data's is not zeros: nearly always all, and as little as fails when Hypothesis shrinks."""
 
 
 def worlds(*, most: int = 40, data: Data | None = None) -> st.SearchStrategy[World]:
     """Draw worlds in which most runs send packages, and some drop, miss and fill in part."""
-    size = SPEC_BYTES + DATA_BYTES
-    return st.binary(min_size=size, max_size=size).map(lambda code: world_of(code, most=most, data=data))
+    return st.builds(world_of, st.integers(0, 2**32 - 1), st.sampled_from(KEPT), most=st.just(most), data=st.just(data))
 
 
-def world_of(code: bytes, *, most: int = 40, data: Data | None = None) -> World:
-    """Return the world that some bytes say."""
-    tape = Tape(code[:SPEC_BYTES])
+def world_of(seed: int, kept: tuple[float, float] = (1.0, 1.0), *, most: int = 40, data: Data | None = None) -> World:
+    """Return the world of a seed."""
+    tape, for_data = tapes(seed, kept)
     kind = tape.pick(KINDS) if data is None else data
     market = markets(tape, kind)
     window = windows(tape, kind, most=most, midnight=tape.once_in(3))
     form = forms(tape, market, window)
     spec = parse_spec(form)
-    return World(form=form, spec=spec, data=tables(Tape(code[SPEC_BYTES:]), spec, form, window))
+    return World(form=form, spec=spec, data=tables(for_data, spec, form, window))
+
+
+def tapes(seed: int, kept: tuple[float, float]) -> tuple[Tape, Tape]:
+    """Return the tapes of a spec and of its data."""
+    chance = random.Random(seed)
+    codes = [chance.randbytes(size)[: round(size * share)] for size, share in zip((SPEC_BYTES, DATA_BYTES), kept, strict=True)]
+    return Tape(codes[0]), Tape(codes[1])
 
 
 def forms(tape: Tape, market: Market, window: Window) -> dict[str, Any]:
@@ -72,6 +83,28 @@ def tables(tape: Tape, spec: Spec, form: dict[str, Any], window: Window) -> dict
         name: feeds(tape, feed_latency(venue), clock_offset(venue)) for name, venue in sorted(form["venues"].items()) if name != DESK
     }
     return {i.key: series(tape, i.key, i.data, window, worth=worth, feed=feed[i.venue]) for i in spec.instruments}
+
+
+def months() -> st.SearchStrategy[World]:
+    """Draw worlds of five weeks and few quotes, on venues whose fees fall with the volume of thirty days."""
+    return st.builds(month_of, st.integers(0, 2**32 - 1), st.sampled_from(KEPT))
+
+
+def month_of(seed: int, kept: tuple[float, float] = (1.0, 1.0)) -> World:
+    """Return the world of five weeks of a seed."""
+    tape, for_data = tapes(seed, kept)
+    market = markets(tape, "quotes", mixed=False)
+    start, length = EPOCH_US + 7 * 60 * MINUTE, tape.number(30 * 24, 36 * 24) * 60 * MINUTE
+    window = Window(
+        data="quotes", start=start, end=start + length, clock=60 * MINUTE, interval=MINUTE, first=start - 30 * SECOND, last=start + length
+    )
+    form = forms(tape, market, window)
+    falling = {name: tiered(tape, venue) for name, venue in form["venues"].items()}
+    lasting = [{**i, "max_age": "3d"} for i in form["instruments"]]
+    strategy = {"kind": "spatial", "threshold_bps": -20.0, "max_notional": tape.pick(("60", "400"))}
+    form |= {"venues": falling, "instruments": lasting, "strategy": strategy, "risk": {}}
+    spec = parse_spec(form)
+    return World(form=form, spec=spec, data=tables(for_data, spec, form, window))
 
 
 @st.composite
