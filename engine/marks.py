@@ -89,16 +89,16 @@ class Marks:
         return {currency: _fresh_mark(currency, self.numeraire, seen, at_us.size) for currency in self.currencies}
 
     def _standing(self, currency: str, at_us: Int64s, fresh: Floats) -> Floats:
-        # Where nothing is fresh: back to the last time at which something may have been, and again if nothing was then. (The two
+        # Where nothing is fresh: back to the last time at which something may have been, and again where nothing was then. (The two
         # instruments of a route may not have been fresh together when the older one's five minutes ended.)
-        stale = np.flatnonzero(np.isnan(fresh))
-        if not stale.size:
-            return fresh
-        last_us = _last_fresh_us(currency, self.numeraire, self._seen(at_us[stale]), stale.size)
-        known = last_us > NEVER_US
-        value = fresh.copy()
-        if known.any():
-            value[stale[known]] = self.of(currency, last_us[known])
+        value, stale = fresh.copy(), np.flatnonzero(np.isnan(fresh))
+        when_us = at_us[stale]
+        while stale.size:
+            last_us = _last_fresh_us(currency, self.numeraire, self._seen(when_us), stale.size)
+            stale, when_us = stale[last_us > NEVER_US], last_us[last_us > NEVER_US]
+            value[stale] = _fresh_mark(currency, self.numeraire, self._seen(when_us), stale.size)
+            unknown = np.isnan(value[stale])
+            stale, when_us = stale[unknown], when_us[unknown]
         return value
 
 
@@ -130,10 +130,8 @@ def median(sources: list[Floats], size: int) -> Floats:
 
 
 def _source(series: Series) -> Source:
-    # what arrives over five minutes late is never fresh, and by then neither is what it replaces
-    usable = series.good & (series.available_us - series.event_us <= MARK_MAX_AGE_US)
     columns = (series.available_us, series.event_us, series.price)
-    return Source(series.key, *(columns if usable.all() else (column[usable] for column in columns)))
+    return Source(series.key, *(columns if series.good.all() else (column[series.good] for column in columns)))
 
 
 def _fresh_mark(currency: str, numeraire: str, seen: list[Seen], size: int) -> Floats:
@@ -156,7 +154,7 @@ def _last_fresh_us(currency: str, numeraire: str, seen: list[Seen], size: int) -
 def _routes(currency: str, numeraire: str, seen: list[Seen]) -> list[tuple[Seen, str, list[Seen]]]:
     # each instrument of the currency against a third one, that one, and the instruments of it against the numeraire
     thirds = [(s, s.key.quote if s.key.base == currency else s.key.base) for s in seen if currency in (s.key.base, s.key.quote)]
-    found = [(s, third, [t for t in seen if t.joins(third, numeraire)]) for s, third in thirds if third != numeraire]
+    found = [(s, third, [t for t in seen if t.joins(third, numeraire)]) for s, third in thirds]
     return [(s, third, links) for s, third, links in found if links]
 
 

@@ -187,6 +187,16 @@ def test_steps_of_a_route_that_never_met_again_leave_the_mark_of_when_they_did()
     assert found.is_stale(np.array([after(300), after(301), after(600)]))["BTC"].tolist() == [False, True, True]
 
 
+def test_a_mark_may_be_very_old() -> None:
+    # a BTC every 610 s, and a USDC 305 s after each: only the first of them are fresh together
+    ends = range(0, 2_000 * 600, 610)
+    coin, peg = {float(s): Book(200.0, 200.0) for s in ends}, {float(s + 305): Book(0.5, 0.5) for s in ends}
+    frames = {"alfa BTC/USDC": books(coin), "bravo BTC/USDC": books(coin), "alfa USDC/USD": books(peg, first=Book(0.9, 0.9))}
+    found = marked(small(frames, minutes=333 * 60, clock="1h"))
+    assert at(found, "BTC", 0, 290, 333 * 3_600) == pytest.approx([180.0] * 3)
+    assert found.stale["BTC"] == 333
+
+
 def test_what_comes_over_five_minutes_late_is_never_a_price() -> None:
     rows = [(after(-10), after(-10), 100.0, 1.0, 100.0, 1.0), (after(10), after(400), 50.0, 1.0, 50.0, 1.0)]
     market = small({"alfa BTC/USD": quote_frame(rows), "bravo BTC/USD": quote_frame(rows)}, minutes=8)
