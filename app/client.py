@@ -86,6 +86,11 @@ def download(http: httpx2.Client, run_id: str, name: str) -> bytes:
     return _answered(lambda: http.get(f"/runs/{run_id}/files/{name}")).content
 
 
+def files(http: httpx2.Client, run_id: str) -> list[str]:
+    """Return the names of the files of a run that is done."""
+    return [file["name"] for file in ask(http, "RunFiles", id=run_id)["run"]["result"]["files"]]
+
+
 def summary(http: httpx2.Client, run_id: str) -> Form:
     """Return the summary of a run that is done, as the engine wrote it."""
     found: Form = json.loads(download(http, run_id, "summary.json"))

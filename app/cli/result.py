@@ -1,6 +1,7 @@
 """A result as a stranger reads it: the verdict, where the money came from, what was traded, how good the data was."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,29 +13,34 @@ from rich.text import Text
 
 from app.cli import output
 from app.cli.output import table
-from engine.report import LINE_MEANINGS
+from engine.report import checks
+from engine.wording import FLAGS, LINE_MEANINGS, PASSED_OVER, STOPS, STRESS
 
 Summary = Mapping[str, Any]
 
-_MISSES = {"missed_limit": "beyond the limit", "missed_volume": "too little volume", "missed_no_trade": "no trade in time"}
-_DROPS = {
-    "dropped_cool_down": "within the cool-down",
-    "dropped_no_volume": "without volume",
-    "dropped_no_funds": "without funds",
-    "dropped_below_minimum": "below the minimum",
+_MISSES = {
+    "missed_limit": "beyond the limit",
+    "missed_volume": "too little left",
+    "missed_no_trade": "no trade in time",
+    "missed_absent": "no price to be trusted",
 }
+_PASSED = {"alarms" if reason == "alarm" else f"dropped_{reason}": words for reason, words in PASSED_OVER.items()}
 _HOLD = "hold"
+_OPTIONAL = ("transfers",)  # lines that are shown only where there is something
+_EVENTS = 4
 _SHOWN = 0.005  # half of the last digit shown
 
 
-def show(summary: Summary) -> None:
+def show(found: Summary) -> None:
     """Print a result."""
+    summary = completed(found)
     output.show(
         *_flags(summary),
         Text(summary["verdict"], style="bold"),
         Text(_window(summary), style="dim"),
         Text(),
         *_section("Where it came from", attribution(summary)),
+        *(_section("Had it been worse", stress(summary)) if summary["stress"] else []),
         *_section("Trades", trades(summary)),
         *_section("Figures", figures(summary)),
         *_section("Data", quality(summary)),
@@ -43,35 +49,68 @@ def show(summary: Summary) -> None:
     )
 
 
+def completed(summary: Summary) -> Summary:
+    """Return a summary with what earlier versions did not say about it, if it is one of theirs."""
+    bars = [{"data": "bars", **{"rows" if name == "bars" else name: value for name, value in row.items()}} for row in summary["quality"]]
+    nothing = {"stress": {}, "stops": [], "guard": [], "balances": [], "trade_back": {"amount": 0.0, "excess": summary["excess"], "at_mark": []}}
+    return {**nothing, **summary, "quality": bars, "counts": defaultdict(int, summary["counts"])}
+
+
 def attribution(summary: Summary) -> Table:
-    """Return the lines of the attribution, what they add up to, and whether that is what happened."""
+    """Return the lines of the attribution, what they add up to, whether that is what happened, and what trading back leaves of it."""
     lines = {row["line"]: float(row["amount"]) for row in summary["attribution"]}
     traded = math.fsum(amount for line, amount in lines.items() if line != _HOLD)
     total = traded + lines[_HOLD]
     found = table("", summary["numeraire"], "what it is", numbers={summary["numeraire"]})
     for line, amount in lines.items():
-        if line != _HOLD:
-            found.add_row(line.replace("_", " "), _money(amount), Text(LINE_MEANINGS[line], style="dim"))
+        if line != _HOLD and (amount or line not in _OPTIONAL):
+            found.add_row(line.replace("_", " "), _money(amount), _soft(LINE_MEANINGS[line]))
     found.add_section()
-    found.add_row("= excess over holding", _money(traded), _agreement(traded, summary["excess"]), style="bold")
-    found.add_row("hold", _money(lines[_HOLD]), Text(LINE_MEANINGS[_HOLD], style="dim"))
+    back, at_mark = summary["trade_back"], ", ".join(summary["trade_back"]["at_mark"])
+    found.add_row("= excess over holding", _money(traded), _agreement(traded, summary["excess"], "at marks"), style="bold")
+    unseen = f"; {at_mark} at the mark" if at_mark else ""
+    found.add_row("trading back", _money(back["amount"]), _soft(f"to the starting balances, at the last bids and asks{unseen}"))
+    found.add_row("= after trading back", _money(traded + back["amount"]), _agreement(traded + back["amount"], back["excess"]), style="bold")
+    found.add_section()
+    found.add_row("hold", _money(lines[_HOLD]), _soft(LINE_MEANINGS[_HOLD]))
     change = summary["equity_end"] - summary["equity_start"]
     ends = f"{summary['equity_start']:,.2f} to {summary['equity_end']:,.2f}"
-    found.add_row("= change of equity", _money(total), _agreement(total, change, ends), style="bold")
+    found.add_row("= change of equity", _money(total), _agreement(total, change, f"{ends}, before trading back"), style="bold")
+    return found
+
+
+def stress(summary: Summary) -> Table:
+    """Return what the run would have come to under worse conditions."""
+    found = _plain_table()
+    for name, words in STRESS.items():
+        if name in summary["stress"]:
+            excess = summary["stress"][name]
+            found.add_row(words, _money(excess), _soft(f"excess at marks; against the run: {_money(excess - summary['excess'])}"))
     return found
 
 
 def trades(summary: Summary) -> Table:
-    """Return what was seen, sent and filled."""
+    """Return what was seen, sent, filled, moved and stopped."""
     counts = summary["counts"]
     found = _plain_table()
-    passed_over = f"in {counts['episodes']:,} episodes; passed over: {_parts(counts, _DROPS)}"
+    passed_over = f"in {counts['episodes']:,} episodes; passed over: {_parts(counts, _PASSED)}"
     found.add_row("opportunities", f"{counts['opportunities']:,}", _soft(passed_over))
     found.add_row("packages sent", f"{counts['packages']:,}", _soft("a sell and a buy each"))
+    if counts["residual_orders"]:
+        found.add_row("residual orders", f"{counts['residual_orders']:,}", _soft("for what unequal legs left"))
     found.add_row("orders filled", f"{counts['fills']:,}", _soft(f"{counts['partial']:,} of them in part"))
     found.add_row("orders missed", f"{counts['missed']:,}", _soft(_parts(counts, _MISSES)))
     if counts["open"]:
-        found.add_row("orders open", f"{counts['open']:,}", _soft("the run ended before their bars"))
+        found.add_row("orders open", f"{counts['open']:,}", _soft("the run ended before they did"))
+    if counts["transfers"]:
+        coming = sum(wallet["in_flight"] > 0 for wallet in summary["balances"])
+        found.add_row(
+            "transfers", f"{counts['transfers']:,}", _soft(f"to {coming} wallets some are under way at the end" if coming else "all arrived")
+        )
+    for stop in summary["stops"]:
+        found.add_row("stopped", "", _soft(f"for good at {_when(stop['at'])} UTC, by the limit on {STOPS[stop['why']]}"))
+    if summary["guard"]:
+        found.add_row("depeg guard", f"{len(summary['guard']):,}", _soft(_guard(summary["guard"])))
     return found
 
 
@@ -85,6 +124,9 @@ def figures(summary: Summary) -> Table:
     found.add_row("return", _figure(metrics["excess_return_bps"], "+.1f"), _soft("bps of the starting equity: the excess over holding"))
     found.add_row("packages that paid", _figure(metrics["hit_rate"], ".0%"), _soft("after costs, before revaluation"))
     found.add_row("packages that missed", _figure(metrics["miss_rate"], ".0%"), _soft("a leg filled less than was planned"))
+    later = " / ".join(_figure(metrics.get(f"markout_{when}_bps"), "+.1f") for when in ("short", "medium", "long"))
+    found.add_row("after fills", "", _soft(f"the mid moved {later} bps our way, 1, 5 and 15 bars on; on quotes, 1, 5 and 60 s"))
+    found.add_row("tied up at most", _figure(metrics.get("peak_capital"), ",.0f"), _soft(f"{money}, by orders and transfers under way"))
     how_long = f"{money}, of the excess, for {metrics['max_drawdown_s'] / 3600:,.1f} h"
     found.add_row("deepest fall", _figure(metrics["max_drawdown"], ",.0f"), _soft(how_long))
     periods = f"{metrics['return_periods']} periods of {metrics['return_period_s'] / 3600:g} h"
@@ -94,28 +136,30 @@ def figures(summary: Summary) -> Table:
 
 def quality(summary: Summary) -> Table:
     """Return what the data of each series was like."""
-    names = ("bars", "no trade", "missing", "longest gap")
-    found = table("series", *names, "first bar", "last bar", numbers=set(names))
+    found = table("series", "data", "rows", "longest gap", "first", "last", "found by checks", numbers={"rows", "longest gap"})
     for row in summary["quality"]:
         found.add_row(
             f"{row['venue']} {row['instrument']}",
-            f"{row['bars']:,}",
-            f"{row['no_trade']:,}",
-            f"{row['missing']:,}",
+            row["data"].replace("_", " "),
+            f"{row['rows']:,}",
             f"{row['longest_gap_s'] or 0:,.0f} s",
             _when(row["first"]),
             _when(row["last"]),
+            checks(row),
         )
     return found
 
 
 def _flags(summary: Summary) -> list[RenderableType]:
-    flags = []
-    if summary["synthetic"]:
-        flags.append(Text(" SYNTHETIC DATA: invented prices, no market ", style="black on yellow"))
-    if summary["indicative"]:
-        flags.append(Text(" INDICATIVE: from bars, not from recorded quotes ", style="black on cyan"))
+    styles = {"synthetic": "black on yellow", "indicative": "black on cyan"}
+    flags: list[RenderableType] = [Text(f" {words} ", style=styles[name]) for name, words in FLAGS.items() if summary[name]]
     return [*flags, Text()] if flags else []
+
+
+def _guard(events: list[Mapping[str, str]]) -> str:
+    states = {"off": "off par", "back": "back at par"}
+    shown = [f"{event['currency']} {states[event['state']]} at {_when(event['at'])}" for event in events[:_EVENTS]]
+    return ", ".join([*shown, *([f"{len(events) - _EVENTS} more"] if len(events) > _EVENTS else [])])
 
 
 def _window(summary: Summary) -> str:

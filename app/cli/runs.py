@@ -9,7 +9,6 @@ from app.cli import connection, output
 from app.errors import NotFound
 
 _PAGE = 100
-_FILES = ("report.html", "summary.json", "manifest.json", "fills.parquet", "packages.parquet", "equity.parquet", "opportunities.parquet")
 _LAST = "last"
 
 
@@ -66,7 +65,7 @@ def show_done(http: Client, run: client.Form, *, out: Path | None, as_json: bool
 
 def fetch(http: Client, run_id: str) -> tuple[client.Form, dict[str, bytes]]:
     """Return summary and files of a run that is done."""
-    return client.summary(http, run_id), {name: client.download(http, run_id, name) for name in _FILES}
+    return client.summary(http, run_id), {name: client.download(http, run_id, name) for name in client.files(http, run_id)}
 
 
 def _newest(http: Client, limit: int) -> tuple[list[client.Form], bool]:

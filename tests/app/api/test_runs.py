@@ -1,5 +1,6 @@
 """Runs from submitting to their fills, by the named operations that clients use."""
 
+import io
 import math
 from collections.abc import Callable
 from decimal import Decimal
@@ -20,6 +21,7 @@ from app.services import leases, runs
 from app.settings import Settings
 from engine.config import parse_spec
 from engine.synth import depeg_weekend
+from engine.wording import STRESS
 from tests.app.api.asking import Form, ask, client_of, post
 from tests.app.api.conftest import QUEUE, Counting
 from tests.app.api.rows import claim, finish, submit, weekend
@@ -126,9 +128,43 @@ async def test_the_result_is_what_the_engine_summed_up(client: httpx2.AsyncClien
         assert result[plain] == summary[plain]
     assert {m["name"]: m["value"] for m in result["metrics"]} == summary["metrics"]
     assert {_snake(name): value for name, value in result["counts"].items()} == summary["counts"]
-    assert [{_snake(name): value for name, value in row.items()} for row in result["quality"]] == summary["quality"]
+    for row, theirs in zip(result["quality"], summary["quality"], strict=True):  # type: ignore[call-overload]
+        checks = {check["name"]: check["count"] for check in row.pop("checks")}
+        assert {_snake(name): value.lower() if name == "data" else value for name, value in row.items()} | checks == theirs
     assert (result["manifest"], result["manifestHash"]) == (weekend()[1].manifest, summary["manifest_hash"])
     assert [f["name"] for f in result["files"]] == sorted(weekend()[1].files())
+
+
+async def test_the_parts_of_the_summary_are_there_by_name(client: httpx2.AsyncClient, done: UUID) -> None:
+    summary, result = weekend()[1].summary, (await ask(client, "RunResult", id=str(done)))["run"]["result"]
+    assert {_snake(name): value for name, value in result["tradeBack"].items()} == summary["trade_back"]
+    assert {case["name"]: case["excess"] for case in result["stress"]} == summary["stress"]
+    assert {case["name"]: case["description"] for case in result["stress"]}.items() <= STRESS.items()
+    for name in ("pairs", "legs", "stops", "guard"):
+        assert [{_snake(key): value for key, value in row.items()} for row in result[name]] == summary[name]
+    assert [row["state"] for row in result["guard"]] == ["off", "back"]
+    wallets = [{_snake(key): value for key, value in row.items()} for row in result["balances"]]
+    assert [(row.pop("venue"), row.pop("currency")) for row in wallets] == [(row["venue"], row["currency"]) for row in summary["balances"]]  # type: ignore[attr-defined]
+    for row, theirs in zip(wallets, summary["balances"], strict=True):  # type: ignore[call-overload]
+        assert {name: Decimal(value) for name, value in row.items()} == {name: round(Decimal(theirs[name]), 8) for name in row}
+
+
+async def test_a_result_of_an_earlier_version_is_shown_without_what_it_did_not_know(client: httpx2.AsyncClient, sessions: Sessions) -> None:
+    run = await submit(sessions)
+    new = ("trade_back", "stress", "pairs", "legs", "stops", "guard", "balances")
+    summary = {name: value for name, value in weekend()[1].summary.items() if name not in new}
+    summary["counts"] = {name: value for name, value in summary["counts"].items() if "absent" not in name and name != "transfers"}  # type: ignore[attr-defined]
+    summary["quality"] = [{"bars": row["rows"], **{k: v for k, v in row.items() if k not in {"rows", "data"}}} for row in summary["quality"]]  # type: ignore[attr-defined]
+    fills = io.BytesIO()
+    weekend()[1].fills.drop("role", "notice", "fee_currency").write_parquet(fills)
+    product = leases.Product(summary=summary, manifest={}, manifest_hash="1f" * 32, files={"fills.parquet": fills.getvalue()})
+    assert await leases.finish(sessions, await claim(sessions, run), product)
+    result = (await ask(client, "RunResult", id=str(run.id)))["run"]["result"]
+    assert (result["tradeBack"], [result[name] for name in new[1:]]) == (None, [[]] * 6)
+    assert (result["counts"]["missedAbsent"], result["counts"]["transfers"], result["counts"]["packages"]) == (0, 0, 8)
+    assert [(row["data"], row["rows"]) for row in result["quality"]] == [("BARS", row["rows"]) for row in weekend()[1].summary["quality"]]  # type: ignore[attr-defined]
+    (first,) = (await ask(client, "RunFills", id=str(run.id), first=1))["run"]["result"]["fills"]["edges"]
+    assert (first["node"]["role"], first["node"]["notice"], first["node"]["feeCurrency"]) == ("LEG", None, None)
 
 
 async def test_the_attribution_sums_to_the_change_of_equity(client: httpx2.AsyncClient, done: UUID) -> None:
@@ -152,6 +188,10 @@ async def test_fills_come_page_by_page_and_are_the_ledger(client: httpx2.AsyncCl
         assert [Decimal(f[name]) for f in found] == [round(Decimal(value), 8) for value in ledger[name]]
     for name in ("price", "venue", "instrument"):
         assert [f[name] for f in found] == ledger[name].to_list()
+    assert [f["feeCurrency"] for f in found] == ledger["fee_currency"].to_list()
+    assert [f["role"].lower() for f in found] == ledger["role"].to_list()
+    notices = [None if t is None else t.isoformat().replace("+00:00", "Z") for t in ledger["notice"]]
+    assert [f["notice"] for f in found] == notices
     assert [f["outcome"].lower() for f in found] == ledger["outcome"].to_list()
     assert [f["side"].lower() for f in found] == ledger["side"].to_list()
     assert [f["edgeBps"] for f in found] == ledger["edge_bps"].to_list()
@@ -232,6 +272,7 @@ async def test_each_operation_sends_as_many_statements_as_it_needs(
         ("RunResult", {"id": id_}, 2),  # the run, the names of its files
         ("RunFills", {"id": id_}, 2),  # the run, the file, which is remembered from then on
         ("RunFills", {"id": id_}, 1),
+        ("RunFiles", {"id": id_}, 2),
         ("Runs", {"first": 50}, 1),
         ("SubmitRun", {"spec": SPECS[0]()}, 2),  # the run, the ring that it is owed
         ("CancelRun", {"id": queued}, 1),

@@ -37,6 +37,8 @@ def test_the_lines_of_the_attribution_add_up_to_the_sums_shown(summary: dict[str
     found = amounts(printed(summary, capsys))
     lines = ("gross", "slippage", "leg misses", "fees", "peg", "inventory")
     assert sum(found[line] for line in lines) == pytest.approx(found["= excess over holding"], abs=0.04)
+    assert found["= excess over holding"] + found["trading back"] == pytest.approx(found["= after trading back"], abs=0.02)
+    assert found["= after trading back"] == pytest.approx(summary["trade_back"]["excess"], abs=0.01)
     assert found["= excess over holding"] + found["hold"] == pytest.approx(found["= change of equity"], abs=0.02)
     assert found["= excess over holding"] == pytest.approx(summary["excess"], abs=0.01)
 
@@ -44,13 +46,52 @@ def test_the_lines_of_the_attribution_add_up_to_the_sums_shown(summary: dict[str
 def test_a_result_that_does_not_add_up_says_so_itself(summary: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     wrong = summary | {"attribution": [row | {"amount": -row["amount"]} if row["line"] == "fees" else row for row in summary["attribution"]]}
     assert "DOES NOT ADD UP" not in printed(summary, capsys)
-    assert printed(wrong, capsys).count("DOES NOT ADD UP") == 2
+    assert printed(wrong, capsys).count("DOES NOT ADD UP") == 3
 
 
 def test_every_order_is_accounted_for(summary: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     text = printed(summary, capsys)
     filled, missed = (int(found[1]) for name in ("filled", "missed") if (found := re.search(rf"orders {name} +(\d+)", text)))
-    assert filled + missed == 2 * summary["counts"]["packages"]
+    assert filled + missed == 2 * summary["counts"]["packages"] + 3
+    assert re.search(r"residual orders +3 ", text)
+    assert re.search(r"depeg guard +2  USDC off par at 2023-03-11 \d\d:\d\d, USDC back at par at 2023-03-12 \d\d:\d\d", text)
+
+
+def test_transfers_stops_and_alarms_are_told_where_there_were_any(summary: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    silent = printed(summary, capsys)
+    assert not re.search(r"^  (transfers|stopped) ", silent, re.MULTILINE)
+    moved = [row | {"amount": -1.5} if row["line"] == "transfers" else row for row in summary["attribution"]]
+    stopped = [{"at": "2023-03-11T10:00:00Z", "why": "misses"}]
+    wallets = [{"in_flight": flying} for flying in (0.0, 3.0)]
+    counts = summary["counts"] | {"transfers": 7, "alarms": 1, "dropped_no_volume": 0, "dropped_cool_down": 0, "dropped_halted": 2}
+    text = printed(summary | {"attribution": moved, "counts": counts, "stops": stopped, "balances": wallets, "guard": summary["guard"] * 3}, capsys)
+    assert "transfers                   -1.50  fees of moving funds between venues" in text
+    assert "passed over: 1 beyond what an edge can be, 2 while a currency was off par" in " ".join(text.split())
+    assert re.search(r"transfers +7  to 1 wallets some are under way at the end", text)
+    assert re.search(r"stopped +for good at 2023-03-11 10:00 UTC, by the limit on packages missed in a row", text)
+    assert "back at par at 2023-03-12 " in text
+    assert ", 2 more" in " ".join(text.split())
+
+
+def test_worse_conditions_are_shown_where_they_were_walked(summary: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(summary | {"excess": summary["excess"], "stress": {"worse_tier": summary["excess"] - 12.5}}, capsys)
+    assert re.search(r"the next worse fee tier at every venue +[+-][\d,.]+  excess at marks; against the run: -12\.50", text)
+    assert "twice as long" not in text
+    assert "Had it been worse" not in printed(summary | {"stress": {}}, capsys)
+
+
+def test_a_result_of_an_earlier_version_is_shown_too(summary: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    new = ("stress", "stops", "guard", "balances", "trade_back", "pairs", "legs")
+    old = {name: value for name, value in summary.items() if name not in new}
+    old["counts"] = {
+        name: count for name, count in summary["counts"].items() if name not in {"residual_orders", "missed_absent", "transfers", "alarms"}
+    }
+    old["metrics"] = {name: value for name, value in summary["metrics"].items() if not name.startswith(("markout", "peak"))}
+    old["quality"] = [{"bars" if name == "rows" else name: value for name, value in row.items() if name != "data"} for row in summary["quality"]]
+    text = printed(old, capsys)
+    assert re.search(r"synthetic-alpha BTC/USD +bars +2,880", text)
+    assert re.search(r"tied up at most +n/a", text)
+    assert "DOES NOT ADD UP" not in text
 
 
 def test_a_run_on_traded_prices_has_no_synthetic_banner(summary: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
