@@ -54,7 +54,7 @@ def build(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Observed:
         **quality.quote_times(spec, instrument, times),
     }
     bids, asks = (_side(spec, levels, good, column) for column in (0, 2))
-    highest = float(np.fmax.reduce(np.fmax(bids.price, asks.price), axis=None))
+    highest = max(float(np.fmax.reduce(side.price, axis=None)) for side in (bids, asks))
     refuse_overflow(spec, instrument, largest=max(bids.largest, asks.largest), highest=highest)
     return Observed(_with_outages(spec, _series(instrument, times, good, bids, asks)), row, _NO_FLOATS, _NO_FLOATS)
 
