@@ -96,7 +96,7 @@ def _table(found: Sequence[ImportSummary], counts: Mapping[str, str]) -> Table:
 
 def _aside(one: ImportSummary) -> str:
     named = {name: count for name, count in one.counts.items() if name not in {*_OF_BARS.values(), *_OF_QUOTES.values(), "least_delay_us"}}
-    return "; " + ", ".join(f"{count:,} {name}" for name, count in named.items()) if named else ""
+    return "; left aside: " + ", ".join(f"{count:,} {name}" for name, count in named.items()) if named else ""
 
 
 async def _instruments(settings: Settings, venue: str | None) -> list[InstrumentInfo]:

@@ -63,7 +63,7 @@ def _whole(found: Found, books: Books, tell: Tell) -> pl.DataFrame:
 
 def _aside(batches: Sequence[Read]) -> str:
     counts = sum((Counter(batch.aside) for batch in batches), Counter[str]())
-    return "; " + ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) if counts else ""
+    return "; left aside: " + ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())) if counts else ""
 
 
 def _bars(key: SeriesKey, files: Sequence[Found], frames: Sequence[pl.DataFrame]) -> pl.DataFrame:

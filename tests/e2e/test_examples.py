@@ -10,6 +10,7 @@ from engine.synth import depeg_weekend
 from tests.e2e.conftest import REAL_DATA, ROOT, Cli, write_market
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
+CAPTURES = REAL_DATA.parent / "binance-websocket"
 REAL = [path for path in EXAMPLES if "2023-03" in path.name]
 
 
@@ -40,3 +41,16 @@ def test_an_example_runs_on_real_data_of_three_venues(path: Path, cli: Cli) -> N
     assert {row["venue"] for row in summary["quality"]} == {"binanceus", "coinbase", "kraken"}
     assert summary["counts"]["packages"] > 0
     assert sum(row["amount"] for row in summary["attribution"]) == pytest.approx(summary["equity_end"] - summary["equity_start"])
+
+
+@pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"needs real captures in {CAPTURES}")
+def test_the_capture_example_runs_on_real_captures(cli: Cli) -> None:
+    ended = cli("backtest", "run", ROOT / "examples" / "spatial-binance-capture.toml", "--files", CAPTURES, "--json")
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads(ended.stdout)["summary"]
+    assert summary["indicative"] is False
+    assert {row["venue"]: row["data"] for row in summary["quality"]} == {"binance": "quotes", "binance-usdm": "quotes"}
+    assert summary["counts"]["packages"] > 0
+    assert sum(row["amount"] for row in summary["attribution"]) == pytest.approx(summary["equity_end"] - summary["equity_start"])
+    assert "the snapshot at line 8, not bookTicker (--stream); left aside: 28,040 bookTicker, 9,757 trade" in ended.stderr
+    assert any("binance-usdm BTC/USDT ends at 2024-08-09T00:00:01Z" in warning for warning in summary["warnings"])

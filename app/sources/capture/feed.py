@@ -56,8 +56,8 @@ class Feed:
     def why(self) -> str:
         """Say what it was taken for."""
         market = "USD-M" if self.venue == USDM else "spot"
-        aside = ", ".join(sorted(name for name in self.seen if not self.takes(name))) or "nothing"
-        return f"Binance WebSocket capture of {market} {self.symbol}; receive times in {self.unit}; {self._taken()}; left aside: {aside}"
+        others = "".join(f", not {other} (--stream)" for other in Stream if other is not self.stream and self.has(other))
+        return f"Binance WebSocket capture of {market} {self.symbol}; receive times in {self.unit}; {self._taken()}{others}"
 
     def _taken(self) -> str:
         if self.stream is Stream.BOOK_TICKER:

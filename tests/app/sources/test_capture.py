@@ -49,7 +49,7 @@ def test_best_prices_of_spot_have_a_receive_time_alone(tmp_path: Path) -> None:
     path = write(tmp_path, [ticker(0, (100, 1.5), (101, 2)), trade(1), ticker(2, (100.5, 0.25), (101, 2))])
     found = look(path)
     assert (found.format, found.key, found.kind) == (Format.CAPTURE, SPOT, QUOTES)
-    assert found.why == "Binance WebSocket capture of spot BTCUSDT; receive times in ns; best prices of bookTicker; left aside: trade"
+    assert found.why == "Binance WebSocket capture of spot BTCUSDT; receive times in ns; best prices of bookTicker"
     rows, aside = quotes(path)
     assert rows == [(None, -1270, [100, 1.5, 101, 2]), (None, -1268, [100.5, 0.25, 101, 2])]
     assert aside == {"trade": 1}
@@ -69,7 +69,7 @@ def test_a_book_begins_with_its_snapshot_and_every_change_is_a_row(tmp_path: Pat
          change(200, 104, 110, [(99, 0)]), change(300, 111, 111, [], [(101, 7)])],
     )  # fmt: skip
     found = look(path, levels=2)
-    assert found.why.endswith("2 levels of the book of depth@100ms, which begins with the snapshot at line 4; left aside: bookTicker, trade")
+    assert found.why.endswith("2 levels of the book of depth@100ms, which begins with the snapshot at line 4, not bookTicker (--stream)")
     rows, aside = quotes(path, levels=2)
     assert rows == [(200, -1070, [99.5, 4, 101, 1, 98, 2, 102, 3]), (300, -970, [99.5, 4, 101, 7, 98, 2, 102, 3])]
     assert aside == {"updates without a snapshot": 2, "bookTicker": 1, "trade": 1}
@@ -119,7 +119,7 @@ def test_a_capture_goes_on_from_the_file_before(tmp_path: Path) -> None:
     second = write(tmp_path, [change(200, 103, 104, [], [(101, 9)]), ticker(201, BIDS[0], ASKS[0])], name="a.gz")
     found = detect_all([Source(path=second), Source(path=first)], Said(levels=1))
     assert [one.source.path for one in found] == [first, second]
-    assert found[1].why.endswith("which begins in an earlier file; left aside: bookTicker")
+    assert found[1].why.endswith("which begins in an earlier file, not bookTicker (--stream)")
     books: Books = {}
     frames = [pl.concat([batch.frame for batch in read(one, books)]) for one in found]
     assert [frame.row(-1)[2:] for frame in frames] == [(99.5, 1, 101, 1), (99.5, 1, 101, 9)]
