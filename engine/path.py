@@ -57,9 +57,9 @@ def _candidates(world: World, threshold_bps: float) -> tuple[Candidates, np.reco
     units.gets = units.pays = np.nan
     found = _room(_FIRST_ROWS, legs)
     while not scan(world.market, world.legs, view, units, place, found, threshold_bps, rules.start_us, rules.end_us):
-        found = Candidates(*(np.concatenate([old, new]) for old, new in zip(found, _room(found.at_us.size, legs), strict=True)))
+        found = Candidates._make(np.concatenate([old, new]) for old, new in zip(found, _room(found.at_us.size, legs), strict=True))
     used = place[0].found
-    return Candidates(*(column[:used] for column in found)), place[0]
+    return Candidates._make(column[:used] for column in found), place[0]
 
 
 def _room(rows: int, legs: int) -> Candidates:

@@ -1,12 +1,12 @@
 """Merging sorted time axes."""
 
 import numpy as np
-from numba import njit
 
 from engine.arrays import Int64s
+from engine.kernels.cache import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def union(a: Int64s, b: Int64s) -> Int64s:
     """Return the values of two increasing arrays (N,) and (M,), each once, increasing."""
     merged = np.empty(a.size + b.size, np.int64)

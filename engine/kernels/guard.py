@@ -1,12 +1,12 @@
 """When a mark has been off par for long enough, and when it has been back for as long."""
 
 import numpy as np
-from numba import njit
 
 from engine.arrays import Bools
+from engine.kernels.cache import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def held_off(off: Bools, near: Bools, ticks: int) -> Bools:
     """Return at which ticks a currency counts as off par.
 

@@ -1,10 +1,10 @@
 """Recorded quotes row by row: what is wrong with each, and what of it can be traded."""
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from engine.arrays import Bools, Floats, Int64s
+from engine.kernels.cache import compiled
 from engine.schema import ATOMS_PER_UNIT
 
 Doubts = NDArray[np.uint8]
@@ -14,7 +14,7 @@ LARGEST_ATOMS = 2.0**62
 NO_NUMBER, NOT_POSITIVE, CROSSED = 1, 2, 4
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def doubt_level(price: Floats, size: Floats, is_best: bool, ended: Bools, doubts: Doubts) -> None:
     """Mark rows whose price or size on one level of one side is no number, or out of range.
 
@@ -39,7 +39,7 @@ def doubt_level(price: Floats, size: Floats, is_best: bool, ended: Bools, doubts
             doubts[i] |= NOT_POSITIVE
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def doubt_crossed(bid: Floats, ask: Floats, doubts: Doubts) -> int:
     """Mark rows (N,) whose best bid is above the best ask; return how many have both equal."""
     locked = 0
@@ -50,7 +50,7 @@ def doubt_crossed(bid: Floats, ask: Floats, doubts: Doubts) -> int:
     return locked
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def take_level(price: Floats, size: Floats, good: Bools, share: float, level: int, prices: Floats, sizes: Int64s) -> float:
     """Write one level of one side: its prices, and our share of its sizes in atoms.
 
