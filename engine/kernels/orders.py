@@ -96,6 +96,7 @@ def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
     order.decision_price, order.limit_price, order.price, order.edge_bps = plan.price, plan.limit, np.nan, plan.edge_bps
     wallet.free -= order.reserve
     wallet.reserved += order.reserve
+    wallet.committed += order.reserve
     side_of(state, plan.side, plan.leg).under_way += plan.quantity
     state.open_value[leg.venue] += order.open_value
     state.currencies[leg.quote_currency].expected += order.expected
@@ -196,16 +197,21 @@ def released(order: Records) -> tuple[int, int]:
 
 
 @rule
-def book_fill(world: World, state: State, order: Records) -> None:
-    """Count a fill in what is held, and in its venue's 30-day volume."""
+def count_volume(world: World, state: State, order: Records) -> None:
+    """Count a fill in its venue's 30-day volume."""
     leg = world.legs[order.leg]
-    base, quote = moved(order)
-    state.currencies[world.rules[0].base_currency].held += base
-    state.currencies[leg.quote_currency].held += quote
-    if order.charged == CHARGED_ASSET:
-        state.currencies[world.wallet_currency[order.fee_wallet]].held -= order.fee
     day = order.recorded_us // DAY_US - world.rules[0].start_us // DAY_US
     state.notional[leg.venue, day] += value_of(order.flow, mark_at(world, order.recorded_us, leg.quote_currency))
+
+
+@rule
+def count_held(world: World, state: State, order: Records) -> None:
+    """Count a fill in what is known to be held."""
+    base, quote = moved(order)
+    state.currencies[world.rules[0].base_currency].held += base
+    state.currencies[world.legs[order.leg].quote_currency].held += quote
+    if order.charged == CHARGED_ASSET:
+        state.currencies[world.wallet_currency[order.fee_wallet]].held -= order.fee
 
 
 @rule
@@ -216,7 +222,7 @@ def resolve(world: World, state: State, log: Log, o: int) -> None:
     order.outcome = fill_on_bar(world, state, order) if is_bar(world.legs, order.leg) else fill_on_quote(world, state, order)
     if order.filled > 0:
         charge(world, state, order)
-        book_fill(world, state, order)
+        count_volume(world, state, order)
     in_base, in_quote = released(order)
     state.wallets[spends_from(world.legs, order.side, order.leg)].reserved -= order.reserve
     state.wallets[leg.base_wallet].pending += in_base
@@ -239,6 +245,8 @@ def learn(world: World, state: State, log: Log, o: int) -> None:
     state.open_value[leg.venue] -= order.open_value
     state.currencies[leg.quote_currency].expected -= order.expected
     order.noticed = 1
+    state.wallets[spends_from(world.legs, order.side, order.leg)].committed -= order.reserve
+    count_held(world, state, order)
     if order.filled > 0 and not is_bar(world.legs, order.leg):
         epoch = world.market.epoch[order.side, order.row]
         if book.known_epoch != epoch:

@@ -45,10 +45,10 @@ COUNT = np.dtype(
     + [("stopped_us", np.int64), ("stopped_by", np.int64)]  # NEVER_US: not; STOP_*
     + [("high", np.float64)]  # of the excess [numeraire]
 )
-WALLET = np.dtype([(name, np.int64) for name in ("free", "reserved", "pending", "coming", "floor", "target")] + [("left_out", np.bool_)])
-"""[atoms]; coming: in flight to it; the last three are scratch of a rebalancing."""
+WALLET = np.dtype([(name, np.int64) for name in ("free", "reserved", "pending", "committed", "coming", "floor", "target")] + [("left_out", np.bool_)])
+"""[atoms]; committed: reserves of orders without notice; coming: in flight to it; the last three are scratch of a rebalancing."""
 CURRENCY = np.dtype([(name, np.int64) for name in ("held", "in_flight", "expected")])
-"""[atoms] held everywhere; of that in flight; what sells under way should bring."""
+"""[atoms] known to be held everywhere; of that in flight; what sells under way should bring."""
 PAIR = np.dtype([(name, np.int64) for name in ("last_decision_us", "stood", "episode")])
 """Of a sell and a buy leg: ordinal of the last instant at which it stood, and number of the episode, -1 before its first opportunity."""
 SIDE = np.dtype([(name, np.int64) for name in ("under_way", "taken", "taken_epoch", "known_taken", "known_epoch")])

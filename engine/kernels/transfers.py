@@ -60,9 +60,9 @@ def start_of(funding: Funding, route: int, at_us: int) -> int:
 
 @rule
 def has(state: State, wallet: int) -> int:
-    """Return what a wallet has, with what is in flight to it [atoms]."""
+    """Return what a wallet has, as far as is known, with what is in flight to it [atoms]."""
     one = state.wallets[wallet]
-    return int(one.free + one.reserved + one.pending + one.coming)
+    return int(one.free + one.committed + one.coming)
 
 
 @rule

@@ -96,7 +96,8 @@ def _value_in_flight(run: Run, t: int) -> int:
 def _has(run: Run, wallet: WalletKey) -> int:
     venue, currency = wallet
     coming = [x.amount - x.fee for x in run.on_the_way() if (x.route.destination, x.route.currency) == (venue, currency)]
-    return run.wallets[wallet].total + sum(coming)
+    committed = [order.reserve for order in run.under_way() if order.spends_from == wallet]
+    return run.free(wallet) + sum(committed) + sum(coming)
 
 
 def _lack(run: Run, aim: Aim) -> int:

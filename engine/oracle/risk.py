@@ -15,7 +15,7 @@ def check_drawdown(run: Run, t: int) -> None:
     """At a tick: stop if the excess is so far below its high."""
     excess = 0.0
     for currency in run.spec.currencies:
-        gained = run.held(currency) - sum(starting(run.spec, venue, currency) for venue in run.spec.venues)
+        gained = run.known(currency) - sum(starting(run.spec, venue, currency) for venue in run.spec.venues)
         excess += gained * run.mark(currency, t) / ATOMS_PER_UNIT
     run.high = max(run.high, excess)
     most = run.spec.risk.max_drawdown

@@ -165,7 +165,7 @@ def _asset_limit(books: Books) -> Line | None:
     if most is None or c == books.buy.instrument.key.quote:
         return None
     m = books.run.mark(c, books.t)
-    held = books.run.held(c) + _expected(books.run, c)
+    held = books.run.known(c) + _expected(books.run, c)
     room = floor((atoms(most) / m - held) / books.sell.bid)
     return "asset_limit", lambda q: q <= room
 

@@ -193,6 +193,12 @@ class Run:
         """Return what is held of a currency everywhere, in flight included."""
         return sum(w.total for (_, c), w in self.wallets.items() if c == currency) + self.in_flight(currency)
 
+    def known(self, currency: str) -> int:
+        """Return what is known to be held of a currency: fills count from their notice on, transfers cost their fee at the request."""
+        before = sum(starting(self.spec, venue, currency) for venue in self.spec.venues)
+        filled = sum(amount for order in self.orders if order.noticed for (_, c), amount in order.changes if c == currency)
+        return before + filled - sum(x.fee for x in self.transfers if x.route.currency == currency)
+
     def is_halted(self, t: int) -> bool:
         """Return whether the depeg guard halts at t."""
         return self.halted_at[last_tick(self.spec, t)]
