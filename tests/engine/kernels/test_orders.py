@@ -269,19 +269,25 @@ def test_a_fill_moves_its_flow_less_its_fee_and_gives_back_what_it_did_not_spend
     assert orders.released(filled(side, how)) == pending
 
 
-def test_a_fill_counts_in_what_is_held_and_in_the_volume_of_its_venue_that_day() -> None:
+def test_a_fill_counts_in_the_volume_of_its_venue_on_the_day_it_resolves() -> None:
     one = world(QUOTES, rules=rules(start_us=DAY, clock_us=DAY), mark=np.tile([100.0, 0.25, 10.0], (10, 1)))
     now = fresh(QUOTES, days=3)
     order = filled(BUY, market.CHARGED_ASSET)
     order.leg, order.recorded_us = 1, 2 * DAY
-    orders.book_fill(one, now, order)
-    assert now.currencies.held.tolist() == [2, -200, -1]
+    orders.count_volume(one, now, order)
     assert now.notional.tolist() == [[0, 0, 0], [0, 50, 0]]
     order = filled(SELL, market.CHARGED_QUOTE)
     order.recorded_us = 2 * DAY - 1
-    orders.book_fill(one, now, order)
-    assert now.currencies.held.tolist() == [0, -1, -1]
+    orders.count_volume(one, now, order)
     assert now.notional.tolist() == [[50, 0, 0], [0, 50, 0]]
+
+
+def test_a_fill_counts_in_what_is_held_with_its_fee_in_any_currency() -> None:
+    now = fresh(QUOTES)
+    orders.count_held(world(QUOTES), now, filled(BUY, market.CHARGED_ASSET))
+    assert now.currencies.held.tolist() == [2, -200, -1]
+    orders.count_held(world(QUOTES), now, filled(SELL, market.CHARGED_QUOTE))
+    assert now.currencies.held.tolist() == [0, -1, -1]
 
 
 def wallets(now: Any) -> dict[str, list[float]]:
@@ -302,13 +308,19 @@ def test_money_is_reserved_when_sent_pending_when_it_resolves_and_free_at_the_no
     assert wallets(now) == {"free": [98, 0, 0, 795.796], "reserved": [0, 0, 0, 0], "pending": [0.5, 151.197, 2, 4.004]}
     assert done.orders.outcome[:2].tolist() == [state.PARTIAL, state.FILLED]
     assert (now.sides.under_way.tolist(), now.sides.known_taken.tolist()) == ([coins(2), 0, 0, coins(2)], [0] * 4)
+    # nothing of it is known yet
+    assert now.currencies.held.tolist() == [0, 0, 0]
+    assert now.wallets.committed[:4].tolist() == [coins(2), 0, 0, coins(204.204)]
     orders.learn(one, now, done, 0)
+    assert now.currencies.held.tolist() == [coins(-1.5), coins(151.197), 0]
+    assert now.wallets.committed[:4].tolist() == [0, 0, 0, coins(204.204)]
     assert wallets(now) == {"free": [98.5, 151.197, 0, 795.796], "reserved": [0, 0, 0, 0], "pending": [0, 0, 2, 4.004]}
     assert (now.open_value.tolist(), now.currencies.expected.tolist()) == ([0, coins(204)], [0, 0, 0])
     assert not orders.completes(done.orders, 0)
     orders.learn(one, now, done, 1)
     assert wallets(now) == {"free": [98.5, 151.197, 2, 799.8], "reserved": [0, 0, 0, 0], "pending": [0, 0, 0, 0]}
     assert (now.sides.under_way.tolist(), now.open_value.tolist()) == ([0] * 4, [0, 0])
+    assert (now.currencies.held.tolist(), now.wallets.committed[:4].tolist()) == ([coins(0.5), coins(-49.003), 0], [0] * 4)
     # what was taken is known, by side
     assert now.sides.known_taken.tolist() == [coins(1.5), 0, 0, coins(2)]
     assert now.sides.known_epoch.tolist() == [0, -1, -1, 1]

@@ -122,11 +122,11 @@ def test_values_in_flight_are_rounded_currency_by_currency() -> None:
     assert transfers.room_in_flight(one, now, USD, 0) == 188
 
 
-def test_a_wallet_has_what_is_free_reserved_pending_and_coming() -> None:
+def test_a_wallet_has_what_is_free_committed_and_coming_and_not_what_nobody_knows_yet() -> None:
     now = fresh(NOTHING)
     wallet = now.wallets[1]
-    wallet.free, wallet.reserved, wallet.pending, wallet.coming = 1, 2, 4, 8
-    assert transfers.has(now, 1) == 15
+    wallet.free, wallet.committed, wallet.coming, wallet.reserved, wallet.pending = 1, 2, 4, 8, 16
+    assert transfers.has(now, 1) == 7
 
 
 def test_weights_aim_at_a_part_of_what_the_listed_wallets_have() -> None:
@@ -172,7 +172,7 @@ def sources(free: tuple[float, ...], aims: dict[int, float], *, last: tuple[int,
     one, now = world(NOTHING, wallet_currency=ints(BTC, BTC, BTC, BTC, USD)), fresh(NOTHING, free=free)
     ways = funding([], {w: {"target": coins(target)} for w, target in aims.items()})
     transfers.aim(one, ways, now, BTC)
-    now.wallets[3].reserved = coins(50)
+    now.wallets[3].committed = coins(50)
     surplus, wallet = transfers.next_source(one, ways, now, 0, last or (transfers._NEVER, -1))
     return surplus / 1e8, wallet
 
