@@ -26,6 +26,7 @@ def _hint(metavar: str, what: str) -> OptionInfo:
 )
 def import_(
     files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="CSV or Parquet files, zips of them, or captures.", show_default=False)],
+    *,
     venue: Annotated[str | None, _hint("NAME", "Venue")] = None,
     instrument: Annotated[str | None, _hint("BASE/QUOTE", "Instrument")] = None,
     interval: Annotated[str | None, _hint("1m", "Length of the bars")] = None,

@@ -4,7 +4,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from math import inf, isfinite, nan
+from math import inf, isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,11 +75,9 @@ def _depth(message: Message, feed: Feed, rows: _Rows, book: Book, aside: Counter
     else:
         data = _own(message, feed)
         effect = book.update(Update(data["U"], data["u"], data.get("pu"), data["b"], data["a"]))
-        if effect is Effect.APPLIED:
+        if effect in {Effect.APPLIED, Effect.GAP}:
+            # After a gap nobody knows the book, and a row without a price says so.
             rows.add(message, data.get("T", data["E"]), book.best(feed.levels))
-        elif effect is Effect.GAP:
-            # From here on nobody knows the book: an observation without a price says so.
-            rows.add(message, data.get("T", data["E"]), [nan] * (4 * feed.levels))
     if effect is not Effect.APPLIED:
         aside[_SAID[effect]] += 1
 

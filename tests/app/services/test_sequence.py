@@ -52,6 +52,7 @@ def test_places_go_on_behind_the_rows_before() -> None:
     assert last_place(first) == Place(at(7), 1)
     assert places(placed(quotes((7, 4), (3, 5), (8, 6)), last_place(first))) == [(7, 2), (7, 3), (8, 0)]
     assert places(placed(quotes((8, 6), (8, 7)), last_place(first))) == [(8, 0), (8, 1)]
+    assert places(placed(quotes((3, 8), (5, 9)), last_place(first))) == [(7, 2), (7, 3)]
 
 
 def test_a_file_that_goes_on_in_the_same_microsecond_is_told_from_one_that_is_read_again() -> None:

@@ -148,6 +148,14 @@ def test_messages_are_read_without_the_wrapper_of_combined_streams_too(tmp_path:
     assert quotes(write(tmp_path, [spaced]))[0] == [(None, -1270, [99, 1, 101, 2])]
 
 
+@pytest.mark.parametrize(("unit", "per_ms"), [("us", 1_000), ("ms", 1), ("s", 0.001)])
+def test_receive_times_may_be_in_other_units(tmp_path: Path, unit: str, per_ms: float) -> None:
+    lines = [one.split(" ", 1) for one in (ticker(270, BIDS[0], ASKS[0]), ticker(5_270, BIDS[0], ASKS[0]))]
+    path = write(tmp_path, [f"{int(int(time) * per_ms / 1_000_000)} {message}" for time, message in lines])
+    assert f"receive times in {unit}" in look(path).why
+    assert [row[1] for row in quotes(path)[0]] == [-1_000, 4_000]
+
+
 def test_crossed_and_locked_and_empty_quotes_stand_as_they_are(tmp_path: Path) -> None:
     pairs = [((101, 1), (100, 1)), ((100, 1), (100, 1)), ((0, 0), (100, 1))]
     rows, _ = quotes(write(tmp_path, [ticker(at, *pair) for at, pair in enumerate(pairs)]))

@@ -79,6 +79,11 @@ def test_levels_are_read_as_far_as_they_are_whole_and_wanted(tmp_path: Path) -> 
     assert look(path).why.startswith("CSV with a header; quotes of 3 levels")
 
 
+def test_numbers_among_blanks_are_read_and_blanks_alone_are_none(tmp_path: Path) -> None:
+    (row,) = frame(table(tmp_path, [f"{T0_US}, 100,  , 101 ,"])).rows()
+    assert row[2:] == pytest.approx((100, nan, 101, nan), nan_ok=True)
+
+
 def test_what_is_odd_stands_as_it_is_for_the_runs_checks_to_flag(tmp_path: Path) -> None:
     rows = [(100, 1, 101, 2), (102, 1, 101, 2), (101, 1, 101, 2), (-1, 1, 0, -2), (nan, nan, 101, 2), (100, 1, 101, 2), (100, 1, 101, 2)]
     times = [0, 5, 3, 3, 9, 9, 9]
