@@ -23,6 +23,8 @@ from app.ops.box.record import Box
 from app.ops.box.supervisor import servers
 from app.services import market
 from app.services.imports import import_files
+from app.services.wanted import Reach
+from app.sources.kinds import Kind
 from engine.schema import BARS, SeriesKey
 from tests.bench.probe import copy_gib_per_s, machine, two_thread_speedup
 
@@ -85,7 +87,7 @@ async def measure(box: Box, folder: Path) -> None:
         await asyncio.to_thread(subprocess.run, psql, check=True)
 
     async def load() -> None:
-        await asyncio.to_thread(market.load_bars, uri, [KEY], MINUTE_US, START, END)
+        await asyncio.to_thread(market.load, uri, {KEY: Reach(Kind("bars", MINUTE_US), START, END)})
 
     await copy()
     await import_files(uri, [vendor])

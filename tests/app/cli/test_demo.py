@@ -8,6 +8,7 @@ import pytest
 from app.cli import demo
 from app.errors import Internal
 from app.services.folder import read_folder
+from app.sources.kinds import Kind
 from engine import backtest
 from engine.config import parse_spec_toml
 from engine.synth import depeg_weekend
@@ -17,7 +18,7 @@ def test_the_files_read_back_to_the_very_bars(tmp_path: Path) -> None:
     weekend = depeg_weekend(1)
     paths = demo.write_files(weekend, tmp_path / "market")
     assert len(paths) == len(weekend.bars)
-    found = read_folder(tmp_path / "market", weekend.bars, 60_000_000)
+    found = read_folder(tmp_path / "market", dict.fromkeys(weekend.bars, Kind("bars", 60_000_000)))
     assert all(found[key].equals(bars) for key, bars in weekend.bars.items())
 
 
