@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Floats, Int64s, Records
+from engine.arrays import Int64s, Records
 from engine.config import Instrument, Spec
 from engine.guard import Guard
 from engine.hours import openings
@@ -55,15 +55,17 @@ def market(spec: Spec, panel: Panel) -> kernel.Market:
     levels = max(s.bid.shape[1] for s in series)
     ages = [spec.max_age_us(s.instrument) for s in series]
     found = [pair for leg in spec.legs for pair in _conversions(spec, leg)]
+    first, good = _offsets(s.event_us.size for s in series), _joined([s.good for s in series])
+    price = _sides(series, levels, np.nan, lambda s: (s.bid, s.ask))
     return kernel.Market(
-        series=records(kernel.SERIES, zip(_offsets(s.event_us.size for s in series), [*ages, 0], strict=True)),
+        series=records(kernel.SERIES, zip(first, [*ages, 0], strict=True)),
         conversions=records(kernel.CONVERSION, found),
         event_us=_joined([s.event_us for s in series]),
         available_us=_joined([s.available_us for s in series]),
-        good=_joined([s.good for s in series]),
-        price=np.stack([_levels([s.bid for s in series], levels, np.nan), _levels([s.ask for s in series], levels, np.nan)]),
-        size=np.stack([_levels([s.bid_size for s in series], levels, 0), _levels([s.ask_size for s in series], levels, 0)]),
-        epoch=np.stack([_epochs(series, lambda s: s.bid), _epochs(series, lambda s: s.ask)]),
+        good=good,
+        price=price,
+        size=_sides(series, levels, 0, lambda s: (s.bid_size, s.ask_size)),
+        epoch=kernel.epochs(price, good, first),
         open_us=_joined([s.open_us for s in legs]),
         fill_price=np.stack([_joined([s.fill_bid for s in legs]), _joined([s.fill_ask for s in legs])]),
         volume_cap=_joined([s.volume_cap for s in legs]),
@@ -219,23 +221,16 @@ def _suspensions(spec: Spec, what: str) -> list[list[tuple[int, int]]]:
     ]
 
 
-def _epochs(series: Sequence[Series], side: Callable[[Series], Floats]) -> Int64s:
-    first, found = 0, []
+def _sides(series: Sequence[Series], levels: int, missing: float, sides: Callable[[Series], tuple[NDArray[_T], NDArray[_T]]]) -> NDArray[_T]:
+    # (2, N, L), written once: at millions of rows a copy costs as much as the walk
+    whole = np.empty((2, sum(s.event_us.size for s in series), levels), sides(series[0])[0].dtype)
+    first = 0
     for s in series:
-        best = side(s)[:, 0]
-        begins = np.ones(best.size, np.bool_)
-        begins[1:] = (best[1:] != best[:-1]) | ~s.good[1:] | ~s.good[:-1]
-        found.append(first + np.maximum.accumulate(np.where(begins, np.arange(best.size), 0)))
-        first += best.size
-    return np.concatenate(found)
-
-
-def _levels(columns: Sequence[NDArray[_T]], levels: int, missing: float) -> NDArray[_T]:
-    whole = np.full((sum(c.shape[0] for c in columns), levels), missing, dtype=columns[0].dtype)
-    at = 0
-    for column in columns:
-        whole[at : at + column.shape[0], : column.shape[1]] = column
-        at += column.shape[0]
+        for side, column in enumerate(sides(s)):
+            rows = whole[side, first : first + column.shape[0]]
+            rows[:, : column.shape[1]] = column
+            rows[:, column.shape[1] :] = missing
+        first += s.event_us.size
     return whole
 
 

@@ -35,9 +35,9 @@ def walk_path(spec: Spec, panel: Panel, guard: Guard) -> Path:
 def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
     """Return the same on a world that is built; `compact=False` walks every instant instead of the candidates, which changes nothing."""
     threshold = spec.strategy.threshold_bps if compact else -np.inf
-    rows, place = _candidates(world, threshold)
+    rows, place = candidates(world, threshold)
     funding, order = market.funding(spec)
-    state, log = _walked(spec, world, funding, rows)
+    state, log = walked(spec, world, funding, rows)
     return Path(
         orders=_orders(log.orders),
         transfers=_transfers(log.transfers, order),
@@ -50,7 +50,8 @@ def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
     )
 
 
-def _candidates(world: World, threshold_bps: float) -> tuple[Candidates, np.record]:
+def candidates(world: World, threshold_bps: float) -> tuple[Candidates, np.record]:
+    """Return the instants at which some pair can reach a threshold [bps], and how the scan ended (`engine.kernels.scan.PLACE`)."""
     legs, rules = world.legs.size - 1, world.rules[0]
     view, units, place = _records(IN_VIEW, world.market.series.size - 1), _records(UNIT, legs), _records(PLACE, 1)
     view.row = world.market.series.first[:-1] - 1
@@ -73,7 +74,8 @@ def _room(rows: int, legs: int) -> Candidates:
     )
 
 
-def _walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tuple[kernel.State, kernel.Log]:
+def walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tuple[kernel.State, kernel.Log]:
+    """Return the state at the end of a walk over candidates, and its logs, cut to what was written."""
     state, log, scratch = _new_state(spec, world), _new_log(_FIRST_ROWS), _new_scratch(len(spec.legs), world.market.price.shape[2])
     while not walk(world, funding, rows, state, log, scratch):
         log = _larger(log)

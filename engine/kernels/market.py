@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.arrays import Bools, Floats, Int32s, Int64s, Records
-from engine.kernels.cache import rule
+from engine.kernels.cache import compiled, rule
 
 SELL, BUY = 0, 1
 ABSENT = -1
@@ -66,7 +66,7 @@ class Market(NamedTuple):
     good: Bools  # (N,)
     price: Floats  # (2, N, L) bids and asks, best first; nan: no such level [quote per base]
     size: Int64s  # (2, N, L) [atoms of base]
-    epoch: Int64s  # (2, N) row at which the best price began to be what it is
+    epoch: Int32s  # (2, N) row at which the best price began to be what it is
     open_us: Int64s  # (B,) bars alone: leg v has rows legs[v].first_bar to legs[v + 1].first_bar
     fill_price: Floats  # (2, B) what a sell and a buy get in this bar
     volume_cap: Int64s  # (B,) [atoms of base]
@@ -98,6 +98,18 @@ class Candidates(NamedTuple):
     news: Bools  # whether the leg, or what converts it, has a new observation
     received_at: Floats  # conversion of what is received [comparison currency per quote]
     spent_at: Floats  # conversion of what is spent
+
+
+@compiled
+def epochs(price: Floats, good: Bools, first: Int64s) -> Int32s:
+    """Return the row at which each best price began to be what it is, (2, N); an observation that is not good is an epoch of its own."""
+    found = np.empty(price.shape[:2], np.int32)
+    for side in range(2):
+        for series in range(first.size - 1):
+            for row in range(first[series], first[series + 1]):
+                goes_on = row > first[series] and good[row] and good[row - 1] and price[side, row, 0] == price[side, row - 1, 0]
+                found[side, row] = found[side, row - 1] if goes_on else row
+    return found
 
 
 @rule

@@ -30,6 +30,7 @@ def spec(bars: int) -> Spec:
     fees = {"ask": 2, "bid": 3, "cost": 4}
     return parse_spec(
         {
+            "version": 2,
             "name": "bench",
             "start": START,
             "end": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -85,7 +86,7 @@ def hold_against_oracle(bars: Mapping[SeriesKey, pl.DataFrame], minutes: int) ->
     ours, theirs = backtest.run(short, bars).fills, replay(short, bars).orders
     same = [
         (a["venue"], a["side"], round(a["filled"] * ATOMS_PER_UNIT), round(a["flow"] * ATOMS_PER_UNIT), a["outcome"])
-        == (b.venue, b.side, b.filled_atoms, b.flow_atoms, b.outcome)
+        == (b.venue, b.side, b.filled, b.flow, b.outcome)
         for a, b in zip(ours.iter_rows(named=True), theirs, strict=True)
     ]
     if not same or not all(same):
