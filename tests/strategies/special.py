@@ -37,8 +37,8 @@ def fair_key(instrument: dict[str, object]) -> SeriesKey:
 
 
 def levelled(table: pl.DataFrame, price: float) -> pl.DataFrame:
-    """Return a table whose every price is this one."""
-    return table.with_columns(pl.lit(price).alias(c) for c in price_columns(table))
+    """Return a table whose every price is this one, where it has any."""
+    return table.with_columns(pl.when(pl.col(c).is_not_null()).then(price).alias(c) for c in price_columns(table))
 
 
 def price_columns(table: pl.DataFrame) -> list[str]:
@@ -65,7 +65,9 @@ def bystanders(draw: st.DrawFn) -> tuple[World, World]:
     more = [*world.form["instruments"], instruments(Tape(draw(st.binary(min_size=6, max_size=6))), "zulu", twin.name, "trade", twin.data)]
     factor = draw(st.sampled_from((0.9, 1.0, 1.002, 1.2)))
     data = {**world.data, SeriesKey("zulu", twin.name): world.data[twin.key].with_columns(pl.col(*price_columns(world.data[twin.key])) * factor)}
-    return world, world.but(venues={**plain, "zulu": FREE}, instruments=more).on(data)
+    return world, world.but(venues={**plain, "zulu": {**FREE, "clock_offset": plain[twin.venue].get("clock_offset", "0us")}}, instruments=more).on(
+        data
+    )
 
 
 @st.composite
@@ -154,7 +156,7 @@ def _cent_bar(n: int, opens: int, closes: int, volume: int) -> tuple[int, float,
 
 def _cent_books(codes: Sequence[bytes]) -> list[QuoteRow]:
     # the first is there before the start; every quote comes 0 to 3 s after the one before it, or 0 to 3 µs
-    gaps = [30 * SECOND, *(code[0] % 4 * (1 if code[0] >= 192 else SECOND) for code in codes[1:])]
+    gaps = [55 * SECOND, *(code[0] % 4 * (1 if code[0] >= 192 else SECOND) for code in codes[1:])]
     times = accumulate(gaps, initial=EPOCH_US)
     next(times)
     moves = accumulate((code[1] % 64 // (1 if code[1] < 64 else 16) for code in codes), lambda a, b: a if b in {1, 2} else b)

@@ -30,6 +30,12 @@ class World:
     spec: Spec
     data: dict[SeriesKey, pl.DataFrame]
 
+    def __repr__(self) -> str:
+        return f"<{self.spec.name}: {', '.join(f'{key} ({table.height} rows)' for key, table in self.data.items())}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("<a world>" if cycle else repr(self))  # Hypothesis would print every field
+
     def but(self, **parts: object) -> "World":
         """Return the world with parts of the form replaced."""
         form = {**self.form, **parts}

@@ -39,7 +39,7 @@ def world_of(seed: int, kept: tuple[float, float] = (1.0, 1.0), *, most: int = 4
     kind = tape.pick(KINDS) if data is None else data
     market = markets(tape, kind)
     window = windows(tape, kind, most=most, midnight=tape.once_in(3))
-    form = forms(tape, market, window)
+    form = forms(tape, market, window, name=f"world {seed} {kept}")
     spec = parse_spec(form)
     return World(form=form, spec=spec, data=tables(for_data, spec, form, window))
 
@@ -51,7 +51,7 @@ def tapes(seed: int, kept: tuple[float, float]) -> tuple[Tape, Tape]:
     return Tape(codes[0]), Tape(codes[1])
 
 
-def forms(tape: Tape, market: Market, window: Window) -> dict[str, Any]:
+def forms(tape: Tape, market: Market, window: Window, *, name: str) -> dict[str, Any]:
     """Draw the spec of a market and a window."""
     moving = transfers(tape, market, window)
     ends = {str(route[end]) for route in moving.get("routes", []) for end in ("source", "destination")}
@@ -59,7 +59,7 @@ def forms(tape: Tape, market: Market, window: Window) -> dict[str, Any]:
     with_interval = any(i["data"] != "quotes" for i in market.instruments)
     return {
         "version": 2,
-        "name": "a world",
+        "name": name,
         "numeraire": market.numeraire,
         "start": iso(window.start),
         "end": iso(window.end),
@@ -98,7 +98,7 @@ def month_of(seed: int, kept: tuple[float, float] = (1.0, 1.0)) -> World:
     window = Window(
         data="quotes", start=start, end=start + length, clock=60 * MINUTE, interval=MINUTE, first=start - 30 * SECOND, last=start + length
     )
-    form = forms(tape, market, window)
+    form = forms(tape, market, window, name=f"months {seed} {kept}")
     falling = {name: tiered(tape, venue) for name, venue in form["venues"].items()}
     lasting = [{**i, "max_age": "3d"} for i in form["instruments"]]
     strategy = {"kind": "spatial", "threshold_bps": -20.0, "max_notional": tape.pick(("60", "400"))}

@@ -1,0 +1,175 @@
+"""Names, order, bystanders and threads leave no trace in a result."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, event, given
+from hypothesis import strategies as st
+
+from engine import guard, market, panel
+from engine.backtest import run
+from engine.path import walk_world
+from engine.schema import SeriesKey
+from tests.engine.engines import ENGINES, Chance, Engine, Outcome, by_kernel, by_oracle
+from tests.profiles import examples
+from tests.strategies import World, bystanders, world_of, worlds
+
+both_engines = pytest.mark.parametrize("engine", ENGINES)
+few = examples(40)
+
+Rename = Callable[[str], str]
+
+
+# ---- order ----
+
+
+@both_engines
+@few
+@given(world=worlds(), draw=st.data())
+def test_the_order_in_which_a_spec_is_written_changes_nothing(engine: Engine, world: World, draw: st.DataObject) -> None:
+    assert engine(permuted(world, draw)) == engine(world)
+
+
+@examples(15)
+@given(world=worlds(), draw=st.data())
+def test_the_order_in_which_a_spec_is_written_changes_no_byte(world: World, draw: st.DataObject) -> None:
+    shuffled = permuted(world, draw)
+    ours, theirs = (run(w.spec, w.data, stress=False) for w in (world, shuffled))
+    assert theirs.manifest == ours.manifest
+    assert theirs.files() == ours.files()
+
+
+def permuted(world: World, draw: st.DataObject) -> World:
+    """Draw the same world, written in another order, whatever list has none."""
+    form = world.form
+    venues = {name: mixed(draw, venue) for name, venue in mixed(draw, form["venues"]).items()}
+    lists = {name: draw.draw(st.permutations(form[name])) for name in ("instruments", "routes", "suspensions", "assume_par") if name in form}
+    moving = {"rebalance": mixed(draw, form["rebalance"])} if "rebalance" in form else {}
+    shuffled = world.but(venues=venues, **lists, **moving)
+    return shuffled.on(dict(draw.draw(st.permutations(list(world.data.items())))))
+
+
+ORDERED = {"tiers"}
+"""Lists that mean something by their order."""
+
+
+def mixed(draw: st.DataObject, table: dict[str, Any]) -> dict[str, Any]:
+    """Draw a table in another order, and the lists in it."""
+    keys = draw.draw(st.permutations(list(table)))
+    return {key: _mixed_value(draw, key, table[key]) for key in keys}
+
+
+def _mixed_value(draw: st.DataObject, key: str, value: Any) -> Any:
+    if isinstance(value, list) and key not in ORDERED:
+        return draw.draw(st.permutations(value))
+    return mixed(draw, value) if isinstance(value, dict) else value
+
+
+# ---- names ----
+
+
+@both_engines
+@few
+@given(world=worlds())
+def test_venues_of_other_names_in_the_same_order_do_the_same(engine: Engine, world: World) -> None:
+    assert engine(renamed(world, lambda name: f"x-{name}")) == _renamed_outcome(engine(world), lambda name: f"x-{name}")
+
+
+@both_engines
+@few
+@given(world=worlds(), draw=st.data())
+def test_venues_of_any_names_do_the_same_where_no_tie_decides(engine: Engine, world: World, draw: st.DataObject) -> None:
+    world = world.but(rebalance=None, execution={**world.form["execution"], "residual": "unwind"})
+    names = dict(zip(sorted(world.spec.venues), draw.draw(st.permutations(sorted(world.spec.venues))), strict=True))
+    ours, theirs = engine(world), engine(renamed(world, names.__getitem__))
+    assume(all(a.t != b.t or a.edge_bps != b.edge_bps for a, b in zip(ours.opportunities, ours.opportunities[1:], strict=False)))
+    event(f"{bool(ours.orders)=}, {names == dict(zip(names, names, strict=True))=}")
+    expected = _renamed_outcome(ours, names.__getitem__)
+    assert (theirs.orders, theirs.opportunities) == (expected.orders, expected.opportunities)
+    assert (theirs.stops, theirs.balances) == (expected.stops, expected.balances)
+    assert [x for row in theirs.equity for x in row] == pytest.approx([x for row in expected.equity for x in row], rel=1e-12)
+
+
+def renamed(world: World, name: Rename) -> World:
+    """Return the world with other names of venues."""
+    form = world.form
+    lists = {
+        "instruments": [{**i, "venue": name(i["venue"])} for i in form["instruments"]],
+        "routes": [{**r, "source": name(r["source"]), "destination": name(r["destination"])} for r in form.get("routes", [])],
+        "suspensions": [{**s, "venue": name(s["venue"])} for s in form.get("suspensions", [])],
+    }
+    rule = form.get("rebalance")
+    moving = None if rule is None else {**rule, "wallets": [{**w, "venue": name(w["venue"])} for w in rule["wallets"]]}
+    found = world.but(venues={name(v): venue for v, venue in form["venues"].items()}, rebalance=moving, **lists)
+    return found.on({_renamed_key(key, name): table for key, table in world.data.items()})
+
+
+def _renamed_key(key: SeriesKey, name: Rename) -> SeriesKey:
+    return SeriesKey(name(key.venue), key.instrument)
+
+
+def _renamed_outcome(found: Outcome, name: Rename) -> Outcome:
+    return replace(
+        found,
+        orders=[o._replace(key=_renamed_key(o.key, name)) for o in found.orders],
+        opportunities=[o._replace(sell=_renamed_key(o.sell, name), buy=_renamed_key(o.buy, name)) for o in found.opportunities],
+        balances={(name(venue), currency): parts for (venue, currency), parts in found.balances.items()},
+    )
+
+
+# ---- bystanders ----
+
+
+@both_engines
+@few
+@given(pair=bystanders())
+def test_a_venue_without_funds_changes_no_fill(engine: Engine, pair: tuple[World, World]) -> None:
+    alone, watched = (engine(world) for world in pair)
+    event(f"{bool(alone.orders)=}")
+    assert watched.orders == alone.orders
+    assert [_no_episode(o) for o in watched.opportunities if "zulu" not in {o.sell.venue, o.buy.venue}] == [
+        _no_episode(o) for o in alone.opportunities
+    ]
+
+
+def _no_episode(o: Chance) -> Chance:
+    # an instant of the bystander's can end an episode, as one at which a pair is too old
+    return o._replace(episode=0)
+
+
+# ---- ways to come to it ----
+
+
+@examples(60)
+@given(world=worlds())
+def test_all_instants_give_what_the_candidates_alone_give(world: World) -> None:
+    seen = panel.build(world.spec, world.data)
+    given_to = market.world(world.spec, seen, guard.build(world.spec, seen.marks))
+    compact, full = (walk_world(world.spec, given_to, compact=compact) for compact in (True, False))
+    assert str(full) == str(compact)
+    assert (full.stops, full.balances.tolist(), full.instants) == (compact.stops, compact.balances.tolist(), compact.instants)
+    for part in ("orders", "transfers", "opportunities"):
+        columns = [{name: getattr(getattr(path, part), name).tolist() for name in getattr(path, part).__slots__} for path in (compact, full)]
+        assert str(columns[1]) == str(columns[0])
+
+
+def test_threads_bring_the_same_bytes_as_one_after_the_other() -> None:
+    drawn = [world_of(seed) for seed in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        beside = list(pool.map(_bytes, drawn * 2))
+    assert beside == [_bytes(world) for world in drawn] * 2
+
+
+def _bytes(world: World) -> dict[str, bytes]:
+    return run(world.spec, world.data, stress=False).files()
+
+
+def test_both_engines_leave_their_data_as_it_was() -> None:
+    for world in map(world_of, range(10)):
+        before = {key: table.clone() for key, table in world.data.items()}
+        for engine in (by_kernel, by_oracle):
+            engine(world)
+        assert all(table.equals(before[key]) for key, table in world.data.items())
