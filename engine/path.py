@@ -56,8 +56,9 @@ def candidates(world: World, threshold_bps: float) -> tuple[Candidates, np.recor
     view, units, place = _records(IN_VIEW, world.market.series.size - 1), _records(UNIT, legs), _records(PLACE, 1)
     view.row = world.market.series.first[:-1] - 1
     units.gets = units.pays = np.nan
+    place.start_us, place.end_us, place.threshold_bps = rules.start_us, rules.end_us, threshold_bps
     found = _room(_FIRST_ROWS, legs)
-    while not scan(world.market, world.legs, view, units, place, found, threshold_bps, rules.start_us, rules.end_us):
+    while not scan(world.market, world.legs, view, units, place, found):
         found = Candidates._make(np.concatenate([old, new]) for old, new in zip(found, _room(found.at_us.size, legs), strict=True))
     used = place[0].found
     return Candidates._make(column[:used] for column in found), place[0]

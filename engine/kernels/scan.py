@@ -31,8 +31,11 @@ IN_VIEW = np.dtype([("row", np.int64), ("next_us", np.int64), ("until_us", np.in
 UNIT = np.dtype([(name, np.float64) for name in ("received_at", "spent_at", "gets", "pays")])
 """(V,) conversions, and what a unit brings and costs at the loosest fees; nan where a price or a conversion is missing."""
 
-PLACE = np.dtype([("found", np.int64), ("instants", np.int64), ("best_bps", np.float64), ("opened", np.bool_)])
-"""(1,) how far the scan has come."""
+PLACE = np.dtype(
+    [("start_us", np.int64), ("end_us", np.int64), ("threshold_bps", np.float64)]
+    + [("found", np.int64), ("instants", np.int64), ("best_bps", np.float64), ("opened", np.bool_)]
+)
+"""(1,) what is looked for, -inf bps being every instant of [start, end], and how far the scan has come."""
 
 
 @rule
@@ -123,23 +126,17 @@ def step(market: Market, view: Records) -> int:
 
 
 @compiled
-def scan(
-    market: Market, legs: Records, view: Records, units: Records, place: Records, found: Candidates, threshold_bps: float, start_us: int, end_us: int
-) -> bool:
-    """Find the candidates, the number of instants in [start, end], and the best edge; False where `found` is full: call again with more room.
+def scan(market: Market, legs: Records, view: Records, units: Records, place: Records, found: Candidates) -> bool:
+    """Find the candidates, the number of instants, and the best edge; False where `found` is full: call again with more room.
 
     Parameters
     ----------
     market, legs : Market, Records of LEG
         All series that decisions use.
     view, units, place : Records of IN_VIEW (S,), UNIT (V,) and PLACE (1,)
-        Written to; `view` begins before the first observations.
+        Written to; `view` begins before the first observations. What became available before the start is in view there.
     found : Candidates
         Written to, rows 0 to place.found.
-    threshold_bps : float [bps]
-        -inf keeps every instant.
-    start_us, end_us : int [µs]
-        The run; what became available before is in view at its start.
     """
     now = place[0]
     if not now.opened:
@@ -148,15 +145,15 @@ def scan(
             view[series].next_us, view[series].until_us = next_of(market, series, view[series].row), EARLIER_US
     while now.found < found.at_us.size:
         at_us = step(market, view)
-        if at_us > end_us:
+        if at_us > now.end_us:
             return True
         bound = edge_bound(legs, market, view, units, at_us)
-        if at_us < start_us:
+        if at_us < now.start_us:
             continue
         if bound > now.best_bps or np.isnan(now.best_bps):
             edge = best_pair(view, units, at_us)
             now.best_bps = now.best_bps if edge <= now.best_bps or np.isnan(edge) else edge
-        if bound >= threshold_bps or threshold_bps == -np.inf:
+        if bound >= now.threshold_bps or now.threshold_bps == -np.inf:
             found.at_us[now.found], found.ordinal[now.found] = at_us, now.instants
             note(market, legs, view, units, at_us, found, now.found)
             now.found += 1
