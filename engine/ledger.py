@@ -141,7 +141,7 @@ def fills_table(spec: Spec, path: Path) -> pl.DataFrame:
             "price": _where(pl.Series(orders.price), filled),
             "flow": units(orders.flow),
             "fee": units(orders.fee),
-            "fee_currency": names(charged, np.where(filled, orders.fee_wallet, -1)),
+            "fee_currency": names(charged, orders.fee_wallet),
             "outcome": names(OUTCOMES, orders.outcome),
             "edge_bps": orders.edge_bps,
         }

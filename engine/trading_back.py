@@ -98,7 +98,7 @@ def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> 
 
 def _in_view(series: Series, at_us: int) -> tuple[float, float] | None:
     row = int(np.searchsorted(series.available_us, at_us, side="right")) - 1
-    if row < 0 or not series.good[row] or at_us - int(series.event_us[row]) > MARK_MAX_AGE_US or not series.bid[row, 0] > 0:
+    if row < 0 or at_us - int(series.event_us[row]) > MARK_MAX_AGE_US or np.isnan(series.bid[row, 0]):  # it is not good
         return None
     return float(series.bid[row, 0]), float(series.ask[row, 0])
 

@@ -7,6 +7,7 @@ import pytest
 
 from engine import attribution, execution, panel
 from engine.config import parse_spec
+from engine.events import Orders
 from tests.engine.paper import IDLE, MARKS, ORDERS, PANEL, PATH, SPEC, TRANSFERS, minutes
 from tests.engine.small import Book, books, dear_alfa, small
 
@@ -59,6 +60,9 @@ def test_the_peak_of_capital_is_the_most_that_orders_and_transfers_tied_up_at_on
     assert execution.peak_capital(SPEC, PATH, MARKS) == pytest.approx(101 + 101 + 101 + 102.102 * 0.99 + 50 * 0.99)
     assert execution.peak_capital(SPEC, replace(PATH, transfers=IDLE.transfers), MARKS) == pytest.approx(303 + 102.102 * 0.99)
     assert execution.peak_capital(SPEC, IDLE, MARKS) == 0.0
+    # from minute 4 on, when the residual order is filled but not noticed: what it reserved, and 30 USDC
+    late = replace(ORDERS, **{name: getattr(ORDERS, name)[4:] for name in Orders.__slots__})
+    assert execution.peak_capital(SPEC, replace(PATH, orders=late), MARKS) == pytest.approx(63.375312 * 0.95 + 30 * 0.94)
 
 
 def test_what_ends_makes_room_for_what_begins_at_the_same_time() -> None:

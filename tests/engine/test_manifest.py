@@ -84,9 +84,11 @@ DAY_S = 86_400.0
 
 
 def test_quotes_are_hashed_in_their_order_by_the_day_of_the_latest_event_so_far() -> None:
-    found = quoted((0, 1, 90), (DAY_S - 1, DAY_S + 2, 91), (DAY_S, DAY_S + 2, 92), (DAY_S - 2, DAY_S + 2, 93))
-    # the last row is late: it belongs to the day that had begun
-    assert [(row["day"], row["rows"]) for row in found] == [("2024-01-01", 2), ("2024-01-02", 2)]
+    late = [(DAY_S - 2, DAY_S + 2, 93.0 + n) for n in range(4)]
+    # late rows belong to the day that had begun
+    found = quoted((0, 1, 90), (DAY_S - 1, DAY_S + 2, 91), (DAY_S, DAY_S + 2, 92), *late, (DAY_S + 1, DAY_S + 2, 99))
+    assert [(row["day"], row["rows"]) for row in found] == [("2024-01-01", 2), ("2024-01-02", 6)]
+    found = quoted((0, 1, 90), (DAY_S - 1, DAY_S + 2, 91), (DAY_S, DAY_S + 2, 92), late[0])
     us = [FIRST_DAY + round(s * 1e6) for s in (DAY_S, DAY_S - 2, DAY_S + 2, DAY_S + 2)]
     parts = (("ts", us[:2], "q"), ("received", us[2:], "q"), ("bid", (92, 93), "d"), ("bid_size", (1, 1), "d"), ("ask", (200, 200), "d"))
     packed = b"".join(f"{name}\n".encode() + struct.pack(f"<2{kind}", *values) for name, values, kind in (*parts, ("ask_size", (1, 1), "d")))

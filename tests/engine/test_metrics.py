@@ -92,6 +92,13 @@ def test_the_figures_of_two_hours_by_hand() -> None:
     assert found["return_periods"] == 2
 
 
+def test_figures_are_relative_to_the_starting_balances_whatever_happened_in_the_first_microsecond() -> None:
+    # 1000 held, 100 of them gone at the first tick
+    found = metrics.performance(equity([-100.0, -100.0, -90.0], step=timedelta(hours=1)))
+    assert found["excess_return_bps"] == pytest.approx(-900.0)
+    assert (found["max_drawdown"], found["max_drawdown_s"]) == (100.0, 7200.0)
+
+
 @pytest.mark.parametrize("returns", [[], [0.01]])
 def test_fewer_than_two_returns_have_no_ratios(returns: list[float]) -> None:
     assert metrics.ratios(np.array(returns), periods_a_year=365) == {"annual_volatility": None, "sharpe": None, "sortino": None}

@@ -175,6 +175,12 @@ def test_the_summary_leads_with_excess_and_says_what_it_is_counted_in() -> None:
     assert (found["stress"], found["quality"]) == ({"shares_halved": -3.0}, [BARS])
 
 
+def test_the_change_of_equity_begins_with_the_starting_balances() -> None:
+    at_once = PARTS.equity.with_columns(equity=pl.col("equity") - 7.0, excess=pl.col("excess") - 7.0)
+    found = summary.summarise(SPEC, replace(PARTS, equity=at_once), "abc")
+    assert (found["equity_start"], found["equity_end"]) == pytest.approx((2005.0, 2043 - 9.76535))
+
+
 def test_stops_and_the_guard_are_told_with_their_times() -> None:
     found = summary.summarise(SPEC, replace(PARTS, path=PATH), "abc")
     assert found["stops"] == [{"at": "2024-01-01T01:05:00Z", "why": "misses"}]

@@ -90,17 +90,14 @@ def test_a_market_that_only_marks_is_not_traded_on() -> None:
 
 
 def test_the_fee_is_the_one_in_force_at_the_end_at_the_tier_of_that_day() -> None:
-    rows = [
-        {"end": iso(START + 60_000_000), "taker_bps": 900},
-        {
-            "start": iso(START + 60_000_000),
-            "end": iso(START + 3_600_000_000),
-            "tiers": [{"volume": 0, "taker_bps": 50}, {"volume": 1000, "taker_bps": 20}],
-        },
-        {"start": iso(START + 3_600_000_000), "taker_bps": 800},
-    ]
+    # an order sent at the end, after 180 s, may arrive 2 s later: what holds by then is known, but not in force yet
+    first, last = iso(START + 60_000_000), iso(START + 181_000_000)
+    tiers = [{"volume": 0, "taker_bps": 50}, {"volume": 1000, "taker_bps": 20}]
+    rows = [{"end": first, "taker_bps": 900}, {"start": first, "end": last, "tiers": tiers}, {"start": last, "taker_bps": 800}]
     for stated, fee in (("0", 0.005), ("999.99999999", 0.005), ("1000", 0.002), ("5000", 0.002)):
-        world = small(TWO, minutes=3, venues={"alfa": {"fees": rows, "volume_30d": stated}, "bravo": {"fee_bps": 9000}})
+        alfa = {"fees": rows, "volume_30d": stated, "order_latency": "2s"}
+        world = small(TWO, minutes=3, venues={"alfa": alfa, "bravo": {"fee_bps": 9000}})
+        assert len(world.spec.fee_rows(world.spec.legs[0])) == 3
         assert back(world, BTC=1.0).amount == pytest.approx(99 * (1 - fee) - 100), stated
 
 
