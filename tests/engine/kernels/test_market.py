@@ -95,3 +95,16 @@ def test_an_edge_is_what_comes_in_over_what_goes_out() -> None:
     assert market.edge_bps(101.0, 100.0) == pytest.approx(100.0)
     assert market.edge_bps(99.0, 100.0) == pytest.approx(-100.0)
     assert np.isnan(market.edge_bps(np.nan, 100.0))
+
+
+def test_an_epoch_begins_with_another_best_price_or_beside_what_is_not_good() -> None:
+    prices = [(1.0, 2.0), (1.0, 2.0), (1.0, 3.0), (np.nan, np.nan), (1.0, 3.0), (1.0, 3.0), (1.0, 3.0), (2.0, 3.0), (1.0, 3.0)]
+    good = np.array([True, True, True, False, True, True, True, True, True])
+    found = market.epochs(np.array(prices).T[:, :, None], good, ints(0, 6, 9))
+    # the second series begins at row 6, at the prices at which the first one ended
+    assert found.tolist() == [[0, 0, 0, 3, 4, 4, 6, 7, 8], [0, 0, 2, 3, 4, 4, 6, 6, 6]]
+
+
+def test_a_row_that_is_not_good_is_an_epoch_of_its_own_whatever_its_price() -> None:
+    prices = np.ones((2, 4, 1))
+    assert market.epochs(prices, np.array([True, False, True, True]), ints(0, 4)).tolist() == [[0, 1, 2, 2]] * 2

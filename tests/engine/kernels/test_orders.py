@@ -244,6 +244,22 @@ def test_a_fee_in_an_asset_is_rounded_up() -> None:
     assert charged(SELL, market.CHARGED_ASSET, asset=1.0, marks=(1.0, 3.0))[2] == 0.66666667
 
 
+@pytest.mark.parametrize(
+    ("decided", "arrival", "recorded", "fee", "how"), [(0, 99, 200, 2, 0), (0, 100, 200, 4, 1), (0, 199, 999, 4, 1), (0, 200, 999, 6, 0)]
+)
+def test_a_fill_pays_the_rate_in_force_at_its_arrival(decided: int, arrival: int, recorded: int, fee: int, how: int) -> None:
+    # 1 %, from 100 on 2 % of the coins, from 200 on 3 %
+    rows = [(0, market.CHARGED_QUOTE), (100, market.CHARGED_RECEIVED), (200, market.CHARGED_QUOTE), (0, 0), (0, 0)]
+    spans = records(market.SPAN, [{"start_us": at, "charged": charge, "first_tier": k} for k, (at, charge) in enumerate(rows)])
+    rates = records(market.TIER, [{"rate": rate} for rate in (0.01, 0.02, 0.03, 0.5)])
+    one, now, done = world(QUOTES, legs=legs({}, {"first_span": 3}, {"first_span": 4}), spans=spans, tiers=rates), fresh(QUOTES), log()
+    order = done.orders[0]
+    order.side, order.filled, order.flow = BUY, 200, 200
+    order.decided_us, order.arrival_us, order.recorded_us = decided, arrival, recorded
+    orders.charge(one, now, order)
+    assert (order.fee, order.charged) == (fee, how)
+
+
 def filled(side: int, how: int) -> Any:
     """Return an order that traded 2 for 200 with a fee of 1 out of a reserve of 3 coins or 250."""
     order = log().orders[0]
@@ -270,10 +286,11 @@ def test_a_fill_moves_its_flow_less_its_fee_and_gives_back_what_it_did_not_spend
 
 
 def test_a_fill_counts_in_the_volume_of_its_venue_on_the_day_it_resolves() -> None:
-    one = world(QUOTES, rules=rules(start_us=DAY, clock_us=DAY), mark=np.tile([100.0, 0.25, 10.0], (10, 1)))
+    one = world(QUOTES, rules=rules(start_us=DAY, clock_us=DAY))
+    one.mark[:2, USD] = 0.25
     now = fresh(QUOTES, days=3)
     order = filled(BUY, market.CHARGED_ASSET)
-    order.leg, order.recorded_us = 1, 2 * DAY
+    order.leg, order.decided_us, order.arrival_us, order.recorded_us = 1, 0, 2 * DAY - 1, 2 * DAY
     orders.count_volume(one, now, order)
     assert now.notional.tolist() == [[0, 0, 0], [0, 50, 0]]
     order = filled(SELL, market.CHARGED_QUOTE)
@@ -298,12 +315,14 @@ def wallets(now: Any) -> dict[str, list[float]]:
 def test_money_is_reserved_when_sent_pending_when_it_resolves_and_free_at_the_notice() -> None:
     # 2 are sold from 101 on and bought for at most 102: 204 and 0.204 are reserved
     deep = observations([Quote(0, [(101.0, 1.5)], [(103.0, 1.0)])], [Quote(0, [(99.0, 1.0)], [(100.0, 9.0)])])
-    one, now, done = world(deep, **tiers(0.002, 0.001)), fresh(deep, free=(100, 0, 0, 1000, 0)), log()
+    both = legs({"notice_latency_us": 5}, {"notice_latency_us": 7})
+    one, now, done = world(deep, legs=both, **tiers(0.002, 0.001)), fresh(deep, free=(100, 0, 0, 1000, 0)), log()
     orders.send(one, now, done, plan(SELL, 0, limit=101.0), 0)
     orders.send(one, now, done, plan(BUY, 1, limit=102.0, rate=0.001), 0)
     assert wallets(now) == {"free": [98, 0, 0, 795.796], "reserved": [2, 0, 0, 204.204], "pending": [0, 0, 0, 0]}
     orders.resolve(one, now, done, 0)
     orders.resolve(one, now, done, 1)
+    assert sorted(done.queue[2:4].tolist()) == [[5, state.NOTICE, 0], [7, state.NOTICE, 1]]
     # 1.5 sold at 101: 151.5 less 0.303; 2 bought at 100: 200 and 0.2, so 4.004 of the reserve are left
     assert wallets(now) == {"free": [98, 0, 0, 795.796], "reserved": [0, 0, 0, 0], "pending": [0.5, 151.197, 2, 4.004]}
     assert done.orders.outcome[:2].tolist() == [state.PARTIAL, state.FILLED]

@@ -55,6 +55,16 @@ def test_legs_count_at_their_best_prices_and_the_fees_of_the_time() -> None:
     np.testing.assert_array_equal(room.spent, [np.nan, 100.0 / 0.98])
 
 
+def test_legs_count_at_the_rate_of_the_row_in_force() -> None:
+    rows = [{"start_us": 0, "first_tier": 0}, {"start_us": 5, "first_tier": 1}, {"start_us": 0, "first_tier": 2}, {"first_tier": 3}]
+    rates = records(market.TIER, [{"rate": rate} for rate in (0.01, 0.02, 0.03)])
+    one = world(QUOTES, legs=legs({}, {"first_span": 2}, {"first_span": 3}), spans=records(market.SPAN, rows), tiers=rates)
+    for at, rate in ((4, 0.01), (5, 0.02)):
+        room = scratch()
+        path.value_legs(one, candidates([at], [(0, 1)]), fresh(QUOTES), 0, room)
+        assert room.received.tolist() == [101.0 * (1 - rate), 99.0 * 0.97]
+
+
 values = st.sampled_from((float("nan"), 99.0, 99.5, 100.0, 100.0, 100.1, 101.0))
 
 

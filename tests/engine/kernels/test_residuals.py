@@ -46,6 +46,11 @@ def test_what_was_bought_too_much_is_sold_on_the_buys_leg_and_what_was_sold_too_
     assert (order.limit_price, order.reserve) == (102.51, coins(205.02))
 
 
+def test_a_residual_that_buys_reserves_its_fee() -> None:
+    # 2 at 102.51 and a hundredth of it
+    assert settled(5, 3, **tiers(0.01, 0.0)).reserve == coins(205.02 + 2.0502)
+
+
 def test_equal_legs_and_what_is_carried_send_nothing() -> None:
     assert settled(4, 4) is None
     assert settled(5, 3, policy=market.CARRY) is None

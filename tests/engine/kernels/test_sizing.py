@@ -146,9 +146,13 @@ def sized(
         (partial(sized, {"max_notional": 120.25}), 1.2, state.SENT),
         (partial(sized, {"max_notional": 120.23}), 0.6, state.SENT),
         (partial(sized, {"max_notional": 59.99}), 0, BELOW_MINIMUM),
+        # 60.05 are 0.599 at 100.2, and 0.6005 at 100
+        (partial(sized, {"max_notional": 60.05}), 0.6, state.SENT),
         (partial(sized, {"max_notional": 120.25}, spent_at=1.001), 0.6, state.SENT),
         (partial(sized, {"fixed_notional": 120}), 1.2, state.SENT),
         (partial(sized, {"fixed_notional": 119.99}), 0.6, state.SENT),
+        # 120.25 are 1.19 at 100 × 1.01
+        (partial(sized, {"fixed_notional": 120.25}, received_at=1.01, spent_at=1.01), 0.6, state.SENT),
         (partial(sized, {"fixed_notional": 59.99}), 0, BELOW_MINIMUM),
         (partial(sized, {"fixed_notional": 480}), 4.8, state.SENT),
         (partial(sized, {"fixed_notional": 540}), 0, NO_VOLUME),
@@ -175,7 +179,8 @@ def test_the_first_line_that_leaves_nothing_or_not_all_gives_the_outcome(found: 
 
 
 def test_a_venue_counts_its_open_value_in_the_numeraire() -> None:
-    one = world(BOOKS, rules=rules(max_venue_open=300e8), mark=np.tile([100.0, 1.0, 0.5], (10, 1)), legs=legs({"quote_currency": 2}))
+    one = world(BOOKS, rules=rules(max_venue_open=300e8), legs=legs({"quote_currency": 2}))
+    one.mark[3, 2] = 0.5
     # 300 at a mark of 0.5 are 600 of the quote
     assert sizing.venue_cap(one, fresh(BOOKS), 0, 100.0, 3) == coins(6)
     assert sizing.venue_cap(one, fresh(BOOKS), 1, 100.0, 3) == coins(3)
@@ -183,7 +188,7 @@ def test_a_venue_counts_its_open_value_in_the_numeraire() -> None:
 
 def capped(*, held: float = 0, expected: float = 0, quote: int = 2, largest: float = 50) -> float:
     """Return how much may be sold at 100 for currency 2, worth 10, at the third tick."""
-    one = world(BOOKS, legs=legs({"quote_currency": quote}), max_asset=np.array([np.inf, np.inf, largest * 1e8]))
+    one = world(BOOKS, legs=legs({"quote_currency": quote}), max_asset=np.array([np.inf, 1e8 if quote == 1 else np.inf, largest * 1e8]))
     one.mark[3, 2] = 0.25
     now = fresh(BOOKS)
     now.currencies[2].held, now.currencies[2].expected = coins(held), coins(expected)

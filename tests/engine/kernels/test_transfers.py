@@ -130,11 +130,12 @@ def test_a_wallet_has_what_is_free_committed_and_coming_and_not_what_nobody_know
 
 
 def test_weights_aim_at_a_part_of_what_the_listed_wallets_have() -> None:
-    ways = funding([], {ALFA_BTC: {"weight": 0.3}, BRAVO_BTC: {"weight": 0.7}}, band=0.1)
+    # a third wallet of coins is not listed, one of money is
+    ways = funding([], {ALFA_BTC: {"weight": 0.3}, BRAVO_BTC: {"weight": 0.7}, ALFA_USD: {"weight": 1.0}}, band=0.1)
     now = fresh(NOTHING, free=(1.00000001, 9, 2, 9, 9))
     now.wallets[ALFA_BTC].coming = coins(1)
     now.wallets.left_out = True
-    transfers.aim(world(NOTHING), ways, now, BTC)
+    transfers.aim(world(NOTHING, wallet_currency=ints(BTC, USD, BTC, BTC, USD)), ways, now, BTC)
     # of 4.00000001: 1.200000003 and 2.800000007; a tenth less: 1.08 and 2.52
     assert now.wallets.target[[ALFA_BTC, BRAVO_BTC]].tolist() == [120_000_000, 280_000_000]
     assert now.wallets.floor[[ALFA_BTC, BRAVO_BTC]].tolist() == [108_000_000, 252_000_000]
@@ -237,10 +238,10 @@ def test_currencies_go_one_after_the_other_and_share_what_may_be_in_flight() -> 
 
 
 def test_the_next_surplus_gives_where_the_largest_has_no_route() -> None:
-    one, now, done = world(NOTHING, wallet_currency=ints(BTC, BTC, BTC, USD, USD)), fresh(NOTHING, free=(1, 30, 20, 0, 0), routes=1), log()
+    one, now, done = world(NOTHING, wallet_currency=ints(BTC, BTC, BTC, USD, USD)), fresh(NOTHING, free=(1, 30, 5, 0, 0), routes=1), log()
     ways = funding([{"source": 2, "destination": 0}], {0: {"floor": coins(5), "target": coins(8)}, 1: {}, 2: {}})
     transfers.rebalance(one, ways, now, done, 3)
-    assert [(t.route, t.amount) for t in done.transfers[: now.counts[0].transfers]] == [(0, coins(7))]
+    assert [(t.route, t.amount) for t in done.transfers[: now.counts[0].transfers]] == [(0, coins(5))]
 
 
 def test_a_wallet_that_nobody_can_serve_leaves_the_others_theirs() -> None:
