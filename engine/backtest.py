@@ -1,11 +1,13 @@
 """The pipeline of a backtest. Read this first: everything else in the engine is one of its steps."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import polars as pl
 
 from engine import attribution, execution, guard, ledger, manifest, opportunities, panel, summary, trading_back
 from engine.config import Spec, parse_spec_toml
+from engine.events import Path
 from engine.path import walk_path
 from engine.result import Result
 from engine.schema import SeriesKey
@@ -48,15 +50,30 @@ def run(
     on_progress("walking the path", 0.4)
     path = walk_path(spec, seen, watch)
     on_progress("attributing", 0.6)
-    held = ledger.holdings(spec, path)
-    lines = attribution.fill_lines(spec, path, seen.marks)
-    packages = attribution.packages_table(spec, path, lines)
-    equity = ledger.equity(held, seen.marks)
+    parts = _parts(spec, path, seen, watch)
     on_progress("stressing", 0.7)
-    parts = summary.Parts(
+    worse = excesses(spec, data, seen) if stress and parts.packages.height else {}
+    on_progress("hashing", 0.9)
+    made_from = manifest.build(spec, data, assumptions=summary.assumptions(spec))
+    on_progress("done", 1.0)
+    return Result(
+        spec=spec,
+        summary=summary.summarise(spec, replace(parts, stress=worse), manifest.digest(made_from)),
+        manifest=made_from,
+        fills=ledger.fills_table(spec, path),
+        packages=parts.packages,
+        equity=parts.equity,
+        opportunities=opportunities.opportunities_table(spec, path.opportunities),
+        transfers=ledger.transfers_table(spec, path.transfers),
+    )
+
+
+def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> summary.Parts:
+    held, lines = ledger.holdings(spec, path), attribution.fill_lines(spec, path, seen.marks)
+    return summary.Parts(
         path=path,
-        packages=packages,
-        equity=equity,
+        packages=attribution.packages_table(spec, path, lines),
+        equity=ledger.equity(held, seen.marks),
         attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
         lines=lines,
         pairs=attribution.by_pair(spec, path, lines),
@@ -64,23 +81,10 @@ def run(
         balances=ledger.balances(spec, path),
         execution=execution.figures(spec, path, lines, seen) | opportunities.episode_figures(spec, path.opportunities),
         trade_back=trading_back.trade_back(spec, path, seen, held),
-        stress=excesses(spec, data, seen) if stress and packages.height else {},
+        stress={},
         guard=watch.events,
         quality=seen.quality,
         stale_marks=seen.marks.stale,
-    )
-    on_progress("hashing", 0.9)
-    made_from = manifest.build(spec, data, assumptions=summary.assumptions(spec))
-    on_progress("done", 1.0)
-    return Result(
-        spec=spec,
-        summary=summary.summarise(spec, parts, manifest.digest(made_from)),
-        manifest=made_from,
-        fills=ledger.fills_table(spec, path),
-        packages=packages,
-        equity=equity,
-        opportunities=opportunities.opportunities_table(spec, path.opportunities),
-        transfers=ledger.transfers_table(spec, path.transfers),
     )
 
 

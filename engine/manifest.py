@@ -29,9 +29,14 @@ def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], *, assumptions: li
         "data": [row for i in spec.instruments for row in _day_hashes(i, window(spec, i, data[i.key]))],
         "engine_sha256": _engine_hash(),
         "python": platform.python_version(),
-        "libraries": {name: version(name) for name in _LIBRARIES},
+        "libraries": {name: version(name) for name in _libraries(spec)},
         "assumptions": assumptions,
     }
+
+
+def _libraries(spec: Spec) -> tuple[str, ...]:
+    # time zones change by law, and count where opening hours do
+    return (*_LIBRARIES, "tzdata") if any(route.hours for route in spec.routes) else _LIBRARIES
 
 
 def digest(manifest: Mapping[str, object]) -> str:

@@ -181,7 +181,7 @@ def _counts(path: Path) -> dict[str, int]:
     decided = decisions(path.opportunities)
     return {
         "opportunities": path.opportunities.at_us.size,
-        "episodes": int(np.unique(path.opportunities.episode).size),
+        "episodes": int(np.max(path.opportunities.episode, initial=-1)) + 1,  # they are numbered from 0
         "packages": decided["sent"],
         "residual_orders": int(np.sum(path.orders.role == RESIDUAL)),
         "fills": outcomes["filled"] + outcomes["partial"],

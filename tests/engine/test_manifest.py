@@ -41,6 +41,14 @@ def test_a_manifest_names_spec_data_code_and_libraries() -> None:
     assert found["assumptions"] == ["none"]
 
 
+def test_time_zones_count_where_a_route_has_hours() -> None:
+    route = {"name": "wire", "currency": "USD", "source": "alfa", "destination": "bravo", "delay": "1d"}
+    for hours, named in ({}, False), ({"hours": {"days": ["mon"], "opens": "09:00", "closes": "17:00"}}, True):
+        libraries = made(dear_alfa().but(routes=[{**route, **hours}]))["libraries"]
+        assert isinstance(libraries, dict)
+        assert libraries.get("tzdata") == (version("tzdata") if named else None)
+
+
 def test_the_digest_is_that_of_its_sorted_json() -> None:
     found = made(dear_alfa())
     text = json.dumps(found, sort_keys=True, separators=(",", ":"))
