@@ -66,8 +66,8 @@ def rules(**changes: object) -> Records:
     return records(market.RULES, [{**usual, **limits, **changes}])
 
 
-def observations(*series: Sequence[Quote], max_age: int = FOREVER, conversions: Sequence[tuple[int, bool]] = (), **bars: Any) -> Any:
-    """Return the market of some series of quotes; `bars`: columns of bars."""
+def observations(*series: Sequence[Quote], max_age: int = FOREVER, conversions: Sequence[tuple[int, bool]] = (), **columns: Any) -> Any:
+    """Return the market of some series of quotes; `columns` stand instead of what these have, such as those of bars."""
     rows = [row for one in series for row in one]
     depth = max((len(side) for row in rows for side in (row.bids, row.asks)), default=1)
     price, size = np.full((2, len(rows), depth), np.nan), np.zeros((2, len(rows), depth), np.int64)
@@ -77,7 +77,7 @@ def observations(*series: Sequence[Quote], max_age: int = FOREVER, conversions: 
                 price[side, k, level], size[side, k, level] = at, coins(amount)
     firsts = np.cumsum([0, *(len(one) for one in series)])
     none = {"open_us": ints(), "fill_price": np.empty((2, 0)), "volume_cap": ints(), "blocked": np.empty(0, np.bool_)}
-    return market.Market(
+    found = market.Market(
         series=records(market.SERIES, [{"first": first, "max_age_us": max_age} for first in firsts]),
         conversions=records(market.CONVERSION, [{"series": at, "inverted": inverted} for at, inverted in conversions]),
         event_us=ints(*(row.at for row in rows)),
@@ -86,8 +86,9 @@ def observations(*series: Sequence[Quote], max_age: int = FOREVER, conversions: 
         price=price,
         size=size,
         epoch=np.array([range(len(rows))] * 2, dtype=np.int64).reshape(2, -1),
-        **{**none, **bars},
+        **none,
     )
+    return found._replace(**columns)
 
 
 def tiers(*rates: float) -> dict[str, Any]:

@@ -96,6 +96,17 @@ def test_an_episode_goes_on_where_the_pair_stood_at_the_instant_before(stood: in
     assert (now.pairs[1].episode, now.pairs[1].stood) == (episode, 5)
 
 
+def test_an_opportunity_has_the_fees_of_its_own_legs() -> None:
+    one = world(QUOTES, **tiers(0.01, 0.02))
+    one.spans[0].charged = market.CHARGED_RECEIVED
+    rows = candidates([5], [(0, 1)])._replace(received_at=np.array([[0.5, 0.25]]), spent_at=np.array([[2.0, 4.0]]))
+    found = path.pair_of(one, rows, fresh(QUOTES), 0, 1, 0)
+    assert (found.sell, found.buy, found.sell_row, found.buy_row) == (1, 0, 1, 0)
+    assert (found.sell_rate, found.buy_rate, found.buy_charged, found.reserve_rate) == (0.02, 0.01, market.CHARGED_RECEIVED, 0.0)
+    assert (found.received_at, found.spent_at) == (0.25, 2.0)
+    assert path.pair_of(one, rows, fresh(QUOTES), 0, 0, 1).reserve_rate == 0.02
+
+
 LAST = state.NEVER_US
 
 
@@ -127,6 +138,7 @@ def test_a_gross_edge_counts_conversions_and_no_fees() -> None:
     one = world(QUOTES, rules=rules(max_gross_edge_bps=150.0))
     assert path.forbidden(one, fresh(QUOTES), pair(sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.SENT
     assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01), LAST, 0) == state.ALARM
+    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01, sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.ALARM
     assert path.forbidden(one, fresh(QUOTES), pair(spent_at=0.99), LAST, 0) == state.ALARM
     assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01, spent_at=1.01), LAST, 0) == state.SENT
 
@@ -164,6 +176,23 @@ def test_a_limit_of_the_first_level_stays_there_where_the_quantity_ends_with_it(
     room.reach[:3], room.level[:, :3] = [coins(1), coins(1.5), coins(9)], [[0, 1, 1], [0, 0, 1]]
     path.send_package(one, now, done, pair(), room, coins(1), 33.0, 60)
     assert done.orders.limit_price[:2].tolist() == [101.0, 100.0]
+
+
+def test_a_package_is_priced_after_what_is_taken_and_limited_on_the_ticks_of_its_own_legs() -> None:
+    one, now, done, room = world(DEEP, legs=legs({"tick": coins(0.4)}), rules=rules(tolerance=0.001)), fresh(DEEP), log(), scratch()
+    room.reach[:3], room.level[:, :3] = [coins(1), coins(1.5), coins(9)], [[0, 1, 1], [0, 0, 1]]
+    now.sides[0].under_way, now.sides[3].under_way = coins(0.5), coins(1)
+    path.send_package(one, now, done, pair(), room, coins(2), 33.0, 60)
+    # 0.5 at 101 and 1.5 at 100.5; 0.5 at 100 and 1.5 at 100.2
+    assert done.orders.decision_price[:2].tolist() == [100.625, pytest.approx(100.15, abs=1e-12)]
+    # 100.3995, up to 100.4; 100.3002, down to 100.30
+    assert done.orders.limit_price[:2].tolist() == [100.4, 100.3]
+    one.legs[0].tick, one.legs[1].tick = coins(0.01), coins(0.4)
+    path.send_package(one, now, done, pair(), room, coins(2), 33.0, 60)
+    assert done.orders.limit_price[2:4].tolist() == [100.4, 100.0]
+    one.legs[0].tick = coins(0.25)
+    path.send_package(one, now, done, pair(), room, coins(2), 33.0, 60)
+    assert done.orders.limit_price[4:6].tolist() == [100.5, 100.0]
 
 
 def test_an_opportunity_is_listed_with_its_episode_and_only_a_package_begins_a_cool_down() -> None:
@@ -232,14 +261,31 @@ def test_a_walk_decides_at_every_candidate_and_takes_every_tick_up_to_the_last()
     assert done.opportunities.outcome[:3].tolist() == [state.SENT, state.NO_VOLUME, state.NO_VOLUME]
 
 
-def test_rebalancing_comes_before_the_decisions_of_its_microsecond_and_a_credit_before_both() -> None:
-    # alfa gives 8 of its 9 coins at the tick of 60, so that 1 is left to sell then
+def test_rebalancing_comes_before_the_decisions_of_its_microsecond() -> None:
+    # alfa gives 8 of its 9 coins at the tick of 0, so that 1 is left to sell then
+    aims = {ALFA_BTC: {}, BRAVO_BTC: {"floor": coins(17), "target": coins(17)}}
+    now, done = walked(candidates([0], [(0, 1)]), aims=aims)
+    assert (done.transfers[0].requested_us, done.transfers[0].credited_us) == (0, 60)
+    assert [(int(o.decided_us), int(o.planned)) for o in done.orders[:2]] == [(0, coins(1))] * 2
+    assert now.wallets[BRAVO_BTC].free == coins(18)
+
+
+def test_a_credit_comes_before_the_tick_of_its_microsecond() -> None:
+    # 8 coins come back at 60, when bravo has 1 to spare above its target without them
     aims = {ALFA_BTC: {}, BRAVO_BTC: {"floor": coins(17), "target": coins(17)}}
     now, done = walked(candidates([60], [(0, 1)]), aims=aims)
-    assert done.transfers.requested_us[0] == 0
-    assert [int(o.planned) for o in done.orders[:2]] == [coins(1), coins(1)]
-    assert done.transfers[0].credited_us == 60
-    assert now.wallets[BRAVO_BTC].free == coins(18)
+    assert now.counts[0].transfers == 1
+    assert done.transfers[0].credited == 1
+
+
+def test_what_waits_comes_before_the_decisions_of_its_microsecond() -> None:
+    # the limit of a buy at twice the price reserves all of 400 for 2 coins, of which the notice of 60 gives 200 back
+    late = legs({"notice_latency_us": 60}, {"notice_latency_us": 60})
+    one = world(QUOTES, legs=late, rules=rules(threshold_bps=1.0, tolerance=1.0, end_us=540))
+    now, done = fresh(QUOTES, free=(9, 0, 0, 400, 0)), log()
+    assert path.walk(one, funding([], {}), candidates([0, 59, 60], [(0, 1)] * 3), now, done, scratch())
+    assert done.opportunities.outcome[:3].tolist() == [state.SENT, state.NO_FUNDS, state.SENT]
+    assert [int(o.planned) for o in done.orders[:4]] == [coins(2), coins(2), coins(1), coins(1)]
 
 
 def test_what_would_happen_after_the_end_does_not() -> None:

@@ -32,9 +32,9 @@ def scanned(
     return market.Candidates(*(column[: place[0].found] for column in found)), int(place[0].instants), float(place[0].best_bps)
 
 
-def candidates(rows: int) -> Any:
+def candidates(rows: int, count: int) -> Any:
     """Return room for candidates."""
-    two = (rows, 2)
+    two = (rows, count)
     return market.Candidates(
         np.empty(rows, np.int64), np.empty(rows, np.int64), np.empty(two, np.int32), np.empty(two, np.bool_), np.empty(two), np.empty(two)
     )
@@ -135,3 +135,27 @@ def test_an_observation_counts_until_it_is_too_old() -> None:
     rows = [flat(0, 101.0)], [flat(0), flat(15), flat(16), flat(20)]
     found, instants, _ = scanned(*rows, max_age=15)
     assert (found.at_us.tolist(), instants) == ([0, 15], 4)
+    assert found.row[:, 0].tolist() == [0, 0]
+    assert scanned(*rows, max_age=15, threshold=-np.inf)[0].row.tolist() == [[0, 1], [0, 2], [market.ABSENT, 3], [market.ABSENT, 4]]
+
+
+def test_age_counts_from_the_event_however_late_it_is_known() -> None:
+    found, _, _ = scanned([flat(0, 101.0, known=5)], [flat(0), flat(15), flat(16)], max_age=15)
+    assert found.at_us.tolist() == [5, 15]
+
+
+def test_what_is_not_good_or_has_no_bid_takes_its_leg_away() -> None:
+    rows = [flat(0, 101.0), flat(10, 101.0), flat(20, 101.0)], [flat(0), flat(15)]
+    found, _, _ = scanned(*rows, good=np.array([True, False, True, True, True]), threshold=-np.inf)
+    assert found.row[:, 0].tolist() == [0, market.ABSENT, market.ABSENT, 2]
+    none = Quote(10, [(0.0, 1.0)], [(101.0, 1.0)])
+    found, _, _ = scanned([flat(0, 101.0), none, flat(20, 101.0)], [flat(0), flat(15)], threshold=-np.inf)
+    assert found.row[:, 0].tolist() == [0, market.ABSENT, market.ABSENT, 2]
+
+
+def test_the_best_edge_is_of_legs_that_are_there_together() -> None:
+    # at 16 charlie's own bid and ask bound all edges by 300 bps, but alfa is too old for its ask of 101 to be sold for 103
+    three = legs()[[0, 1, 1, 2]].view(np.recarray)
+    wide, crossed = Quote(16, [(90.0, 1.0)], [(200.0, 1.0)]), Quote(16, [(103.0, 1.0)], [(100.0, 1.0)])
+    assert scanned([flat(0, 101.0)], [flat(0), wide], [crossed], max_age=15, both=three)[2] == pytest.approx(100.0)
+    assert scanned([flat(0, 101.0)], [flat(0), wide], [crossed], max_age=16, both=three)[2] == pytest.approx(1e4 * (103 / 101 - 1))
