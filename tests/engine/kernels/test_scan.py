@@ -21,14 +21,13 @@ def scanned(
     """Return candidates, number of instants and best edge; `room` for candidates at first, doubled where they are more."""
     seen = observations(*series, **of_market)
     view = records(scan.IN_VIEW, [{"row": first - 1} for first in seen.series.first[:-1]])
-    units, place = (
-        records(scan.UNIT, [{"gets": np.nan, "pays": np.nan}] * 2),
-        records(scan.PLACE, [{"threshold_bps": threshold, "start_us": start, "end_us": end}]),
-    )
-    found = candidates(room)
-    while not scan.scan(seen, legs() if both is None else both, view, units, place, found):
+    both = legs() if both is None else both
+    units = records(scan.UNIT, [{"gets": np.nan, "pays": np.nan}] * (both.size - 1))
+    place = records(scan.PLACE, [{"threshold_bps": threshold, "start_us": start, "end_us": end}])
+    found = candidates(room, units.size)
+    while not scan.scan(seen, both, view, units, place, found):
         assert place[0].found == found.at_us.size
-        found = market.Candidates(*(np.concatenate([old, new]) for old, new in zip(found, candidates(found.at_us.size), strict=True)))
+        found = market.Candidates(*(np.concatenate([old, new]) for old, new in zip(found, candidates(found.at_us.size, units.size), strict=True)))
     return market.Candidates(*(column[: place[0].found] for column in found)), int(place[0].instants), float(place[0].best_bps)
 
 
