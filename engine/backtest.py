@@ -12,7 +12,7 @@ from engine.path import walk_path
 from engine.result import Result
 from engine.schema import SeriesKey
 from engine.stress import excesses
-from engine.synth import depeg_weekend
+from engine.synth import as_quotes, depeg_weekend
 
 Progress = Callable[[str, float], None]
 """Told the stage that begins and the fraction of the run that is done."""
@@ -89,6 +89,7 @@ def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> sum
 
 
 def warm() -> None:
-    """Compile (or load from the cache) everything that a run needs, by running a small one."""
+    """Compile (or load from the cache) everything that a run needs, by running a small one on bars and on quotes."""
     weekend = depeg_weekend(0)
     run(parse_spec_toml(weekend.spec_toml), weekend.bars)
+    run(*as_quotes(weekend))

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from engine.arrays import Floats
-from engine.config import Instrument, Spec, parse_spec_toml
+from engine.config import Instrument, Spec, parse_spec, parse_spec_toml
 from engine.schema import ATOMS_PER_UNIT, BARS, TIMESTAMP, SeriesKey, instant, micros
 
 ALPHA, BETA, GAMMA = (SeriesKey(f"synthetic-{name}", pair) for name, pair in (("alpha", "BTC/USD"), ("beta", "BTC/USDC"), ("gamma", "BTC/USD")))
@@ -112,6 +112,18 @@ def depeg_weekend(seed: int) -> Weekend:
     bars = {key: _bars(key, micros(spec.start), close, _volumes(key, seed, close.size), seed) for key, close in closes.items()}
     truth = [fill for episode in EPISODES for fill in _planted_fills(episode, spec, bars) if fill.filled]
     return Weekend(bars=bars, spec_toml=spec_toml, truth=_truth_table(truth), episodes=EPISODES)
+
+
+def as_quotes(weekend: Weekend) -> tuple[Spec, dict[SeriesKey, pl.DataFrame]]:
+    """Return the weekend's spec and its bars as quotes: each close a basis point to either side at the bar's end, with its volume."""
+    spec = parse_spec_toml(weekend.spec_toml)
+    instruments = [{**i.model_dump(mode="json"), "data": "quotes", "half_spread_bps": None, "max_age": "1m"} for i in spec.instruments]
+    found = {}
+    for key, bars in weekend.bars.items():
+        sides = {"bid": pl.col("close") * 0.9999, "bid_size": pl.col("volume"), "ask": pl.col("close") * 1.0001, "ask_size": pl.col("volume")}
+        ended = (pl.col("ts").dt.epoch("us") + _MINUTE_US).cast(TIMESTAMP)
+        found[key] = bars.select(ts=ended, received=pl.lit(None, dtype=TIMESTAMP), **sides)
+    return parse_spec({**spec.canonical(), "instruments": instruments}), found
 
 
 def differences(fills: pl.DataFrame, truth: pl.DataFrame) -> list[str]:

@@ -172,13 +172,13 @@ def elsewhere(threads: str) -> dict[str, str]:
     return found
 
 
-def test_warming_runs_a_whole_backtest(monkeypatch: pytest.MonkeyPatch) -> None:
-    heights: list[int] = []
+def test_warming_runs_a_whole_backtest_on_bars_and_one_on_quotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    kinds: list[tuple[str, bool]] = []
     whole = backtest.run
 
     def watched(spec: backtest.Spec, given: dict[SeriesKey, pl.DataFrame]) -> None:
-        heights.append(whole(spec, given).packages.height)
+        kinds.append((spec.legs[0].data, whole(spec, given).packages.height > 5))
 
     monkeypatch.setattr(backtest, "run", watched)
     backtest.warm()
-    assert heights == [8]
+    assert kinds == [("bars", True), ("quotes", True)]

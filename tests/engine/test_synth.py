@@ -10,7 +10,7 @@ from engine.backtest import run
 from engine.config import Spec, parse_spec, parse_spec_toml
 from engine.result import Result
 from engine.schema import SYNTHETIC_PREFIX, check_bars
-from engine.synth import ALPHA, BETA, EPISODES, GAMMA, LEGS, WARM_UP, Weekend, depeg_weekend, differences
+from engine.synth import ALPHA, BETA, EPISODES, GAMMA, LEGS, WARM_UP, Weekend, as_quotes, depeg_weekend, differences
 
 START = datetime(2023, 3, 11, tzinfo=UTC)
 KNOWN_LATE = timedelta(milliseconds=80)
@@ -154,6 +154,17 @@ def test_counting_usdc_as_a_dollar_makes_phantom_packages_that_lose_at_marks(see
     lines = {row["line"]: row["amount"] for row in at_par(seed).summary["attribution"]}  # type: ignore[attr-defined]
     assert lines["peg"] > 10_000
     assert lines["peg"] > result(seed).summary["excess"]  # type: ignore[operator]
+
+
+def test_the_same_weekend_is_there_as_quotes_at_the_ends_of_its_bars() -> None:
+    weekend = depeg_weekend(0)
+    spec, data = as_quotes(weekend)
+    assert {i.data for i in spec.instruments} == {"quotes"}
+    bar, quote = weekend.bars[ALPHA].row(20, named=True), data[ALPHA].row(20, named=True)
+    assert (quote["ts"], quote["received"]) == (bar["ts"] + MINUTE, None)
+    assert (quote["bid"], quote["ask"]) == pytest.approx((bar["close"] * 0.9999, bar["close"] * 1.0001))
+    assert quote["bid_size"] == quote["ask_size"] == bar["volume"]
+    assert data[ALPHA].height == weekend.bars[ALPHA].height
 
 
 def changed(row: int, **columns: object) -> pl.DataFrame:
