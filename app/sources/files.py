@@ -83,7 +83,7 @@ def opened(source: Source) -> Iterator[Stream]:
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.name.endswith(SUFFIXES) and not file.name.startswith(".") and file.is_file())
+        found = sorted(file for file in path.rglob("*") if _is_looked_for(file.name) and file.is_file())
         if not found:
             raise NotFound(f"{path}: expected files ending in {', '.join(SUFFIXES)} in this folder, found none; name the files or another folder")
         return found
@@ -93,6 +93,10 @@ def _files(path: Path) -> list[Path]:
     if not found:
         raise NotFound(f"{path}: no such file or folder; check the path")
     return found
+
+
+def _is_looked_for(name: str) -> bool:
+    return name.endswith(SUFFIXES) and not name.startswith(".") and not name.endswith(".tar.gz")
 
 
 def _members(path: Path) -> list[Source]:

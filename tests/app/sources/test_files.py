@@ -28,9 +28,14 @@ def zipped(folder: Path, **members: str) -> Path:
 
 def test_a_folder_is_read_with_what_is_below_in_order_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
-    for name in ("b/2.csv", "1.csv.gz", "3.parquet", "README.md", "b/.4.csv", "LICENSE"):
+    for name in ("b/2.csv", "1.csv.gz", "3.parquet", "README.md", "b/.4.csv", "LICENSE", "backup.tar.gz", "5_capture.gz"):
         (tmp_path / name).touch()
-    assert [source.path.relative_to(tmp_path).as_posix() for source in expand([tmp_path])] == ["1.csv.gz", "3.parquet", "b/2.csv"]
+    assert [source.path.relative_to(tmp_path).as_posix() for source in expand([tmp_path])] == [
+        "1.csv.gz",
+        "3.parquet",
+        "5_capture.gz",
+        "b/2.csv",
+    ]
 
 
 def test_a_pattern_stands_for_its_files_and_each_file_is_read_once(tmp_path: Path) -> None:
