@@ -25,7 +25,7 @@ def test_the_files_read_back_to_the_very_bars(tmp_path: Path) -> None:
 def test_a_ledger_that_is_off_by_one_atom_or_one_row_is_no_proof() -> None:
     weekend = depeg_weekend(1)
     fills = backtest.run(parse_spec_toml(weekend.spec_toml), weekend.bars).fills
-    assert demo.prove(fills, weekend.truth) == "the ledger equals the planted truth: 14 of 14 fills"
+    assert demo.prove(fills, weekend.truth) == "the ledger equals the planted truth: 17 of 17 fills"
     off = fills.with_columns(fee=pl.when(pl.col("order") == 0).then(pl.col("fee") + 1e-8).otherwise("fee"))
     with pytest.raises(Internal, match=r"differs from the planted truth in 1 places; the first: .*fee"):
         demo.prove(off, weekend.truth)
