@@ -110,10 +110,10 @@ def test_cash_from_two_free_venues_of_quotes_is_what_their_books_cross_by(engine
 
 
 Level = list[int]  # cents, eighths of a coin left
-Rows = dict[int, tuple[list[Level], list[Level]]]
+Rows = dict[int, list[tuple[list[Level], list[Level]]]]
 
 
-# Time → bids and asks, the last row of each time.
+# Time → bids and asks of each row of that time.
 def _book_rows(table: pl.DataFrame) -> Rows:
     count = sum(column.startswith("bid_size") for column in table.columns)
     found: Rows = {}
@@ -122,7 +122,7 @@ def _book_rows(table: pl.DataFrame) -> Rows:
         bids = [[round(row[bid] * 100), round(row[size] * 8)] for bid, size, _, _ in names]
         asks = [[round(row[ask] * 100), round(row[size] * 8)] for _, _, ask, size in names]
         at = int(row["ts"].timestamp() * 1_000_000)
-        found[at] = bids, asks
+        found.setdefault(at, []).append((bids, asks))
     return found
 
 
@@ -133,8 +133,7 @@ def _gain_of_books(feeds: list[Rows], threshold_bps: float, start: int) -> int:
     had = [[0, 0], [0, 0]]
     for t in sorted(set(feeds[0]) | set(feeds[1])):
         for venue, feed in enumerate(feeds):
-            for side in (0, 1) if t in feed else ():
-                fresh = feed[t][side]
+            for side, fresh in ((side, book[side]) for book in feed.get(t, []) for side in (0, 1)):
                 if not shown[venue][side] or shown[venue][side][0][0] != fresh[0][0]:
                     had[venue][side] = 0
                 shown[venue][side] = fresh
