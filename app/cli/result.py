@@ -124,8 +124,8 @@ def figures(summary: Summary) -> Table:
     found.add_row("return", _figure(metrics["excess_return_bps"], "+.1f"), _soft("bps of the starting equity: the excess over holding"))
     found.add_row("packages that paid", _figure(metrics["hit_rate"], ".0%"), _soft("after costs, before revaluation"))
     found.add_row("packages that missed", _figure(metrics["miss_rate"], ".0%"), _soft("a leg filled less than was planned"))
-    later = " / ".join(_figure(metrics.get(f"markout_{when}_bps"), "+.1f") for when in ("short", "medium", "long"))
-    found.add_row("after fills", "", _soft(f"the mid moved {later} bps our way, 1, 5 and 15 bars on; on quotes, 1, 5 and 60 s"))
+    first, second, third = (_figure(metrics.get(f"markout_{when}_bps"), "+.1f") for when in ("short", "medium", "long"))
+    found.add_row("after fills", first, _soft(f"bps that mids moved our way, 1 bar (quotes: 1 s) on; later {second}, {third}"))
     found.add_row("tied up at most", _figure(metrics.get("peak_capital"), ",.0f"), _soft(f"{money}, by orders and transfers under way"))
     how_long = f"{money}, of the excess, for {metrics['max_drawdown_s'] / 3600:,.1f} h"
     found.add_row("deepest fall", _figure(metrics["max_drawdown"], ",.0f"), _soft(how_long))
