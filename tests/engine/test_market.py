@@ -1,5 +1,7 @@
 """From specs to what the kernels are given, field by field."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -19,9 +21,9 @@ def built(world: strategies.World) -> World:
     return market.world(world.spec, seen, guard.build(world.spec, seen.marks))
 
 
-def two(**changes: object) -> strategies.World:
-    """Return two markets of quotes at one price."""
-    return small({"alfa BTC/USD": books(), "bravo BTC/USD": books()}, minutes=1, **changes)  # type: ignore[arg-type]
+def two(first: Mapping[float, Book] | None = None, **changes: object) -> strategies.World:
+    """Return two markets of quotes at one price, but where and when the first has others."""
+    return small({"alfa BTC/USD": books(first), "bravo BTC/USD": books()}, minutes=1, **changes)  # type: ignore[arg-type]
 
 
 def test_series_lie_one_after_the_other_legs_first_and_then_what_converts() -> None:
@@ -45,6 +47,26 @@ def test_series_lie_one_after_the_other_legs_first_and_then_what_converts() -> N
     assert found.legs["converts"].tolist() == [False, True, False]
     assert found.legs["first_conversion"].tolist() == [0, 0, 2]
     assert [(int(c.series), bool(c.inverted)) for c in found.market.conversions] == [(2, False), (3, True)]
+
+
+def test_observations_have_both_their_times_and_their_flags() -> None:
+    found = built(two(venues={"alfa": {"feed_latency": "2s"}}, first={5: Book(103.0, 102.0)})).market
+    assert found.event_us.tolist() == [after(-10), after(5), after(-10)]
+    assert found.available_us.tolist() == [after(-8), after(7), after(-10)]
+    assert found.good.tolist() == [True, False, True]
+
+
+def test_what_only_marks_converts_nothing() -> None:
+    series = {"alfa BTC/USD": books(), "bravo BTC/USDC": books(), "alfa USDC/USD": level(1.0), "bravo USDC/USD": level(1.0)}
+    found = built(small(series, minutes=1, instruments={"alfa USDC/USD": {"use": "mark"}}))
+    assert [int(c.series) for c in found.market.conversions] == [2]
+    assert found.market.series.size == 4
+
+
+def test_bars_of_an_outage_are_blocked() -> None:
+    down = {"alfa": {"outages": [{"start": "2024-01-01T01:01:30Z", "end": "2024-01-01T01:01:40Z"}]}}
+    found = built(small({"alfa BTC/USD": bars(last=2), "bravo BTC/USD": bars(last=2)}, minutes=3, venues=down)).market
+    assert found.blocked.tolist() == [n == 1 for n in (-2, -1, 0, 1, 2)] + [False] * 5
 
 
 def test_money_assumed_at_par_is_not_converted() -> None:
@@ -177,13 +199,17 @@ def test_limits_that_are_not_set_are_infinite_and_ticks_have_no_work() -> None:
 
 @pytest.mark.parametrize(("every", "us"), [(None, MINUTE), ("2m", 2 * MINUTE)])
 def test_rebalancing_works_at_ticks_at_its_own_time_or_the_clocks(every: str | None, us: int) -> None:
-    policy = {"policy": "weights", "band": 0.25, "wallets": [{"venue": v, "currency": "BTC", "weight": 0.5} for v in ("alfa", "bravo")]}
+    policy = {
+        "policy": "weights",
+        "band": 0.25,
+        "wallets": [{"venue": v, "currency": "BTC", "weight": w} for v, w in (("alfa", 0.25), ("bravo", 0.75))],
+    }
     world = two(rebalance=policy if every is None else policy | {"every": every})
     assert (built(world).rules[0].works_at_ticks, built(world).rules[0].rebalance_every_us) == (True, us)
     ways, _ = market.funding(world.spec)
     assert ways.band == 0.25
     assert ways.targets["listed"].tolist() == [True, False, True, False, False]
-    np.testing.assert_array_equal(ways.targets["weight"][:4], [0.5, np.nan, 0.5, np.nan])
+    np.testing.assert_array_equal(ways.targets["weight"][:4], [0.25, np.nan, 0.75, np.nan])
 
 
 def route(name: str, **changes: object) -> dict[str, object]:
@@ -208,6 +234,11 @@ def test_routes_are_tried_cheapest_fastest_and_then_first_by_name() -> None:
     assert [(int(w.source), int(w.destination)) for w in ways.routes[:5]] == [(0, 2)] * 4 + [(2, 0)]
     assert (ways.routes["minimum"][:3].tolist(), ways.routes["daily_limit"][:3].tolist()) == ([0, 0, coins(0.5)], [2**62, 2**62, coins(4)])
     assert not ways.openings.size
+
+
+def test_the_faster_of_equally_cheap_routes_is_tried_first_whatever_its_name() -> None:
+    _, order = market.funding(two(routes=[route("a", delay="2s"), route("b", delay="1s")]).spec)
+    assert order.tolist() == [1, 0]
 
 
 def test_routes_have_their_openings_from_the_start_to_long_after_the_end() -> None:

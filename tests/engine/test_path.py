@@ -130,3 +130,14 @@ def test_transfers_name_their_route_as_the_spec_numbers_it() -> None:
         found = walked(world).transfers
         assert [world.spec.routes[k].name for k in found.route] == names
         assert found.credited.tolist() == [False, True][: len(names)]
+
+
+def test_an_episode_of_the_first_instant_is_one_of_its_own() -> None:
+    found = walked(small({"alfa BTC/USD": books({0: Book(101.0, 102.0), 10: Book(100.0, 100.0), 20: Book(101.0, 102.0)}), "bravo BTC/USD": books()}))
+    assert found.opportunities.at_us.tolist() == [after(0), after(20)]
+    assert found.opportunities.episode.tolist() == [0, 1]
+
+
+def test_balances_are_what_is_held_at_first() -> None:
+    # nothing is lost, whereas all of it would be if nothing were held
+    assert walked(dear_alfa(strategy={"max_notional": "100"}, risk={"max_drawdown": "5"})).stops == []
