@@ -8,7 +8,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from engine.config import Instrument, Spec
-from engine.schema import SeriesKey
 from tests.engine.engines import Chance, Outcome, Row, Sent
 from tests.strategies import World, price_columns, size_columns
 
@@ -91,8 +90,3 @@ def _spoilt(table: pl.DataFrame, late: Times, poison: str) -> pl.DataFrame:
     factor = 3.0 if poison == "dear" else 0.0
     columns = [*price_columns(table), *size_columns(table)] if poison == "dear" else size_columns(table)
     return table.with_columns(pl.when(where).then(pl.col(c) * factor).otherwise(c).alias(c) for c in columns)
-
-
-def book_rows(world: World, key: SeriesKey) -> list[dict[str, float | None]]:
-    """Return the rows of a series as dictionaries."""
-    return world.data[key].to_dicts()

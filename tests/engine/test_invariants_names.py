@@ -9,9 +9,7 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from engine import guard, market, panel
 from engine.backtest import run
-from engine.path import walk_world
 from engine.schema import SeriesKey
 from tests.engine.engines import ENGINES, Chance, Engine, Outcome, by_kernel, by_oracle
 from tests.profiles import examples
@@ -141,19 +139,6 @@ def _no_episode(o: Chance) -> Chance:
 
 
 # ---- ways to come to it ----
-
-
-@examples(60)
-@given(world=worlds())
-def test_all_instants_give_what_the_candidates_alone_give(world: World) -> None:
-    seen = panel.build(world.spec, world.data)
-    given_to = market.world(world.spec, seen, guard.build(world.spec, seen.marks))
-    compact, full = (walk_world(world.spec, given_to, compact=compact) for compact in (True, False))
-    assert str(full) == str(compact)
-    assert (full.stops, full.balances.tolist(), full.instants) == (compact.stops, compact.balances.tolist(), compact.instants)
-    for part in ("orders", "transfers", "opportunities"):
-        columns = [{name: getattr(getattr(path, part), name).tolist() for name in getattr(path, part).__slots__} for path in (compact, full)]
-        assert str(columns[1]) == str(columns[0])
 
 
 def test_threads_bring_the_same_bytes_as_one_after_the_other() -> None:

@@ -2,11 +2,12 @@
 
 import math
 
+import polars as pl
 import pytest
 
-from engine.schema import SeriesKey
+from engine.schema import SeriesKey, instant
 from tests.engine.engines import ENGINES, Engine
-from tests.engine.small import Bar, after, bars, dear_alfa, small
+from tests.engine.small import Bar, Book, after, bars, books, dear_alfa, small
 
 pytestmark = pytest.mark.parametrize("engine", ENGINES)
 
@@ -277,3 +278,19 @@ def test_money_assumed_at_par_counts_one_whatever_the_market_says(engine: Engine
 def test_legs_with_one_quote_currency_are_compared_in_it(engine: Engine) -> None:
     world = small({"alfa BTC/USDC": bars({0: Bar(101.0)}), "bravo BTC/USDC": bars(), "alfa USDC/USD": bars({0: None}, level=0.5)})
     assert [o.edge_bps for o in engine(world).opportunities] == [pytest.approx(100.0)]
+
+
+def test_a_quote_of_five_minutes_before_the_start_is_read_and_an_older_one_is_not(engine: Engine) -> None:
+    # both count for an hour; alfa has a better one from 30 s on, which meets bravo's if that was read
+    for before, seen in ((-300, [after(30)]), (-300.000001, [])):
+        bravo = books({before: Book(100.0, 100.0), 40: Book(99.0, 110.0)})
+        alfa = books({30: Book(101.0, 102.0)})
+        world = small({"alfa BTC/USD": alfa, "bravo BTC/USD": bravo.filter(pl.col("ts") != instant(after(-10)))}, minutes=1)
+        assert [o.t for o in engine(world).opportunities] == seen
+
+
+def test_what_would_arrive_after_the_end_stays_open_on_quotes(engine: Engine) -> None:
+    venues = {"alfa": {"order_latency": "10s"}, "bravo": {"order_latency": "10001ms"}}
+    found = engine(small({"alfa BTC/USD": books({50: Book(101.0, 102.0)}), "bravo BTC/USD": books()}, minutes=1, venues=venues))
+    assert [(o.outcome, o.recorded) for o in found.orders] == [("filled", after(60)), ("open", None)]
+    assert found.balances["bravo", "USD"] == (900_000_000_000, 100_000_000_000, 0)

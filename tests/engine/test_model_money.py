@@ -6,7 +6,7 @@ from engine.config import parse_spec
 from engine.errors import DataError
 from engine.schema import SeriesKey
 from tests.engine.engines import ENGINES, Engine
-from tests.engine.small import Bar, after, bars, small
+from tests.engine.small import Bar, Book, after, bars, books, small
 from tests.strategies import World
 
 pytestmark = pytest.mark.parametrize("engine", ENGINES)
@@ -54,6 +54,13 @@ def test_a_currency_without_a_direct_price_is_marked_over_one_other(engine: Engi
     assert hold(engine, over) == pytest.approx([91.8] * 7)
     direct = small({**series, "bravo BTC/USD": bars(level=70.0)}, venues=one_coin("bravo"), strategy=NOTHING_TRADES)
     assert hold(engine, direct) == pytest.approx([70.0] * 7)
+
+
+def test_a_quote_marks_by_its_middle_and_a_bad_one_leaves_the_mark_as_it_was(engine: Engine) -> None:
+    # 100 and 102 by the tick of 60 s; crossed by that of 120 s; 104 and 108 by that of 180 s
+    quotes = books({50: Book(100.0, 102.0), 110: Book(103.0, 101.0), 170: Book(104.0, 108.0)})
+    world = small({"alfa BTC/USD": quotes, "bravo BTC/USD": quotes}, venues=one_coin("bravo"), strategy=NOTHING_TRADES, minutes=3)
+    assert hold(engine, world) == pytest.approx([100.0, 101.0, 101.0, 106.0])
 
 
 def test_a_close_marks_for_five_minutes_after_its_event(engine: Engine) -> None:

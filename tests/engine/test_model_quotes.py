@@ -317,7 +317,7 @@ def test_what_is_under_way_is_not_there_for_the_next_package(engine: Engine) -> 
 
 
 def test_what_was_taken_is_known_at_the_notice_only_and_is_under_way_until_then(engine: Engine) -> None:
-    # the sell takes 4 at 5 s, noticed at 8 s. At 6 s 6 are left; of those 4 go; at 8 s 2 are left, by the notices of 8 s and 9 s
+    # alfa's quote of 2 s is seen at 5 s; the sells of 5 s and 6 s take 4 each and are noticed 3 s later: of 10, 6 are left at 6 s and 2 at 9 s
     slow = {"alfa": {"feed_latency": "3s"}}
     world = pair(books({2: DEAR}), books({6: FLAT, 9: FLAT}, first=Book(100.0, 100.0, 50.0, 50.0)), venues=slow, strategy={"max_notional": "400"})
     found = engine(world)
@@ -329,7 +329,7 @@ def test_what_was_taken_is_known_at_the_notice_only_and_is_under_way_until_then(
 
 
 def test_an_order_gets_what_earlier_ones_left(engine: Engine) -> None:
-    # two packages of one instant want 6 and 4 of bravo's 10, of which only 7 are there on arrival: the sell to charlie was sent first
+    # for alfa's and for charlie's coins 6 and 4 are wanted of bravo's 10, of which 7 are there when both arrive; alfa's package was sent first
     series = {
         "alfa BTC/USD": books({5: Book(102.0, 103.0)}),
         "bravo BTC/USD": books({6: Book(99.0, 100.0, 10.0, 7.0)}),
@@ -342,7 +342,7 @@ def test_an_order_gets_what_earlier_ones_left(engine: Engine) -> None:
 
 
 def test_sides_of_a_book_are_taken_apart(engine: Engine) -> None:
-    # bravo sells its 10 at 101 for charlie's 100, and its ask has still 10 for alfa's 102
+    # charlie sells 20: 15 for alfa's bid of 102 and 5 for bravo's of 101. With 7 a package bravo sells 7 of its bid and buys 6.91 of its ask
     series = {
         "alfa BTC/USD": books({5: Book(102.0, 103.0, 15.0)}),
         "bravo BTC/USD": books({5: Book(101.0, 101.2)}),
