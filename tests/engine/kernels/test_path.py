@@ -330,10 +330,3 @@ def test_logs_have_room_for_all_that_can_come_before_they_are_looked_at_again(na
     now = fresh(QUOTES, routes=1)
     now.counts[0][name] = used
     assert path.has_room(now, log(16), 2) is room
-
-
-def test_the_queue_has_room_for_every_order_and_transfer() -> None:
-    # 4 orders and 12 transfers may come
-    now = fresh(QUOTES, routes=1)
-    assert path.has_room(now, log(16)._replace(queue=np.zeros((16, 3), np.int64)), 2)
-    assert not path.has_room(now, log(16)._replace(queue=np.zeros((15, 3), np.int64)), 2)

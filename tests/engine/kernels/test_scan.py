@@ -57,6 +57,12 @@ def test_an_edge_at_the_threshold_is_a_candidate_and_no_threshold_keeps_all() ->
     assert scanned(*rows, threshold=-np.inf)[0].at_us.tolist() == [0, 10]
 
 
+def test_instants_at_which_no_leg_is_there_are_kept_where_there_is_no_threshold() -> None:
+    rows = [Quote(0, [], []), flat(10)], [flat(10)]
+    assert scanned(*rows, threshold=-np.inf)[0].at_us.tolist() == [0, 10]
+    assert scanned(*rows, threshold=-100.0)[0].at_us.tolist() == [10]
+
+
 def test_an_instant_is_all_that_becomes_known_at_one_time() -> None:
     found, instants, _ = scanned([flat(0), flat(5, 99.0, 10), flat(10, 101.0)], [flat(0), flat(7, 100.0, 10)])
     assert (found.at_us.tolist(), found.row.tolist(), instants) == ([10], [[2, 4]], 2)
