@@ -11,7 +11,7 @@ from engine.events import Opportunities, Orders, Path, Transfers
 from engine.guard import Guard
 from engine.kernels import state as kernel
 from engine.kernels.market import DAY_US, Candidates, World
-from engine.kernels.path import walk
+from engine.kernels.path import rows_needed, walk
 from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
 from engine.panel import Panel
@@ -79,7 +79,7 @@ def walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tupl
     """Return the state at the end of a walk over candidates, and its logs, cut to what was written."""
     state, log, scratch = _new_state(spec, world), _new_log(_FIRST_ROWS), _new_scratch(len(spec.legs), world.market.price.shape[2])
     while not walk(world, funding, rows, state, log, scratch):
-        log = _larger(log)
+        log = _larger(log, rows_needed(state, len(spec.legs)))
     used = state.counts[0]
     return state, kernel.Log(
         orders=_first(log.orders, used.orders),
@@ -117,14 +117,26 @@ def _new_log(rows: int) -> kernel.Log:
         orders=_records(kernel.ORDER, rows),
         opportunities=_records(kernel.OPPORTUNITY, rows),
         transfers=_records(kernel.TRANSFER, rows),
-        queue=np.zeros((2 * rows, 3), np.int64),
+        queue=np.zeros((2 * rows, 3), np.int64),  # an event of each order and transfer
     )
 
 
-def _larger(log: kernel.Log) -> kernel.Log:
-    more = _new_log(2 * log.orders.size)
-    for old, new in zip(log, more, strict=True):
-        new[: old.shape[0]] = old
+def _larger(log: kernel.Log, needed: tuple[int, int, int]) -> kernel.Log:
+    # each by itself: there may be a thousand opportunities an order
+    orders, opportunities, transfers = (
+        _grown(rows, 2 * need if need > rows.size else rows.size)
+        for rows, need in zip((log.orders, log.opportunities, log.transfers), needed, strict=True)
+    )
+    queue = np.zeros((orders.size + transfers.size, 3), np.int64)
+    queue[: log.queue.shape[0]] = log.queue
+    return kernel.Log(orders=orders, opportunities=opportunities, transfers=transfers, queue=queue)
+
+
+def _grown(rows: Records, size: int) -> Records:
+    if size == rows.size:
+        return rows
+    more = _records(rows.dtype, size)
+    more[: rows.size] = rows
     return more
 
 

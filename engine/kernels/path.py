@@ -173,14 +173,21 @@ def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scra
         list_opportunity(state, log, ranked, at_us, edge, outcome)
 
 
-@rule
-def has_room(state: State, log: Log, legs: int) -> bool:
-    """Tell whether the logs hold all that can be written until the next row is done."""
+def rows_needed(state: State, legs: int) -> tuple[int, int, int]:
+    """Return how many orders, opportunities and transfers there can be once the next row is done; plain, as the logs grow by it, too."""
     packages, count = legs * (legs - 1), state.counts[0]
     orders = count.orders + count.open_packages + 2 * packages
-    transfers = count.transfers + state.routes.size + 2 * state.wallets.size + 1
-    fits = orders <= log.orders.size and transfers <= log.transfers.size
-    return bool(fits and count.opportunities + packages <= log.opportunities.size and orders + transfers <= log.queue.shape[0])
+    return orders, count.opportunities + packages, count.transfers + state.routes.size + 2 * state.wallets.size + 1
+
+
+_rows_needed = rule(rows_needed)
+
+
+@rule
+def has_room(state: State, log: Log, legs: int) -> bool:
+    """Tell whether the logs hold all that can be written until the next row is done; the queue holds an event of each order and transfer."""
+    orders, opportunities, transfers = _rows_needed(state, legs)
+    return bool(orders <= log.orders.size and opportunities <= log.opportunities.size and transfers <= log.transfers.size)
 
 
 @compiled
