@@ -1,6 +1,7 @@
 """Trading back: what it costs, against marks, to turn what is held at the end into what was held at the start."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from engine.config import MARK_MAX_AGE_US, Instrument
 from engine.oracle import fees
@@ -9,50 +10,61 @@ from engine.oracle.state import Run, starting
 from engine.schema import ATOMS_PER_UNIT, micros
 
 
+class Offer(NamedTuple):
+    """What a unit of a currency brings or costs, fee included: in the numeraire, and in which currency how much."""
+
+    value: float
+    other: str
+    price: float
+
+
 def trading_back(run: Run) -> tuple[float, tuple[str, ...]]:
     """Return the line [numeraire], and the currencies that have no price and count at their marks."""
+    surplus = {c: _surplus(run, c) for c in run.spec.currencies}
     line, at_mark = 0.0, []
-    for currency in run.spec.currencies:
-        excess = run.held(currency) - sum(starting(run.spec, venue, currency) for venue in run.spec.venues)
-        if excess == 0 or currency == run.spec.numeraire:
+    for currency in sorted(surplus, key=lambda c: (c != run.spec.base, c)):  # the base first
+        units = surplus[currency]
+        if units == 0 or currency == run.spec.numeraire:
             continue
-        prices = list(_sold_at(run, currency) if excess > 0 else _bought_at(run, currency))
-        if prices:
-            best = max(prices) if excess > 0 else min(prices)
-            line += excess / ATOMS_PER_UNIT * (best - run.marks.at(currency, micros(run.spec.end)))
-        else:
+        offers = list(_offers(run, currency, is_sold=units > 0))
+        if not offers:
             at_mark.append(currency)
-    return line, tuple(at_mark)
+            continue
+        best = max(offers) if units > 0 else min(offers)
+        line += units * (best.value - run.marks.at(currency, micros(run.spec.end)))
+        surplus[best.other] += units * best.price
+    return line, tuple(sorted(at_mark))
 
 
-# What a unit brings, after the fee [numeraire], on each instrument that has a price.
-def _sold_at(run: Run, currency: str) -> Iterator[float]:
-    for i, seen, u in _instruments(run, currency):
-        yield _bid(run, i, seen) * u if i.key.base == currency else 1 / _ask(run, i, seen)
+def _surplus(run: Run, currency: str) -> float:
+    before = sum(starting(run.spec, venue, currency) for venue in run.spec.venues)
+    return (run.held(currency) - before) / ATOMS_PER_UNIT
 
 
-# What a unit costs, with the fee [numeraire].
-def _bought_at(run: Run, currency: str) -> Iterator[float]:
-    for i, seen, u in _instruments(run, currency):
-        yield _ask(run, i, seen) * u if i.key.base == currency else 1 / _bid(run, i, seen)
-
-
-# The base on the legs, other currencies against the numeraire: what is in view, and the mark of its quote.
-def _instruments(run: Run, currency: str) -> Iterator[tuple[Instrument, Observation, float]]:
+# The base is traded on the legs, other currencies against the numeraire, with what is in view at the end.
+def _offers(run: Run, currency: str, *, is_sold: bool) -> Iterator[Offer]:
     end = micros(run.spec.end)
     for i in run.spec.instruments:
-        seen = run.market[i.key].in_view(end)
         is_leg = i.use == "trade" and currency == run.spec.base
         is_direct = i.use != "mark" and currency != run.spec.base and {i.key.base, i.key.quote} == {currency, run.spec.numeraire}
+        seen = run.market[i.key].in_view(end)
         if (is_leg or is_direct) and seen is not None and seen.good and end - seen.event <= MARK_MAX_AGE_US and seen.bids[0].price > 0:
-            yield i, seen, run.marks.at(i.key.quote, end)
+            yield _offer(run, currency, i, seen, is_sold=is_sold)
 
 
-def _bid(run: Run, i: Instrument, seen: Observation) -> float:
+def _offer(run: Run, currency: str, i: Instrument, seen: Observation, *, is_sold: bool) -> Offer:
+    if currency == i.key.base:
+        price, other = _net_bid(run, i, seen) if is_sold else _net_ask(run, i, seen), i.key.quote
+    else:  # what is the quote is sold by buying, and bought by selling
+        price, other = 1 / (_net_ask(run, i, seen) if is_sold else _net_bid(run, i, seen)), i.key.base
+    return Offer(price * run.marks.at(other, micros(run.spec.end)), other, price)
+
+
+def _net_bid(run: Run, i: Instrument, seen: Observation) -> float:
     return seen.bids[0].price * (1 - _rate(run, i))
 
 
-def _ask(run: Run, i: Instrument, seen: Observation) -> float:
+def _net_ask(run: Run, i: Instrument, seen: Observation) -> float:
     rate, end = _rate(run, i), micros(run.spec.end)
     if run.fee_rows[i.key] and fees.is_taken_in_base(run, i, end):
         return seen.asks[0].price / (1 - rate)

@@ -191,3 +191,30 @@ def test_quote_bars_are_quotes_at_the_end_of_their_interval() -> None:
     sold, bought = found.orders
     assert (sold.decided_us, sold.arrival_us, sold.notice_us, sold.outcome) == (after(63), after(64), after(67), "filled")
     assert (bought.arrival_us, bought.notice_us, bought.outcome) == (after(63), after(63), "filled")
+
+
+def test_what_one_order_took_is_not_there_for_the_next() -> None:
+    # at 5 s six go to bravo's asks and four to charlie's; when both sells are there at 6 s, alfa shows eight at the same price: two are left
+    world = small(
+        {
+            "alfa BTC/USD": books({5: DEAR, 5.5: Book(101.0, 103.0, 8.0), 7: FLAT}),
+            "bravo BTC/USD": books(first=Book(99.0, 100.0, 10.0, 6.0)),
+            "charlie BTC/USD": books(first=Book(99.0, 100.1, 10.0, 6.0)),
+        },
+        strategy={"threshold_bps": 50.0},
+        venues={"alfa": {"order_latency": "1s"}},
+    )
+    found = replay(world.spec, world.data)
+    assert [(o.planned, o.filled, o.outcome) for o in found.orders if o.venue == "alfa"] == [
+        (coins(6), coins(6), "filled"),
+        (coins(4), coins(2), "partial"),
+    ]
+
+
+def test_the_worst_price_of_a_buy_is_the_high_on_the_tick_above() -> None:
+    bravo = bars({1: Bar(100.0, high=100.311)})
+    world = small(
+        {"alfa BTC/USD": bars({0: Bar(101.0, open=100.0)}), "bravo BTC/USD": bravo}, execution={"fill_price": "worst", "tolerance_bps": 100.0}
+    )
+    buy = replay(world.spec, world.data).orders[1]
+    assert (buy.price, buy.filled) == (100.32, coins(10))

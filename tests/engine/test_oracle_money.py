@@ -3,13 +3,14 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from engine.config import Spec
 from engine.oracle import OracleOrder, OracleResult, replay
 from engine.schema import ATOMS_PER_UNIT
 from engine.units import atoms
 from tests.engine.small import FLAT, Book, Table, after, books, coins, level, small
+from tests.profiles import examples
 from tests.strategies import World, worlds
 
 DEAR = Book(101.0, 103.0)
@@ -33,7 +34,7 @@ def starting(spec: Spec, currency: str) -> int:
     return sum(atoms(venue.balances[currency]) for venue in spec.venues.values() if currency in venue.balances)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(worlds())
 def test_after_every_event_there_is_what_there_was_and_what_was_traded_less_fees(world: World) -> None:
     found = run(world)
@@ -49,7 +50,7 @@ def test_after_every_event_there_is_what_there_was_and_what_was_traded_less_fees
     assert [e.at for e in found.journal] == sorted(e.at for e in found.journal)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(worlds())
 def test_the_lines_add_up_to_what_equity_gained_on_the_starting_balances(world: World) -> None:
     found = run(world)
@@ -58,7 +59,7 @@ def test_the_lines_add_up_to_what_equity_gained_on_the_starting_balances(world: 
     assert sum(found.attribution.values()) == pytest.approx(gained, rel=0, abs=1e-9 * (turnover + found.equity[0][2]) + 1e-12)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(worlds())
 def test_what_is_reserved_is_what_orders_without_a_fill_or_a_miss_hold(world: World) -> None:
     found = run(world)
@@ -140,6 +141,31 @@ def test_what_has_no_price_in_view_counts_at_its_mark_when_it_is_traded_back() -
     late: dict[str, Table] = {"bravo": {"order_latency": "1s"}}
     found = run(small({"alfa BTC/USD": alfa, "bravo BTC/USD": bravo}, venues=late, strategy={"threshold_bps": 50.0}, minutes=6))
     assert (found.trade_back, found.trade_back_at_marks) == (0.0, ("BTC",))
+
+
+def test_what_the_base_brings_back_in_a_foreign_currency_is_traded_back_in_turn() -> None:
+    """2 BTC are bought at bravo at 100 and not sold at alfa: they are too many, and 200 USD are gone.
+
+    At the end charlie would pay most for them, 210 USDC, which are worth 199.5 USD at a mark of 0.95, and are sold for 0.94.
+    """
+    alfa = books({5: Book(101.0, 103.0, 2.0), 5.5: Book(98.0, 103.0)})
+    charlie = books({6: Book(105.0, 130.0)}, first=Book(90.0, 130.0))
+    world = small(
+        {
+            "alfa BTC/USD": alfa,
+            "bravo BTC/USD": books({6: Book(97.0, 103.0)}, first=Book(97.0, 100.0, 10.0, 2.0)),
+            "charlie BTC/USDC": charlie,
+            "charlie USDC/USD": books(first=Book(0.94, 0.96)),
+        },
+        venues={"alfa": {"order_latency": "1s"}},
+        instruments={"charlie USDC/USD": {"tick": "0.0001"}},
+        strategy={"threshold_bps": 50.0},
+        minutes=1,
+    )
+    found = run(world)
+    assert [o.filled for o in found.orders] == [0, coins(2)]
+    mark = found.marks[-1][1]["BTC"]
+    assert found.trade_back == pytest.approx(2 * (105 * 0.95 - mark) + 210 * (0.94 - 0.95))
 
 
 def test_of_one_microsecond_credits_go_before_fills_and_those_before_notices() -> None:

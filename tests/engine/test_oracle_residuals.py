@@ -128,3 +128,28 @@ def test_a_residual_order_with_no_latencies_is_done_in_the_microsecond_of_the_no
         (after(6), "resolved", 2),
         (after(6), "noticed", 2),
     ]
+
+
+def test_an_order_back_may_use_all_that_is_free_and_just_reach_the_minimum() -> None:
+    # alfa has 1,010 and 25.1: ten at the limit of 103.51
+    poor: Table = {"order_latency": "1s", "balances": {"BTC": "10", "USD": "25.1"}}
+    assert [o.planned for o in residuals(oversold(venues={"alfa": poor}))] == [coins(10)]
+    assert [o.planned for o in residuals(oversold(venues={"alfa": {**poor, "balances": {"BTC": "10", "USD": "25.09999999"}}}))] == [coins(9.99)]
+    # 9.8 at 103
+    assert residuals(oversold(bravo={6: Book(99.0, 100.0, 10.0, 0.2)}, instruments={"alfa BTC/USD": {"min_notional": "1009.4"}})) != []
+
+
+def test_the_net_residual_counts_what_is_left_with_its_sign() -> None:
+    # 10 sold too much are carried, and then, at 20 s, 10 bought too much: nothing is left, so the third package starts
+    low = Book(98.0, 104.0)
+    alfa = {5: DEAR, 6.5: low, 20: DEAR, 20.5: low, 30: DEAR}
+    bravo = {5.5: HIGH, 7: WIDE, 25: Book(99.0, 100.0, 10.0, 20.0)}
+    world = oversold(
+        alfa=alfa, bravo=bravo, execution={"residual": "carry"}, strategy={"cool_down": "2s"}, risk={"max_residual": "1100"},
+        venues={"alfa": {"order_latency": "1s", "balances": {"BTC": "100"}}},
+    )  # fmt: skip
+    found = run(world)
+    assert [(o.at_us, o.outcome) for o in found.opportunities] == [(after(5), "sent"), (after(20), "sent"), (after(30), "sent")]
+    assert [o.filled for o in found.orders[:4]] == [coins(10), 0, 0, coins(10)]
+    strict = world.but(risk={"max_residual": "900"})
+    assert [o.outcome for o in run(strict).opportunities] == ["sent", "residual", "residual"]

@@ -168,3 +168,49 @@ def test_bars_count_what_is_under_way_on_both_sides() -> None:
         ("bravo", "sell", coins(5)),
         ("alfa", "buy", coins(5)),
     ]
+
+
+def test_units_are_atoms_and_an_edge_at_the_threshold_is_enough() -> None:
+    # 200 / 100 is 10,000 bps and 150 / 100 is 5,000, both exact; 149 is not enough
+    steep = Book(200.0, 201.0, 0.00000001, 9.0, more=((150.0, 0.00000002, None, None), (149.0, 5.0, None, None)))
+    world = small(
+        {"alfa BTC/USD": books({5: steep}), "bravo BTC/USD": books(first=Book(99.0, 100.0))},
+        strategy={"threshold_bps": 5_000.0},
+        risk={"max_gross_edge_bps": 20_000.0},
+        instruments={name: {"lot": "0.00000001"} for name in ("alfa BTC/USD", "bravo BTC/USD")},
+    )
+    sell, _ = package(world)
+    assert (sell.planned, sell.flow, sell.limit_price) == (3, 500, 150.0)
+
+
+def test_open_value_is_in_the_numeraire_and_of_the_side_that_was_taken() -> None:
+    # 1 USDC is 0.5 USD: at alfa 125 / (204 x 0.5) are 1.2254; they are told of at once; bravo has 122 of its 125 open, so 0.03 are left
+    alfa = books({5: Book(204.0, 206.0, 9.0), 5.5: Book(204.0, 206.0, 9.0), 6: Book(150.0, 200.0)}, first=Book(150.0, 200.0))
+    found = run(
+        small(
+            {"alfa BTC/USDC": alfa, "bravo BTC/USD": books(first=Book(99.0, 100.0)), "charlie USDC/USD": level(0.5)},
+            strategy={"threshold_bps": 100.0},
+            venues={"bravo": {"order_latency": "2s"}},
+            risk={"max_venue_open": "125"},
+        )
+    )
+    assert [o.planned for o in found.orders] == [coins(1.22), coins(1.22), coins(0.03), coins(0.03)]
+
+
+def test_limits_of_money_go_by_what_it_is_worth() -> None:
+    """1 USDC is 0.5 USD, and converts at 0.5 as well."""
+    half = level(0.5)
+    dear, cheap = books({5: Book(102.0, 103.0), 6: FLAT}), books(first=Book(99.0, 100.0))
+    # bought with USDC at 200, which is 100 USD: 51 / (200 x 0.5)
+    foreign_buy = {"alfa BTC/USD": dear, "bravo BTC/USDC": books(first=Book(199.0, 200.0)), "charlie USDC/USD": half}
+    assert package(small(foreign_buy, strategy={"max_notional": "51"}))[1].planned == coins(0.51)
+    assert package(small(foreign_buy, strategy={"size": "fixed", "fixed_notional": "51"}))[1].planned == coins(0.51)
+    # sold for USDC at 204: 300 USD are 600 USDC, of which 192 are there: 408 / 204 is two whole coins
+    foreign_sell = {"alfa BTC/USDC": books({5: Book(204.0, 206.0)}, first=Book(150.0, 200.0)), "bravo BTC/USD": cheap, "charlie USDC/USD": half}
+    held: dict[str, Table] = {"alfa": {"balances": {"BTC": "10", "USDC": "92"}}, "charlie": {"balances": {"USDC": "100"}}}
+    assert package(small(foreign_sell, venues=held, risk={"max_asset": {"USDC": "300"}}))[0].planned == coins(2)
+
+
+def test_an_open_value_may_be_used_up_to_the_last_lot() -> None:
+    # 204 / 102 is two whole coins
+    assert package(deep(risk={"max_venue_open": "204"}))[0].planned == coins(2)
