@@ -29,6 +29,8 @@ def test_a_fee_is_rounded_up(flow: int, fee: float, charged: int) -> None:
 def test_what_a_buy_costs_is_its_flow_and_the_fee_on_that() -> None:
     # 0.5 × 3 = 1.5, rounded to 2; a tenth of that is 0.2, rounded up to 1
     assert amounts.cost_of(0.5, 3, 0.1) == 3
+    # 10.5, rounded to 10, and 1; a tenth of 10.5 would be 2
+    assert amounts.cost_of(0.5, 21, 0.1) == 11
 
 
 @pytest.mark.parametrize(("flow", "mark", "value"), [(3, 0.5, 2), (5, 0.5, 2), (7, 0.5, 4), (coins(2), 1.25, coins(2.5))])

@@ -37,6 +37,12 @@ def test_an_observation_is_present_while_it_is_good_young_enough_and_has_a_bid(a
     assert market.is_present(observations(rows, max_age=5), 0, row, at) is present
 
 
+def test_what_is_not_good_is_absent_whatever_its_price_and_age_counts_from_the_event() -> None:
+    late = Quote(10, [(1.0, 1.0)], [(1.0, 1.0)], known=14)
+    assert not market.is_present(observations([late], good=np.array([False])), 0, 0, 14)
+    assert [market.is_present(observations([late], max_age=5), 0, 0, at) for at in (15, 16)] == [True, False]
+
+
 def test_the_row_before_a_series_is_not_its_own() -> None:
     both = observations([Quote(0, [(1.0, 1.0)], [(1.0, 1.0)])], [Quote(9, [(1.0, 1.0)], [(1.0, 1.0)])])
     assert not market.is_present(both, 1, 0, 0)
