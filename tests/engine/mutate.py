@@ -23,6 +23,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
+from numba import config
 
 ROOT = Path(__file__).parent.parent.parent
 LISTS = Path(__file__).parent / "mutations"
@@ -138,6 +139,8 @@ class _Failures:
 
 def _test(root: str, arguments: list[str], answer: Connection) -> None:
     # in a process that has loaded what is not ours
+    os.environ |= {"NUMBA_DISABLE_JIT": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    vars(config)["DISABLE_JIT"] = True
     os.chdir(root)
     for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
         del sys.modules[name]
@@ -165,7 +168,6 @@ def verdict(copy: Copy, mutation: Mutation, tests: str) -> tuple[str, str]:
 
 def run(chosen: Sequence[Mutation], jobs: int, *, tests: str = TESTS) -> Iterator[tuple[Mutation, str, str]]:
     """Yield what became of each change, in the order of the list; `tests` are asked where the catcher does not notice."""
-    os.environ |= {"NUMBA_DISABLE_JIT": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     with copies(jobs) as made, ThreadPoolExecutor(jobs) as pool:
         sound = made[0].failures(sorted({mutation.node for mutation in chosen}), _SECONDS_FOR_ALL)
         if sound:
