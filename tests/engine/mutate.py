@@ -15,7 +15,7 @@ import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
 from multiprocessing.connection import Connection
@@ -149,7 +149,8 @@ def _test(root: str, arguments: list[str], answer: Connection) -> None:
     with redirect_stdout(StringIO()):
         plugins = [f"-pno:{name}" for name in _WITHOUT] + ["-ppytest_asyncio.plugin"]
         code = pytest.main(["-q", "-x", "--assert=plain", f"--rootdir={root}", *plugins, *arguments], plugins=[noted])
-    answer.send(noted.nodes or ([] if code == pytest.ExitCode.OK else [f"{arguments[0]} (pytest ended with {code})"]))
+    with suppress(BrokenPipeError):  # nobody waits any more
+        answer.send(noted.nodes or ([] if code == pytest.ExitCode.OK else [f"{arguments[0]} (pytest ended with {code})"]))
 
 
 _CONTEXT = multiprocessing.get_context("forkserver")
@@ -193,6 +194,8 @@ def main() -> int:
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="so many at once, each on a copy of the tree")
     arguments = parser.parse_args()
     listed = [m for m in mutations() if arguments.only is None or arguments.only in m.name or arguments.only in m.file]
+    if not listed:
+        parser.error(f"expected a part of the name or the file of a change, found {arguments.only!r}, which is in none")
     chosen, counts = [m for m in listed if not m.equivalent], {BY_CATCHER: 0, BY_ANOTHER: 0, FOUND_NONE: 0}
     for mutation, outcome, node in run(chosen, arguments.jobs):
         counts[outcome] += 1
