@@ -118,10 +118,11 @@ def test_a_pair_stands_from_the_threshold_on(fee: float, sent: int) -> None:
     assert len(found.opportunities) == sent
 
 
-def test_a_notional_counts_for_thirty_days_at_what_its_currency_was_worth() -> None:
+@pytest.mark.parametrize(("later", "bps"), [(1, 4), (30, 4), (31, 10)])
+def test_a_notional_counts_for_thirty_days_at_what_its_currency_was_worth(later: int, bps: int) -> None:
     """1 USDC is 0.5 USD, so 2,020 USDC on the first day are 1,010 USD; they count on the next day and on the thirty-first, and no longer."""
-    tiers = [{"volume": "0", "taker_bps": 10.0}, {"volume": "1010", "taker_bps": 4.0}]
-    days = (0, 1, 30, 31)
+    tiers = [{"volume": "0", "taker_bps": 10.0}, {"volume": "1010", "taker_bps": 4.0}, {"volume": "1010.00000001", "taker_bps": 1.0}]
+    days = (0, later)
     sold: dict[float, Book] = {n * DAY + wait: book for n in days for wait, book in ((5, Book(202.0, 206.0)), (6, Book(150.0, 200.0)))}
     asked: dict[float, Book] = {n * DAY + 4: Book(99.0, 100.0 - n / 100) for n in days}
     worth: dict[float, Book] = {n * DAY + 4: Book(0.5, 0.5) for n in days}
@@ -129,9 +130,9 @@ def test_a_notional_counts_for_thirty_days_at_what_its_currency_was_worth() -> N
         {"alfa BTC/USDC": books(sold), "bravo BTC/USD": books(asked), "bravo USDC/USD": books(worth, first=Book(0.5, 0.5))},
         minutes=32 * DAY / 60,
         clock="1h",
-        strategy={"threshold_bps": 50.0, "max_notional": "1000"},
+        strategy={"threshold_bps": 50.0},
         venues={"alfa": {"fees": [{"tiers": tiers}], "balances": {"BTC": "100"}}},
     )
     sells = [o for o in run(world).orders if o.venue == "alfa"]
-    assert [o.filled for o in sells] == [coins(10)] * 4
-    assert [round(1e4 * o.fee / o.flow) for o in sells] == [10, 4, 4, 4]
+    assert [o.filled for o in sells] == [coins(10)] * 2
+    assert [round(1e4 * o.fee / o.flow) for o in sells] == [10, bps]

@@ -190,3 +190,8 @@ def test_what_arrives_in_a_microsecond_can_be_spent_in_it() -> None:
     )
     found = run(world)
     assert [(o.decided_us, o.planned) for o in found.orders] == [(after(30), coins(3))] * 2
+
+
+def test_a_wallet_at_its_floor_lacks_nothing() -> None:
+    assert sent(venues={**POOR, "bravo": {"balances": {"USD": "500", "BTC": "1"}}}) == []
+    assert sent(venues={**POOR, "bravo": {"balances": {"USD": "499.99999999", "BTC": "1"}}}) == [("wire", 0, coins(505.00000001))]
