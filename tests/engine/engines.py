@@ -152,7 +152,7 @@ def by_oracle(world: World) -> Outcome:
         equity=found.equity,
         attribution=found.attribution,
         trade_back=found.trade_back,
-        back_at_marks=list(found.trade_back_at_marks),
+        back_at_marks=sorted(found.trade_back_at_marks),
     )
 
 
@@ -174,7 +174,7 @@ def by_kernel(world: World) -> Outcome:
         equity=[(micros(row["ts"]), row["equity"], row["hold"]) for row in ledger.equity(held, seen.marks).iter_rows(named=True)],
         attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
         trade_back=back.amount,
-        back_at_marks=back.at_mark,
+        back_at_marks=sorted(back.at_mark),
     )
 
 
