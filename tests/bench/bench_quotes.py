@@ -80,7 +80,7 @@ def _series(rng: np.random.Generator, clock: Floats, fair: Floats) -> pl.DataFra
 
 def hold_equal(data: Mapping[SeriesKey, pl.DataFrame], venues: int, minutes: int) -> int:
     """Return the number of orders on which kernel and oracle, and full and compact walk agree; exit where they do not."""
-    short = spec(venues, minutes=minutes)
+    short = spec(venues, minutes=minutes, threshold_bps=12.0)  # so that there are many
     end = instant(micros(short.end) + 1_000_000)
     cut = {key: data[key].filter(pl.col("ts") < end) for key in short.series}
     seen = panel.build(short, cut)
