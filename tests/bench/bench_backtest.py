@@ -114,7 +114,8 @@ def main() -> None:
     print(machine())
     print(f"probe: memory copy {copy_gib_per_s():.1f} GiB/s, two threads {two_thread_speedup():.2f} times one")
     print(f"equality: {agreed} orders of the first {timedelta(minutes=5000)} equal the oracle's")
-    print(f"run, Parquet to metrics with three stress runs: {running:.3f} s for {rows:,} bars ({rows / running / 1e6:.1f}M bars/s), {counts['packages']:,} packages")
+    rate = f"{rows / running / 1e6:.1f}M bars/s"
+    print(f"run, Parquet to metrics with three stress runs: {running:.3f} s for {rows:,} bars ({rate}), {counts['packages']:,} packages")
     print(f"of that, reading the files: {reading:.3f} s")
 
 
