@@ -57,9 +57,11 @@ def _remedy(holding: list[FeeRow]) -> str:
 
 
 def _limits(spec: Spec) -> Iterator[Problem]:
-    quotes = sorted({leg.key.quote for leg in spec.legs})
-    for currency in sorted(set(spec.risk.max_asset) - set(quotes)):
-        yield Problem(path=f"risk.max_asset.{currency}", message=f"no leg is quoted in {currency}, only in {', '.join(quotes)}")
+    in_cycles = spec.strategy.kind == "triangular"
+    limited = sorted(spec.traded - {spec.comparison_currency} if in_cycles else {leg.key.quote for leg in spec.legs})
+    for currency in sorted(set(spec.risk.max_asset) - set(limited)):
+        what = "no cycle passes through" if in_cycles else "no leg is quoted in"
+        yield Problem(path=f"risk.max_asset.{currency}", message=f"{what} {currency}, only {'' if in_cycles else 'in '}{', '.join(limited)}")
 
 
 def _guard(spec: Spec) -> Iterator[Problem]:

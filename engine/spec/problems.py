@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from engine.errors import Problem, suggest
-from engine.spec.spec import Spec
+from engine.spec.spec import STRATEGIES, Spec
 from engine.units import FORMS
 
 
@@ -14,9 +14,11 @@ def problems(error: ErrorDetails) -> list[Problem]:
     """Return one error of pydantic as problems with their path."""
     if error["type"] == "too_short" and error["input"]:
         return []  # pydantic does not count the wrong ones, which have problems of their own
-    path = ".".join(str(part) for part in error["loc"])
+    path = ".".join(str(part) for at, part in enumerate(error["loc"]) if not (at == 1 and error["loc"][0] == "strategy"))  # its kind, told already
     if error["type"] == "extra_forbidden":
         return [Problem(path=path, message=f"unknown key; {suggest(str(error['loc'][-1]), _keys_at(error['loc'][:-1]))}")]
+    if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return [_kind(path, error)]
     if error["type"] == "missing":
         return [Problem(path=path, message="is required")]
     if error["type"] == "string_pattern_mismatch":
@@ -26,8 +28,18 @@ def problems(error: ErrorDetails) -> list[Problem]:
     return [Problem(path=path, message=f"{line}{found}") for line in message.splitlines()]
 
 
+def _kind(path: str, error: ErrorDetails) -> Problem:
+    kinds = sorted(STRATEGIES)
+    if error["type"] == "union_tag_not_found":
+        return Problem(path=f"{path}.kind", message=f"is required: {', '.join(kinds)}")
+    found = error["ctx"]["tag"]
+    return Problem(path=f"{path}.kind", message=f"there is no strategy {found!r}; {suggest(found, kinds)}")
+
+
 def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
     table: type[BaseModel] = Spec
+    if loc[:1] == ("strategy",):
+        return list(STRATEGIES[str(loc[1])].model_fields)
     parts = iter(loc)
     for part in parts:
         inner, listed = _table_of(table.model_fields[str(part)].annotation)

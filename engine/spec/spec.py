@@ -12,8 +12,13 @@ from engine.spec.fees import FeeSpan, spans
 from engine.spec.funds import Rebalance, Route, Suspension, unmoved
 from engine.spec.risk import Risk
 from engine.spec.venues import Instrument, Venue
+from engine.strategies.combination import Combination
 from engine.strategies.spatial import Spatial
+from engine.strategies.triangular import Triangular
 from engine.units import Currency, Duration, Instant, Table, Title, VenueName
+
+STRATEGIES: dict[str, type[Table]] = {"spatial": Spatial, "triangular": Triangular}
+"""Every kind of strategy, with the table of its parameters."""
 
 QUOTE_MAX_AGE_US = 5 * US_PER_SECOND
 """For how long a quote counts after its event, unless its instrument says otherwise."""
@@ -36,7 +41,7 @@ class Spec(Table):
     """Distance of the ticks on which equity is taken."""
     assume_par: Annotated[tuple[Currency, ...], AfterValidator(lambda names: tuple(sorted(set(names))))] = ()
     """Currencies that decisions (never marks) count as 1."""
-    strategy: Spatial
+    strategy: Annotated[Spatial | Triangular, Field(discriminator="kind")]
     execution: Execution = Execution()
     risk: Risk = Risk()
     quality: QualityRules = QualityRules()
@@ -71,13 +76,20 @@ class Spec(Table):
         return tuple(i.key for i in self.instruments)
 
     @property
-    def base(self) -> str:
-        """The currency that the legs buy and sell."""
-        return self.legs[0].key.base
+    def combinations(self) -> tuple[Combination, ...]:
+        """What may be sent as one package: pairs of legs, or cycles, in their order."""
+        return self.strategy.combinations([leg.key for leg in self.legs])
+
+    @property
+    def base(self) -> str | None:
+        """The currency that the legs buy and sell; none with cycles, which have several."""
+        return None if isinstance(self.strategy, Triangular) else self.legs[0].key.base
 
     @property
     def comparison_currency(self) -> str:
-        """What edges are measured in: the legs' one quote currency, else the numeraire."""
+        """What edges and notionals are measured in: what cycles begin with, else the legs' one quote currency, else the numeraire."""
+        if isinstance(self.strategy, Triangular):
+            return self.strategy.start
         quotes = {leg.key.quote for leg in self.legs}
         return quotes.pop() if len(quotes) == 1 else self.numeraire
 

@@ -1,9 +1,12 @@
 """`spatial`: buy where it is cheap, sell where it is dear, on two or more venues at once."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from engine.schema import SeriesKey
+from engine.strategies.combination import BUY, SELL, Combination, Step
 from engine.units import Amount, Duration, Table
 
 
@@ -29,3 +32,8 @@ class Spatial(Table):
         if self.size == "fixed" and self.max_notional is not None:
             raise ValueError('max_notional has no meaning with size = "fixed": leave it out')
         return self
+
+    def combinations(self, legs: Sequence[SeriesKey]) -> tuple[Combination, ...]:
+        """Return all pairs of a sell and another leg's buy, by the sell, then the buy."""
+        every = range(len(legs))
+        return tuple((Step(sell, SELL), Step(buy, BUY)) for sell in every for buy in every if sell != buy)

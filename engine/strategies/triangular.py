@@ -1,0 +1,91 @@
+"""`triangular`: trade through instruments that lead back to the currency that they began with, and end up with more of it."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from engine.schema import SeriesKey
+from engine.strategies.combination import BUY, SELL, Combination, Step
+from engine.units import Amount, Currency, Duration, Table
+
+_STEPS = 3
+
+
+class Triangular(Table):
+    """Parameters of `triangular` (docs/model.md, "Strategy triangular")."""
+
+    kind: Literal["triangular"]
+    start: Currency
+    """The currency that every cycle begins and ends in."""
+    cycles: tuple[Annotated[tuple[str, ...], Field(min_length=2, max_length=8)], ...] = ()
+    """Each a list of instruments, `"venue BASE/QUOTE"`, in the order of trading; none: all of three."""
+    across: bool = False
+    """Whether cycles that are not listed may go over several venues."""
+    send: Literal["together", "sequence"] = "together"
+    """`together`: all steps at once, each from its own wallet; `sequence`: each at the notice of the one before, with what that brought."""
+    threshold_bps: Annotated[float, Field(gt=-10_000, lt=10_000)]
+    """Least net gain of a cycle, after all fees, at which it is sent [bps]."""
+    cool_down: Duration = 0
+    """Least time between two packages of one cycle."""
+    size: Literal["max", "fixed"] = "max"
+    """`max`: all that volume, funds and limits allow; `fixed`: `fixed_notional` or nothing."""
+    fixed_notional: Annotated[Amount, Field(gt=0)] | None = None
+    """What a package spends with `size = "fixed"` [start]."""
+    max_notional: Annotated[Amount, Field(gt=0)] | None = None
+    """The most that a package spends [start]; none: no limit."""
+
+    @model_validator(mode="after")
+    def _size_has_its_notional(self) -> Self:
+        if (self.size == "fixed") != (self.fixed_notional is not None):
+            raise ValueError('size = "fixed" and fixed_notional go together: give both or neither')
+        if self.size == "fixed" and self.max_notional is not None:
+            raise ValueError('max_notional has no meaning with size = "fixed": leave it out')
+        if self.cycles and self.across:
+            raise ValueError("across belongs to cycles that are not listed: leave it out, or cycles")
+        return self
+
+    def combinations(self, legs: Sequence[SeriesKey]) -> tuple[Combination, ...]:
+        """Return the cycles as steps, in their order; listed ones that are none are left out (`complaint` says why)."""
+        chosen = (self._listed(names, legs) for names in self.cycles) if self.cycles else self._of_three(legs)
+        return tuple(sorted({cycle for ordinals in chosen if (cycle := _walked(self.start, ordinals, legs)[0])}))
+
+    def complaint(self, names: Sequence[str], legs: Sequence[SeriesKey]) -> str:
+        """Return why a listed cycle is none; nothing where it is one."""
+        unknown = [name for name in names if _key(name) not in legs]
+        if unknown:
+            return f'{unknown[0]!r} is no instrument with use = "trade"; there are {", ".join(map(str, legs))}'
+        if self.send == "sequence" and len({_key(name).venue for name in names}) > 1:
+            return 'goes over several venues, and nothing moves money between its steps: with send = "sequence" it must stay at one'
+        return _walked(self.start, self._listed(names, legs), legs)[1]
+
+    def _listed(self, names: Sequence[str], legs: Sequence[SeriesKey]) -> list[int]:
+        return [legs.index(key) for key in map(_key, names) if key in legs]
+
+    def _of_three(self, legs: Sequence[SeriesKey]) -> Iterator[Sequence[int]]:
+        for chosen in itertools.permutations(range(len(legs)), _STEPS):
+            if self.across or len({legs[leg].venue for leg in chosen}) == 1:
+                yield chosen
+
+
+def _key(name: str) -> SeriesKey:
+    venue, _, instrument = name.partition(" ")
+    return SeriesKey(venue, instrument)
+
+
+def _walked(start: str, chosen: Sequence[int], legs: Sequence[SeriesKey]) -> tuple[Combination, str]:
+    # the sides that lead from each currency to the next; else why there are none
+    steps, currency, seen = [], start, [start]
+    for at, leg in enumerate(chosen):
+        key, is_last = legs[leg], at + 1 == len(chosen)
+        if currency not in {key.base, key.quote}:
+            return (), f"has {currency} when it comes to {key}"
+        steps.append(Step(leg, BUY if currency == key.quote else SELL))
+        currency = key.base if currency == key.quote else key.quote
+        if currency in seen and not (currency == start and is_last):
+            return (), f"comes to {currency} twice"
+        seen.append(currency)
+    if currency != start:
+        return (), f"does not close: it begins with {start} and ends with {currency}"
+    return (tuple(steps), "") if len(set(chosen)) == len(chosen) else ((), "goes back over the instrument that it came by")
