@@ -56,6 +56,7 @@ def replay(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
     guard = guard_events(spec, marks)
     run = Run(
         spec=spec,
+        combinations=spec.combinations,
         market=market,
         marks=marks,
         wallets=opening_wallets(spec),
@@ -67,7 +68,7 @@ def replay(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
     return OracleResult(
         orders=[_report_order(order) for order in run.orders],
         transfers=[_report_transfer(transfer) for transfer in run.transfers],
-        opportunities=[_report_opportunity(spec, opportunity) for opportunity in run.opportunities],
+        opportunities=[_report_opportunity(opportunity) for opportunity in run.opportunities],
         decisions={name: sum(o.outcome == name for o in run.opportunities) for name in DECISIONS},
         episodes=run.episodes,
         instants=len(instants(spec, market)),
@@ -119,11 +120,10 @@ def _report_transfer(transfer: Transfer) -> OracleTransfer:
     )
 
 
-def _report_opportunity(spec: Spec, found: Opportunity) -> OracleOpportunity:
+def _report_opportunity(found: Opportunity) -> OracleOpportunity:
     return OracleOpportunity(
         at_us=found.at,
-        sell=spec.legs[found.sell].key,
-        buy=spec.legs[found.buy].key,
+        combination=found.combination,
         edge_bps=found.edge_bps,
         outcome=found.outcome,
         episode=found.episode,

@@ -54,11 +54,14 @@ def _add_fill(run: Run, order: Order, lines: dict[str, float]) -> None:
     lines["fees"] -= order.fee / ATOMS_PER_UNIT * run.marks.at(order.fee_wallet[1], order.resolves)
 
 
-# The share of a fill that the other leg matched; nothing of a residual order.
+# The share of a fill that every other leg matched; nothing of a residual order, nor where a leg was never sent.
 def _kept(run: Run, order: Order) -> float:
     if order.role == "residual":
         return 0.0
-    least = min(leg.filled / leg.planned for leg in run.packages[order.package])
+    package = run.packages[order.package]
+    if len(package.legs) < len(package.combination):
+        return 0.0
+    least = min(leg.filled / leg.planned for leg in package.legs)
     return least / (order.filled / order.planned)
 
 

@@ -1,114 +1,26 @@
-"""From what is in view at an instant to the pairs that stand and have news."""
+"""From what is in view at an instant to the combinations that stand and have news."""
 
-from dataclasses import dataclass
-
-from engine.config import Instrument
-from engine.oracle import fees
-from engine.oracle.observations import Observation, Series
+from engine.oracle.edges import net_edge_bps
+from engine.oracle.legs import Legs, has_news
 from engine.oracle.state import Opportunity, Run
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leg:
-    """An instrument that can be traded at t, and what a unit of its quote currency counts when received (cb) and when spent (ca)."""
-
-    ordinal: int
-    instrument: Instrument
-    seen: Observation
-    rate: float  # f
-    fee_in_base: bool  # where it buys
-    cb: float
-    ca: float
-
-    @property
-    def bid(self) -> float:
-        """The best bid in view."""
-        return self.seen.bids[0].price
-
-    @property
-    def ask(self) -> float:
-        """The best ask in view."""
-        return self.seen.asks[0].price
-
-    def received(self, bid: float) -> float:
-        """Return what a unit brings at a bid, after the fee [comparison currency]."""
-        return bid * (1 - self.rate) * self.cb
-
-    def spent(self, ask: float) -> float:
-        """Return what a unit costs at an ask, with the fee [comparison currency]."""
-        if self.fee_in_base:
-            return ask / (1 - self.rate) * self.ca
-        return ask * (1 + self.rate) * self.ca
-
-
-Legs = dict[int, Leg]
-
-
-def edge_bps(sell: Leg, buy: Leg, bid: float, ask: float) -> float:
-    """Return the gain of selling one leg at a bid and buying the other at an ask [bps of what is spent]."""
-    return 1e4 * (sell.received(bid) / buy.spent(ask) - 1)
-
-
-def gross_bps(sell: Leg, buy: Leg) -> float:
-    """Return the same at the best prices and before fees."""
-    return 1e4 * (sell.bid * sell.cb / (buy.ask * buy.ca) - 1)
-
-
-def legs_at(run: Run, t: int) -> Legs:
-    """Return the legs that are present at t and whose quote currency can be valued, by ordinal."""
-    found = {}
-    for ordinal, i in enumerate(run.spec.legs):
-        seen, counts = run.market[i.key].present(t), conversion(run, i.key.quote, t)
-        if seen is not None and counts is not None:
-            rate, in_base = fees.rate(run, i, t), fees.is_taken_in_base(run, i, t)
-            found[ordinal] = Leg(ordinal=ordinal, instrument=i, seen=seen, rate=rate, fee_in_base=in_base, cb=counts[0], ca=counts[1])
-    return found
-
-
-def conversion(run: Run, currency: str, t: int) -> tuple[float, float] | None:
-    """Return what a unit of a quote currency counts when received and when spent [comparison currency], or None."""
-    if not _is_converted(run, currency):
-        return 1.0, 1.0
-    rates = []
-    for series in _converting(run, currency):
-        seen = series.present(t)
-        if seen is not None:
-            bid, ask = seen.bids[0].price, seen.asks[0].price
-            rates.append((bid, ask) if series.instrument.key.base == currency else (1 / ask, 1 / bid))
-    return (min(low for low, _ in rates), max(high for _, high in rates)) if rates else None
-
-
-def _is_converted(run: Run, currency: str) -> bool:
-    return currency != run.spec.comparison_currency and currency not in run.spec.assume_par
-
-
-def _converting(run: Run, currency: str) -> list[Series]:
-    sides = {currency, run.spec.comparison_currency}
-    return [s for key, s in run.market.items() if s.instrument.use == "convert" and {key.base, key.quote} == sides]
-
-
-def has_news(run: Run, leg: Leg, t: int) -> bool:
-    """Return whether something became available at t of a leg, or of what converts its quote currency."""
-    quote = leg.instrument.key.quote
-    converting = _converting(run, quote) if _is_converted(run, quote) else []
-    return any(series.has_news(t) for series in [run.market[leg.instrument.key], *converting])
-
-
 def opportunities_at(run: Run, legs: Legs, t: int) -> list[Opportunity]:
-    """Return the pairs that stand and have news at t, best first, ties by leg; keep count of episodes."""
-    edges = {(s, b): edge_bps(legs[s], legs[b], legs[s].bid, legs[b].ask) for s in legs for b in legs if s != b}
-    standing = {pair: edge for pair, edge in edges.items() if edge >= run.spec.strategy.threshold_bps}
-    run.standing = {pair: run.standing.get(pair) for pair in standing}
+    """Return the combinations that stand and have news at t, best first, ties by their order; keep count of episodes."""
+    there = {n: found for n, found in enumerate(run.combinations) if all(step.leg in legs for step in found)}
+    edges = {n: net_edge_bps(legs, found, in_cycles=run.is_in_cycles) for n, found in there.items()}
+    standing = {n: edge for n, edge in edges.items() if edge >= run.spec.strategy.threshold_bps}
+    run.standing = {n: run.standing.get(n) for n in standing}
     told = {ordinal for ordinal, leg in legs.items() if has_news(run, leg, t)}
-    new = [(edge, s, b) for (s, b), edge in standing.items() if s in told or b in told]
-    ranked = sorted(new, key=lambda found: (-found[0], found[1], found[2]))
-    return [Opportunity(at=t, sell=s, buy=b, edge_bps=edge, episode=_episode(run, s, b)) for edge, s, b in ranked]
+    new = [(edge, n) for n, edge in standing.items() if any(step.leg in told for step in there[n])]
+    ranked = sorted(new, key=lambda found: (-found[0], found[1]))
+    return [Opportunity(at=t, combination=n, edge_bps=edge, episode=_episode(run, n)) for edge, n in ranked]
 
 
-# The number of the standing pair's episode, which begins here if the pair had no opportunity since it stands.
-def _episode(run: Run, s: int, b: int) -> int:
-    number = run.standing[s, b]
+# The number of the standing combination's episode, which begins here if it had no opportunity since it stands.
+def _episode(run: Run, combination: int) -> int:
+    number = run.standing[combination]
     if number is None:
-        number = run.standing[s, b] = run.episodes
+        number = run.standing[combination] = run.episodes
         run.episodes += 1
     return number

@@ -1,8 +1,8 @@
 """An order's way: it is sent, meets the market, is settled, and its notice comes."""
 
 from engine.oracle import fees
+from engine.oracle.exposure import note_exposure
 from engine.oracle.fills import fill, meeting
-from engine.oracle.sizing import note_exposure
 from engine.oracle.state import NOTICE, RESOLVE, Order, Run
 
 
@@ -17,6 +17,7 @@ def send(run: Run, order: Order) -> None:
     run.wallets[order.spends_from].free -= order.reserve
     run.wallets[order.spends_from].reserved += order.reserve
     run.orders.append(order)
+    run.packages[order.package].orders.append(order)
     run.wait(order.resolves, RESOLVE, order.number)
     run.record(order.decided, "sent", order.number)
 

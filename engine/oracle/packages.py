@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from engine.oracle import rules
-from engine.oracle.decisions import Leg, Legs, gross_bps, legs_at, opportunities_at
+from engine.oracle.cycle_orders import cycle_orders
+from engine.oracle.decisions import opportunities_at
+from engine.oracle.edges import gross_edge_bps
+from engine.oracle.legs import Legs, legs_at
 from engine.oracle.orders import send
-from engine.oracle.rules import Side
-from engine.oracle.sizing import Books, books_of, size_of
-from engine.oracle.state import Opportunity, Order, Run
+from engine.oracle.pair_orders import pair_orders
+from engine.oracle.state import Opportunity, Order, Package, Run
 from engine.schema import ATOMS_PER_UNIT
 
 
@@ -19,20 +20,18 @@ def decide(run: Run, t: int) -> None:
 
 
 def _outcome(run: Run, opportunity: Opportunity, legs: Legs) -> Opportunity:
-    sell, buy = legs[opportunity.sell], legs[opportunity.buy]
-    against = _reason_against(run, opportunity, gross_bps(sell, buy))
+    against = _reason_against(run, opportunity, legs)
     if against is not None:
         return replace(opportunity, outcome=against)
-    books = books_of(run, sell, buy, opportunity.at)
-    size = size_of(books)
-    if isinstance(size, str):
-        return replace(opportunity, outcome=size)
-    return replace(opportunity, outcome="sent", package=_send(run, opportunity, books, size))
+    orders = cycle_orders(run, opportunity, legs) if run.is_in_cycles else pair_orders(run, opportunity, legs)
+    if isinstance(orders, str):
+        return replace(opportunity, outcome=orders)
+    return replace(opportunity, outcome="sent", package=_send(run, opportunity, orders))
 
 
-def _reason_against(run: Run, opportunity: Opportunity, gross: float) -> str | None:
-    t, pair = opportunity.at, (opportunity.sell, opportunity.buy)
-    if gross > run.spec.risk.max_gross_edge_bps:
+def _reason_against(run: Run, opportunity: Opportunity, legs: Legs) -> str | None:
+    t, number = opportunity.at, opportunity.combination
+    if gross_edge_bps(legs, run.combinations[number], in_cycles=run.is_in_cycles) > run.spec.risk.max_gross_edge_bps:
         return "alarm"
     if run.stops:
         return "stopped"
@@ -40,41 +39,22 @@ def _reason_against(run: Run, opportunity: Opportunity, gross: float) -> str | N
         return "halted"
     if _is_residual_too_large(run, t):
         return "residual"
-    if pair in run.last_sent and t < run.last_sent[pair] + run.spec.strategy.cool_down:
+    if number in run.last_sent and t < run.last_sent[number] + run.spec.strategy.cool_down:
         return "cool_down"
     return None
 
 
 def _is_residual_too_large(run: Run, t: int) -> bool:
-    most = run.spec.risk.max_residual
-    return most is not None and abs(run.net_residual) * run.mark(run.spec.base, t) / ATOMS_PER_UNIT > float(most)
+    most, value = run.spec.risk.max_residual, 0.0
+    for currency, left in sorted(run.net_residual.items()):
+        value += abs(left) * run.mark(currency, t) / ATOMS_PER_UNIT
+    return most is not None and value > float(most)
 
 
-def _send(run: Run, opportunity: Opportunity, books: Books, size: int) -> int:
+def _send(run: Run, opportunity: Opportunity, orders: list[Order]) -> int:
     package = len(run.packages)
-    run.last_sent[opportunity.sell, opportunity.buy] = opportunity.at
-    sell = _order(opportunity, books, "sell", size, package)
-    buy = _order(opportunity, books, "buy", size, package)
-    run.packages.append((sell, buy))
-    send(run, sell)
-    send(run, buy)
+    run.last_sent[opportunity.combination] = opportunity.at
+    run.packages.append(Package(combination=run.combinations[opportunity.combination], edge_bps=opportunity.edge_bps))
+    for order in orders:
+        send(run, order)
     return package
-
-
-def _order(opportunity: Opportunity, books: Books, side: Side, size: int, package: int) -> Order:
-    leg: Leg = books.sell if side == "sell" else books.buy
-    levels = books.bids if side == "sell" else books.asks
-    return Order(
-        package=package,
-        role="leg",
-        side=side,
-        leg=leg.ordinal,
-        instrument=leg.instrument,
-        edge_bps=opportunity.edge_bps,
-        decided=opportunity.at,
-        planned=size,
-        decision_price=rules.average_price(rules.used(levels, size)),
-        best_price=leg.bid if side == "sell" else leg.ask,
-        limit=books.limit(side, size),
-        reserve=size if side == "sell" else books.reserve(size),
-    )

@@ -2,11 +2,11 @@
 
 from heapq import heappop
 
+from engine.oracle.completion import note_package
 from engine.oracle.observations import instants, ticks
 from engine.oracle.orders import notice, resolve
 from engine.oracle.packages import decide
 from engine.oracle.rebalancing import rebalance
-from engine.oracle.residuals import note_residual
 from engine.oracle.risk import check_drawdown
 from engine.oracle.state import CREDIT, RESOLVE, Run
 from engine.oracle.transfers import credit
@@ -45,4 +45,4 @@ def _happen(run: Run, at: int, kind: int, number: int) -> None:
         resolve(run, run.orders[number])
     else:
         notice(run, run.orders[number])
-        note_residual(run, run.orders[number], at)
+        note_package(run, run.orders[number], at)

@@ -1,15 +1,17 @@
-"""What unequal legs leave, and the order that is sent for it at the later notice."""
+"""What unequal legs leave, and the orders that are sent for it at the last notice."""
 
 from dataclasses import dataclass
+from math import floor
 
 from engine.config import Instrument
 from engine.oracle import fees, rules
-from engine.oracle.decisions import Leg, legs_at
-from engine.oracle.observations import Observation
+from engine.oracle.legs import Leg, legs_at
 from engine.oracle.orders import send
 from engine.oracle.rules import Side
-from engine.oracle.state import Order, Run
+from engine.oracle.state import Order, Package, Run
 from engine.units import atoms
+
+OTHER_SIDE: dict[Side, Side] = {"sell": "buy", "buy": "sell"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,43 +39,41 @@ class Place:
         return self.instrument.venue, self.instrument.key.base if self.side == "sell" else self.instrument.key.quote
 
 
-def note_residual(run: Run, order: Order, t: int) -> None:
-    """At a notice: count what is left, and where it completes a package, what it missed and what is sent for it."""
-    if order.role == "residual":
-        run.net_residual += order.filled if order.side == "buy" else -order.filled
-        return
-    sell, buy = run.packages[order.package]
-    if sell.noticed and buy.noticed:
-        x = buy.filled - sell.filled
-        run.net_residual += x
-        _count_misses(run, sell, buy, t)
-        _send_residual(run, (sell, buy), x, t)
+def place_at(run: Run, ordinal: int, side: Side, t: int) -> Place | None:
+    """Return where an order on a leg may go at t, if that is present."""
+    i = run.spec.legs[ordinal]
+    seen = run.market[i.key].present(t)
+    if seen is None:
+        return None
+    price = seen.levels(side)[0].price
+    limit = rules.limit(side, price, run.spec.execution.residual_bps, i)
+    return Place(ordinal=ordinal, instrument=i, side=side, price=price, limit=limit, reserve_rate=fees.reserve_rate(run, i, t))
 
 
-def _count_misses(run: Run, sell: Order, buy: Order, t: int) -> None:
-    is_whole = sell.filled == sell.planned and buy.filled == buy.planned
-    run.misses_in_a_row = 0 if is_whole else run.misses_in_a_row + 1
-    most = run.spec.risk.max_misses
-    if most is not None and run.misses_in_a_row >= most:
-        run.stop(t, "misses")
+def send_residual(run: Run, package: Package, place: Place, most: int, t: int) -> bool:
+    """Send so much as free balances cover and the lot allows, unless that is too little; return whether it was sent."""
+    quantity = _covered(run, place, most)
+    if quantity == 0 or rules.flow(place.price, quantity) < atoms(place.instrument.min_notional):
+        return False
+    send(run, _order(package, place, quantity, t))
+    return True
 
 
-def _send_residual(run: Run, package: tuple[Order, Order], x: int, t: int) -> None:
-    policy = run.spec.execution.residual
+def send_for_pair(run: Run, package: Package, t: int) -> None:
+    """Send one order for what a pair bought more than it sold, or sold more than it bought."""
+    sell, buy = package.legs
+    policy, x = run.spec.execution.residual, buy.filled - sell.filled
     if x == 0 or policy == "carry":
         return
-    place = _unwinding(run, package, x, t) if policy == "unwind" else _hedging(run, x, t)
-    quantity = 0 if place is None else _covered(run, place, abs(x))
-    if place is not None and quantity and rules.flow(place.price, quantity) >= atoms(place.instrument.min_notional):
-        send(run, _order(package[0], place, quantity, t))
+    place = _unwinding(run, sell, buy, t) if policy == "unwind" else _hedging(run, x, t)
+    if place is not None:
+        send_residual(run, package, place, abs(x), t)
 
 
 # On the leg that filled too much, back.
-def _unwinding(run: Run, package: tuple[Order, Order], x: int, t: int) -> Place | None:
-    sell, buy = package
-    filled = buy if x > 0 else sell
-    seen = run.market[filled.instrument.key].present(t)
-    return None if seen is None else _place(run, filled.leg, filled.instrument, "sell" if x > 0 else "buy", seen, t)
+def _unwinding(run: Run, sell: Order, buy: Order, t: int) -> Place | None:
+    filled = buy if buy.filled > sell.filled else sell
+    return place_at(run, filled.leg, OTHER_SIDE[filled.side], t)
 
 
 # On the leg with the best net price that can pay one lot; ties by leg.
@@ -81,8 +81,8 @@ def _hedging(run: Run, x: int, t: int) -> Place | None:
     side: Side = "sell" if x > 0 else "buy"
     found: list[tuple[float, int, Place]] = []
     for leg in legs_at(run, t).values():
-        place = _place(run, leg.ordinal, leg.instrument, side, leg.seen, t)
-        if place.reserve(place.lot) <= run.free(place.wallet()):
+        place = place_at(run, leg.ordinal, side, t)
+        if place is not None and place.reserve(place.lot) <= run.free(place.wallet()):
             found.append((_cost(leg, side), leg.ordinal, place))
     return min(found, key=lambda one: one[:2])[2] if found else None
 
@@ -91,10 +91,26 @@ def _cost(leg: Leg, side: Side) -> float:
     return -leg.received(leg.bid) if side == "sell" else leg.spent(leg.ask)
 
 
-def _place(run: Run, ordinal: int, i: Instrument, side: Side, seen: Observation, t: int) -> Place:
-    price = seen.levels(side)[0].price
-    limit = rules.limit(side, price, run.spec.execution.residual_bps, i)
-    return Place(ordinal=ordinal, instrument=i, side=side, price=price, limit=limit, reserve_rate=fees.reserve_rate(run, i, t))
+def send_for_cycle(run: Run, package: Package, t: int) -> None:
+    """Send, step by step, what brings all steps of a cycle down to the least share that any filled, or up to the most."""
+    policy, shares = run.spec.execution.residual, [leg.filled / leg.planned for leg in package.legs]
+    for leg in package.legs:
+        if policy == "unwind":
+            side, lacking = OTHER_SIDE[leg.side], leg.filled - _of_share(leg, min(shares))
+        elif policy == "hedge":
+            side, lacking = leg.side, _of_share(leg, max(shares)) - leg.filled
+        else:
+            return
+        place = place_at(run, leg.leg, side, t) if lacking > 0 else None
+        if place is not None:
+            send_residual(run, package, place, lacking, t)
+
+
+# So much of what a step planned, in whole lots.
+def _of_share(leg: Order, share: float) -> int:
+    lot = atoms(leg.instrument.lot)
+    # planned * share / lot, in this order
+    return floor(leg.planned * share / lot) * lot
 
 
 # What free balances cover at the limit, in whole lots, by halving.
@@ -109,14 +125,14 @@ def _covered(run: Run, place: Place, most: int) -> int:
     return least * place.lot
 
 
-def _order(first: Order, place: Place, quantity: int, t: int) -> Order:
+def _order(package: Package, place: Place, quantity: int, t: int) -> Order:
     return Order(
-        package=first.package,
+        package=package.orders[0].package,
         role="residual",
         side=place.side,
         leg=place.ordinal,
         instrument=place.instrument,
-        edge_bps=first.edge_bps,
+        edge_bps=package.edge_bps,
         decided=t,
         planned=quantity,
         decision_price=place.price,

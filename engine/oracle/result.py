@@ -6,7 +6,6 @@ from typing import NamedTuple
 from engine.oracle.risk import GuardEvent
 from engine.oracle.rules import Side
 from engine.oracle.state import Balances, Entry, Role
-from engine.schema import SeriesKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +47,10 @@ class OracleTransfer:
 
 
 class OracleOpportunity(NamedTuple):
-    """A pair that stood and had news at a time [µs], and what came of it; the package is None unless one was sent."""
+    """A combination that stood and had news at a time [µs], and what came of it; the package is None unless one was sent."""
 
     at_us: int
-    sell: SeriesKey
-    buy: SeriesKey
+    combination: int  # ordinal in `Spec.combinations`
     edge_bps: float
     outcome: str
     episode: int

@@ -1,13 +1,15 @@
-"""How large a package is: every unit that is worth it, within volume, funds and limits."""
+"""How large a package of a pair is: every unit that is worth it, within volume, funds and limits."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import floor, lcm
 
 from engine.oracle import fees, rules
-from engine.oracle.decisions import Leg, edge_bps
+from engine.oracle.edges import edge_bps
+from engine.oracle.exposure import expected, open_value, skip
+from engine.oracle.legs import Leg
 from engine.oracle.rules import Levels, Side
-from engine.oracle.state import Order, Run
+from engine.oracle.state import Run
 from engine.units import atoms
 
 Line = tuple[str, Callable[[int], bool]]
@@ -52,21 +54,11 @@ class Books:
 
 def books_of(run: Run, sell: Leg, buy: Leg, t: int) -> Books:
     """Return what a package of two legs may take at t."""
-    bids = rules.after_skip(sell.seen.bids, _skip(run, sell, "sell"))
-    asks = rules.after_skip(buy.seen.asks, _skip(run, buy, "buy"))
+    bids = rules.after_skip(sell.seen.bids, skip(run, sell, "sell"))
+    asks = rules.after_skip(buy.seen.asks, skip(run, buy, "buy"))
     step = lcm(atoms(sell.instrument.lot), atoms(buy.instrument.lot))
     ends = _worth_it(sell, buy, bids, asks, run.spec.strategy.threshold_bps)
     return Books(run=run, t=t, sell=sell, buy=buy, bids=bids, asks=asks, ends=ends, step=step)
-
-
-# What we have taken, or may be taking, of a leg's side.
-def _skip(run: Run, leg: Leg, side: Side) -> int:
-    ours = [o for o in run.under_way() if o.leg == leg.ordinal]
-    if leg.instrument.data == "bars":
-        return sum(o.planned for o in ours)
-    epoch, amount = run.known_taken.get((leg.instrument.key, side), (-1, 0))
-    known = amount if epoch == leg.seen.epoch(side) else 0
-    return known + sum(o.planned for o in ours if o.side == side)
 
 
 # The next level of the bids meets the next of the asks, as long as their edge reaches the threshold.
@@ -165,22 +157,6 @@ def _asset_limit(books: Books) -> Line | None:
     if most is None or c == books.buy.instrument.key.quote:
         return None
     m = books.run.mark(c, books.t)
-    held = books.run.known(c) + _expected(books.run, c)
+    held = books.run.known(c) + expected(books.run, c)
     room = floor((atoms(most) / m - held) / books.sell.bid)
     return "asset_limit", lambda q: q <= room
-
-
-def open_value(run: Run, venue: str) -> int:
-    """Return the value of our orders under way at a venue [atoms of numeraire]."""
-    return sum(o.open_value for o in run.under_way() if o.instrument.venue == venue)
-
-
-def _expected(run: Run, currency: str) -> int:
-    return sum(o.expected for o in run.under_way() if o.instrument.key.quote == currency)
-
-
-def note_exposure(run: Run, order: Order) -> None:
-    """Set what an order that is sent now adds to the open value of its venue and to what its quote currency may become."""
-    value = rules.flow(order.best_price, order.planned)
-    order.open_value = round(value * run.mark(order.instrument.key.quote, order.decided))
-    order.expected = value if order.side == "sell" else 0

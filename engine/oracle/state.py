@@ -12,6 +12,8 @@ from engine.oracle.marks import Marks
 from engine.oracle.observations import Market, Observation, last_tick
 from engine.oracle.rules import Side
 from engine.schema import SeriesKey
+from engine.strategies.combination import Combination
+from engine.strategies.triangular import Triangular
 from engine.units import atoms
 
 WalletKey = tuple[str, str]
@@ -57,7 +59,7 @@ class Order:
     notice: int = -1
     met: Observation | None = None  # the bar that it may fill in
     open_value: int = 0  # what it adds to the open value of its venue [atoms of numeraire]
-    expected: int = 0  # what a sell is expected to bring [atoms of quote]
+    expected: int = 0  # what it is expected to bring, until its notice [atoms]
     resolved: bool = False
     noticed: bool = False
     outcome: str = "open"
@@ -83,6 +85,16 @@ class Order:
     def spends_from(self) -> WalletKey:
         """The wallet that holds its reserve."""
         return self.base if self.side == "sell" else self.quote
+
+    @property
+    def brings_to(self) -> WalletKey:
+        """The wallet that it fills."""
+        return self.quote if self.side == "sell" else self.base
+
+    @property
+    def brought(self) -> int:
+        """What it brought, less a fee in that currency [atoms]."""
+        return sum(amount for wallet, amount in self.changes if wallet == self.brings_to)
 
     @property
     def moves(self) -> list[tuple[WalletKey, int]]:
@@ -129,13 +141,31 @@ class Entry(NamedTuple):
         return sum(sum(parts) for (_, c), parts in self.balances.items() if c == currency) + self.in_flight[currency]
 
 
+@dataclass(slots=True, kw_only=True)
+class Package:
+    """Orders that were decided together: one a step, as far as they were sent, and what was sent for what these left."""
+
+    combination: Combination
+    edge_bps: float
+    orders: list[Order] = field(default_factory=list)
+
+    @property
+    def legs(self) -> list[Order]:
+        """The orders of its steps, in their order."""
+        return [order for order in self.orders if order.role == "leg"]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every step was sent and filled whole."""
+        return len(self.legs) == len(self.combination) and all(leg.filled == leg.planned for leg in self.legs)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opportunity:
-    """A pair that stands and has news, and what came of it."""
+    """A combination that stands and has news, and what came of it."""
 
     at: int
-    sell: int  # ordinals of legs
-    buy: int
+    combination: int  # ordinal
     edge_bps: float
     episode: int
     outcome: str = ""
@@ -147,6 +177,7 @@ class Run:
     """A run under way."""
 
     spec: Spec
+    combinations: tuple[Combination, ...]
     market: Market
     marks: Marks
     wallets: dict[WalletKey, Wallet]
@@ -154,20 +185,30 @@ class Run:
     halted_at: dict[int, bool]
     queue: list[tuple[int, int, int]] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
-    packages: list[tuple[Order, Order]] = field(default_factory=list)
+    packages: list[Package] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     journal: list[Entry] = field(default_factory=list)
     opportunities: list[Opportunity] = field(default_factory=list)
-    standing: dict[tuple[int, int], int | None] = field(default_factory=dict)
+    standing: dict[int, int | None] = field(default_factory=dict)  # the episode of each combination, None before its first opportunity
     episodes: int = 0
-    last_sent: dict[tuple[int, int], int] = field(default_factory=dict)
+    last_sent: dict[int, int] = field(default_factory=dict)
     taken: Counter[tuple[SeriesKey, str, int]] = field(default_factory=Counter)
     known_taken: dict[tuple[SeriesKey, Side], tuple[int, int]] = field(default_factory=dict)
     notionals: list[tuple[int, str, int]] = field(default_factory=list)
-    net_residual: int = 0
+    net_residual: Counter[str] = field(default_factory=Counter)  # by currency [atoms]
     misses_in_a_row: int = 0
     high: float = 0.0
     stops: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def is_in_cycles(self) -> bool:
+        """Whether packages are cycles, and not pairs."""
+        return isinstance(self.spec.strategy, Triangular)
+
+    @property
+    def is_in_sequence(self) -> bool:
+        """Whether a package sends its steps one after the other."""
+        return isinstance(self.spec.strategy, Triangular) and self.spec.strategy.send == "sequence"
 
     def mark(self, currency: str, t: int) -> float:
         """Return the mark of the last tick at or before t."""

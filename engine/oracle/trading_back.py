@@ -22,7 +22,7 @@ def trading_back(run: Run) -> tuple[float, tuple[str, ...]]:
     """Return the line [numeraire], and the currencies that have no price and count at their marks."""
     surplus = {c: _surplus(run, c) for c in run.spec.currencies}
     line, at_mark = 0.0, []
-    for currency in sorted(surplus, key=lambda c: (c != run.spec.base, c)):  # the base first
+    for currency in _in_turn(run):
         units = surplus[currency]
         if units == 0 or currency == run.spec.numeraire:
             continue
@@ -36,20 +36,31 @@ def trading_back(run: Run) -> tuple[float, tuple[str, ...]]:
     return line, tuple(sorted(at_mark))
 
 
+# A pair's base first, a cycle's start last.
+def _in_turn(run: Run) -> list[str]:
+    if run.is_in_cycles:
+        return sorted(run.spec.currencies, key=lambda c: (c == run.spec.comparison_currency, c))
+    return sorted(run.spec.currencies, key=lambda c: (c != run.spec.base, c))
+
+
 def _surplus(run: Run, currency: str) -> float:
     before = sum(starting(run.spec, venue, currency) for venue in run.spec.venues)
     return (run.held(currency) - before) / ATOMS_PER_UNIT
 
 
-# The base is traded on the legs, other currencies against the numeraire, with what is in view at the end.
+# A pair's base is traded on the legs, other currencies against the numeraire, or a cycle's start, with what is in view at the end.
 def _offers(run: Run, currency: str, *, is_sold: bool) -> Iterator[Offer]:
     end = micros(run.spec.end)
     for i in run.spec.instruments:
         is_leg = i.use == "trade" and currency == run.spec.base
-        is_direct = i.use != "mark" and currency != run.spec.base and {i.key.base, i.key.quote} == {currency, run.spec.numeraire}
+        is_direct = i.use != "mark" and currency != run.spec.base and any({i.key.base, i.key.quote} == {currency, c} for c in _against(run))
         seen = run.market[i.key].in_view(end)
         if (is_leg or is_direct) and seen is not None and seen.good and end - seen.event <= MARK_MAX_AGE_US and seen.bids[0].price > 0:
             yield _offer(run, currency, i, seen, is_sold=is_sold)
+
+
+def _against(run: Run) -> set[str]:
+    return {run.spec.numeraire, run.spec.comparison_currency} if run.is_in_cycles else {run.spec.numeraire}
 
 
 def _offer(run: Run, currency: str, i: Instrument, seen: Observation, *, is_sold: bool) -> Offer:

@@ -62,12 +62,21 @@ class Chance(NamedTuple):
     """One opportunity, what became of it, and the episode that it belongs to."""
 
     t: int
-    sell: SeriesKey
-    buy: SeriesKey
+    steps: tuple[tuple[SeriesKey, str], ...]  # instrument and side
     edge_bps: float
     outcome: str
     episode: int
     package: int | None
+
+    @property
+    def sell(self) -> SeriesKey:
+        """What a pair sells."""
+        return self.steps[0][0]
+
+    @property
+    def buy(self) -> SeriesKey:
+        """What a pair buys."""
+        return self.steps[1][0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +97,7 @@ class Outcome:
     @property
     def edges(self) -> list[tuple[int, SeriesKey, SeriesKey, float]]:
         """Time, sell, buy and edge of every opportunity."""
-        return [o[:4] for o in self.opportunities]
+        return [(o.t, o.sell, o.buy, o.edge_bps) for o in self.opportunities]
 
     @property
     def decisions(self) -> Counter[str]:
@@ -117,7 +126,7 @@ Engine = Callable[[World], Outcome]
 def by_oracle(world: World) -> Outcome:
     """Run the world on the oracle."""
     found = replay(world.spec, world.data)
-    legs = [leg.key for leg in world.spec.legs]
+    legs, steps = [leg.key for leg in world.spec.legs], steps_of(world)
     orders = [
         Row(
             package=o.package,
@@ -145,7 +154,7 @@ def by_oracle(world: World) -> Outcome:
     return Outcome(
         orders=orders,
         transfers=[Sent(t.route, t.requested_us, t.credited_us, t.amount, t.fee) for t in found.transfers],
-        opportunities=[Chance(*o) for o in found.opportunities],
+        opportunities=[Chance(o.at_us, steps[o.combination], *o[2:]) for o in found.opportunities],
         stops=found.stops,
         guard=found.guard_events,
         balances=found.balances,
@@ -219,12 +228,18 @@ def _transfers(world: World, path: Path) -> list[Sent]:
 
 
 def _opportunities(world: World, path: Path) -> list[Chance]:
-    p, legs = path.opportunities, [leg.key for leg in world.spec.legs]
-    rows = zip(p.at_us, p.sell, p.buy, p.edge_bps, p.outcome, p.episode, p.package, strict=True)
+    p, steps = path.opportunities, steps_of(world)
+    rows = zip(p.at_us, p.combination, p.edge_bps, p.outcome, p.episode, p.package, strict=True)
     return [
-        Chance(int(t), legs[sell], legs[buy], float(edge), DECISIONS[outcome], int(episode), int(package) if package >= 0 else None)
-        for t, sell, buy, edge, outcome, episode, package in rows
+        Chance(int(t), steps[combination], float(edge), DECISIONS[outcome], int(episode), int(package) if package >= 0 else None)
+        for t, combination, edge, outcome, episode, package in rows
     ]
+
+
+def steps_of(world: World) -> list[tuple[tuple[SeriesKey, str], ...]]:
+    """Return what each combination of a world trades, and on which side."""
+    legs = [leg.key for leg in world.spec.legs]
+    return [tuple((legs[step.leg], SIDES[step.side]) for step in combination) for combination in world.spec.combinations]
 
 
 def _until(us: int, end: int) -> int | None:

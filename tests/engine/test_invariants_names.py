@@ -113,7 +113,7 @@ def _renamed_outcome(found: Outcome, name: Rename) -> Outcome:
     return replace(
         found,
         orders=[o._replace(key=_renamed_key(o.key, name)) for o in found.orders],
-        opportunities=[o._replace(sell=_renamed_key(o.sell, name), buy=_renamed_key(o.buy, name)) for o in found.opportunities],
+        opportunities=[o._replace(steps=tuple((_renamed_key(key, name), side) for key, side in o.steps)) for o in found.opportunities],
         balances={(name(venue), currency): parts for (venue, currency), parts in found.balances.items()},
     )
 

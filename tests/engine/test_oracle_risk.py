@@ -149,7 +149,5 @@ def test_news_of_what_converts_makes_an_opportunity_and_a_bystanders_does_not() 
         "charlie BTC/USD": books({6: Book(99.0, 103.0)}, first=Book(99.0, 103.0)),
     }
     found = run(small({**legs, **rates}, strategy={"threshold_bps": 150.0, "cool_down": "1h"}))
-    assert [(o.at_us, o.sell.venue, o.buy.venue, o.episode) for o in found.opportunities] == [
-        (after(5), "alfa", "bravo", 0),
-        (after(7), "alfa", "bravo", 0),
-    ]
+    # pairs of (alfa, bravo, charlie), by the sell, then the buy: alfa to bravo is the first
+    assert [(o.at_us, o.combination, o.episode) for o in found.opportunities] == [(after(5), 0, 0), (after(7), 0, 0)]

@@ -1,0 +1,46 @@
+"""What a notice means for its package: what follows it, and once nothing does, what was missed and what is left."""
+
+from collections.abc import Iterator, Sequence
+
+from engine.oracle.chain import goes_on
+from engine.oracle.residuals import send_for_cycle, send_for_pair
+from engine.oracle.state import Order, Package, Run
+
+
+def note_package(run: Run, order: Order, t: int) -> None:
+    """At a notice: send what follows, or complete the package and deal with what unequal legs left."""
+    package = run.packages[order.package]
+    if run.is_in_sequence:
+        if not goes_on(run, package, order, t):
+            _complete(run, package, t)
+    elif order.role == "residual":
+        _count_residual(run, [order])
+    elif all(leg.noticed for leg in package.legs):
+        _complete(run, package, t)
+        if run.is_in_cycles:
+            send_for_cycle(run, package, t)
+        else:
+            send_for_pair(run, package, t)
+
+
+def _complete(run: Run, package: Package, t: int) -> None:
+    _count_residual(run, package.orders)
+    run.misses_in_a_row = 0 if package.is_whole else run.misses_in_a_row + 1
+    most = run.spec.risk.max_misses
+    if most is not None and run.misses_in_a_row >= most:
+        run.stop(t, "misses")
+
+
+def _count_residual(run: Run, orders: Sequence[Order]) -> None:
+    for order in orders:
+        for currency, amount in _left_by(run, order):
+            run.net_residual[currency] += amount
+
+
+# What an order changed of what a package should leave as it was: the base of a pair, all currencies of a cycle but its start.
+def _left_by(run: Run, order: Order) -> Iterator[tuple[str, int]]:
+    if not run.is_in_cycles:
+        yield order.instrument.key.base, order.filled if order.side == "buy" else -order.filled
+        return
+    own = {order.instrument.key.base, order.instrument.key.quote} - {run.spec.comparison_currency}
+    yield from ((currency, amount) for (_, currency), amount in order.changes if currency in own)
