@@ -7,7 +7,7 @@ import polars as pl
 
 from engine.arrays import Floats, Int64s, Ordinals
 from engine.config import Spec
-from engine.events import LEG, RESIDUAL, Orders, Path
+from engine.events import LEG, Orders, Path
 from engine.ledger import Holding, is_filled, leg_currencies, names, signs, timestamps, units
 from engine.marks import Marks
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, micros
@@ -49,7 +49,7 @@ def fill_lines(spec: Spec, path: Path, marks: Marks) -> FillLines:
     price = np.divide(orders.flow, orders.filled, out=np.zeros(orders.leg.size), where=filled)
     gross = bought * (m0 - decided * u0)
     slippage = -bought * (price - decided) * u1
-    least, keep = _kept(orders)
+    least, keep = _kept(spec, path)
     return FillLines(
         gross=keep * gross,
         slippage=keep * slippage,
@@ -102,37 +102,29 @@ def revaluations(held: list[Holding], marks: Marks, *, end: dict[str, Floats]) -
 
 
 def packages_table(spec: Spec, path: Path, lines: FillLines) -> pl.DataFrame:
-    """Return one row a package: its two legs, what was planned, filled and unwound, and its own lines [numeraire], residual order included.
+    """Return one row a package: its legs, what it traded, and its own lines [numeraire], residual orders included.
 
     Notes
     -----
-    `unwound`: base that its residual order bought (+) or sold (-). `kept`: filled / planned of the worse leg.
+    `legs` is what was to be traded, `turnover` the value of its fills, `kept` filled / planned of its worst leg.
     """
     orders = path.orders
-    legs = np.flatnonzero(orders.role == LEG)
-    sells, buys = legs[0::2], legs[1::2]
-    columns: dict[str, pl.Series | Floats | Int64s] = {"package": orders.package[sells], "decided": timestamps(orders.decided_us[sells])}
-    for side, rows in (("sell", sells), ("buy", buys)):
-        columns[f"{side}_venue"] = names([leg.venue for leg in spec.legs], orders.leg[rows])
-        columns[f"{side}_instrument"] = names([leg.name for leg in spec.legs], orders.leg[rows])
-    columns |= {"edge_bps": orders.edge_bps[sells], "planned": units(orders.planned[sells])}
-    columns |= {"sold": units(orders.filled[sells]), "bought": units(orders.filled[buys])}
-    unwound = np.where(orders.role == RESIDUAL, signs(orders) * units(orders.filled), 0.0)
-    columns["unwound"] = _by(orders.package, unwound, sells.size)
-    columns |= {line: _by(orders.package, getattr(lines, line), sells.size) for line in TRADE_LINES}
-    columns["kept"] = lines.kept[sells]
+    first = first_orders(orders)
+    columns: dict[str, pl.Series | Floats | Int64s] = {"package": orders.package[first], "decided": timestamps(orders.decided_us[first])}
+    columns |= {"legs": names(spec.combination_labels, path.combination), "edge_bps": orders.edge_bps[first], "kept": lines.kept[first]}
+    columns |= {line: _by(orders.package, getattr(lines, line), first.size) for line in ("turnover", *TRADE_LINES)}
     table = pl.DataFrame(columns)
     return table.with_columns((pl.col("gross") + pl.col("slippage") + pl.col("leg_misses") + pl.col("fees")).alias("pnl"))
 
 
-def by_pair(spec: Spec, path: Path, lines: FillLines) -> list[dict[str, str | int | float]]:
-    """Return the trade lines of every pair of legs that sent a package [numeraire], the largest gain or loss first, ties by legs."""
-    legs = path.orders.leg[path.orders.role == LEG].astype(np.int64)
-    pairs, group, counts = np.unique(legs[0::2] * len(spec.legs) + legs[1::2], return_inverse=True, return_counts=True)
-    sums = {line: _by(group[path.orders.package], getattr(lines, line), pairs.size) for line in TRADE_LINES}
-    pnl = sum((sums[line] for line in TRADE_LINES), np.zeros(pairs.size))
+def by_combination(spec: Spec, path: Path, lines: FillLines) -> list[dict[str, str | int | float]]:
+    """Return the trade lines of every combination that was sent [numeraire], the largest gain or loss first, ties by combination."""
+    sent, group, counts = np.unique(path.combination, return_inverse=True, return_counts=True)
+    sums = {line: _by(group[path.orders.package], getattr(lines, line), sent.size) for line in TRADE_LINES}
+    pnl = sum((sums[line] for line in TRADE_LINES), np.zeros(sent.size))
+    labels = spec.combination_labels
     return [
-        _pair(spec, int(pairs[k])) | {"packages": int(counts[k]), "pnl": float(pnl[k])} | {line: float(found[k]) for line, found in sums.items()}
+        {"legs": labels[sent[k]], "packages": int(counts[k]), "pnl": float(pnl[k])} | {line: float(found[k]) for line, found in sums.items()}
         for k in np.argsort(-np.abs(pnl), kind="stable")
     ]
 
@@ -149,17 +141,20 @@ def by_leg(spec: Spec, path: Path, lines: FillLines) -> list[dict[str, str | int
     return found
 
 
-def _pair(spec: Spec, pair: int) -> dict[str, str | int | float]:
-    sell, buy = (spec.legs[leg] for leg in divmod(pair, len(spec.legs)))
-    return {"sell_venue": sell.venue, "sell_instrument": sell.name, "buy_venue": buy.venue, "buy_instrument": buy.name}
+def first_orders(orders: Orders) -> Int64s:
+    """Return the row of the first order of each package, (packages,)."""
+    return np.searchsorted(np.maximum.accumulate(orders.package), np.arange(orders.package.max(initial=-1) + 1))
 
 
-def _kept(orders: Orders) -> tuple[Floats, Floats]:
+def _kept(spec: Spec, path: Path) -> tuple[Floats, Floats]:
     # the least filled / planned of each order's package, and the part of its own lines that it keeps
+    orders, legs = path.orders, path.orders.role == LEG
     own = orders.filled / orders.planned
-    legs = np.flatnonzero(orders.role == LEG)
-    least = np.minimum(own[legs[0::2]], own[legs[1::2]])[orders.package]
-    keep = np.divide(least, own, out=np.zeros(own.size), where=(own > 0) & (orders.role == LEG))
+    steps = np.array([len(combination) for combination in spec.combinations], dtype=np.int64)[path.combination]
+    least = np.where(np.bincount(orders.package[legs], minlength=steps.size) < steps, 0.0, np.inf)  # a step that was never sent filled nothing
+    np.minimum.at(least, orders.package[legs], own[legs])
+    least = least[orders.package]
+    keep = np.divide(least, own, out=np.zeros(own.size), where=(own > 0) & legs)
     return least, keep
 
 

@@ -76,7 +76,7 @@ def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> sum
         equity=ledger.equity(held, seen.marks),
         attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
         lines=lines,
-        pairs=attribution.by_pair(spec, path, lines),
+        combinations=attribution.by_combination(spec, path, lines),
         legs=attribution.by_leg(spec, path, lines),
         balances=ledger.balances(spec, path),
         execution=execution.figures(spec, path, lines, seen) | opportunities.episode_figures(spec, path.opportunities),

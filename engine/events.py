@@ -32,7 +32,7 @@ ROLES = ("leg", "residual")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """One row an order, (O,), as sent: a package's two legs follow each other, sell first; its residual order comes later."""
+    """One row an order, (O,), as sent: the legs of a package that are sent together follow each other; its residual orders come later."""
 
     package: Int64s  # number of the package, from 0
     leg: Int32s  # ordinal in `Spec.legs`
@@ -72,8 +72,7 @@ class Opportunities:
     """One row an opportunity, (P,), by time; within an instant by edge, highest first, then legs."""
 
     at_us: Int64s
-    sell: Int32s  # ordinal in `Spec.legs`
-    buy: Int32s
+    combination: Int32s  # ordinal in `Spec.combinations`
     edge_bps: Floats  # net
     episode: Int64s  # number of the episode, from 0 as first listed
     outcome: Int32s  # index in DECISIONS
@@ -87,6 +86,7 @@ class Path:
     orders: Orders
     transfers: Transfers
     opportunities: Opportunities
+    combination: Int32s  # of each package: ordinal in `Spec.combinations`
     stops: list[tuple[int, str]]  # (µs, "drawdown" or "misses"): the one that came first, if any
     wallets: tuple[tuple[str, str], ...]  # (venue, currency), as `Spec.wallets`
     balances: Int64s  # (W, 3) [atoms] free, reserved, pending at the end

@@ -19,6 +19,8 @@ from engine.panel import Panel, Series
 from engine.schema import US_PER_SECOND, micros
 from engine.spec.fees import FeeSpan
 from engine.spec.funds import Route
+from engine.strategies.combination import Combination
+from engine.strategies.triangular import Triangular
 from engine.units import atoms
 
 _T = TypeVar("_T", bound=np.generic)
@@ -26,18 +28,22 @@ _T = TypeVar("_T", bound=np.generic)
 _NO_LIMIT = 2**62
 _HORIZON_US = 60 * 86_400 * US_PER_SECOND  # a request late in a run may wait for an opening after its end
 _CHARGED = {"quote": kernel.CHARGED_QUOTE, "received": kernel.CHARGED_RECEIVED}
+_SENDS = {"together": kernel.TOGETHER, "sequence": kernel.SEQUENCE}
 _RESIDUALS = {"carry": kernel.CARRY, "unwind": kernel.UNWIND, "hedge": kernel.HEDGE}
 
 
 def world(spec: Spec, panel: Panel, guard: Guard) -> World:
     """Return all that a walk is given and does not change, funding apart."""
     spans = [span for leg in spec.legs for span in spec.fee_rows(leg)]
+    cycles = cycles_of(spec)
     held = [sum(atoms(v.balances[c]) for v in spec.venues.values() if c in v.balances) for c in spec.currencies]
     return World(
         market=market(spec, panel),
         legs=_legs(spec, panel),
         spans=_spans(spec),
         tiers=records(kernel.TIER, [tier for span in spans for tier in span.tiers]),
+        cycles=records(kernel.CYCLE, [(first,) for first in _offsets(map(len, cycles))]),
+        steps=records(kernel.STEP, [tuple(step) for cycle in cycles for step in cycle]),
         stated_volume=_ints(atoms(spec.venues[name].volume_30d) for name in sorted(spec.venues)),
         wallet_currency=_ints(spec.currencies.index(currency) for _, currency in spec.wallets),
         start=_ints(held),
@@ -90,6 +96,11 @@ def funding(spec: Spec) -> tuple[transfers.Funding, Int64s]:
     return found, _ints(order)
 
 
+def cycles_of(spec: Spec) -> tuple[Combination, ...]:
+    """Return the cycles that are looked for; none where pairs are."""
+    return spec.combinations if isinstance(spec.strategy, Triangular) else ()
+
+
 def records(kind: np.dtype[np.void], rows: Iterable[tuple[object, ...]]) -> Records:
     """Return rows of named fields."""
     return np.array(list(rows), dtype=kind).view(np.recarray)
@@ -139,12 +150,13 @@ def _legs(spec: Spec, panel: Panel) -> Records:
             names.index(leg.venue),
             wallets.index((leg.venue, key.base)),
             wallets.index((leg.venue, key.quote)),
+            spec.currencies.index(key.base),
             spec.currencies.index(key.quote),
         )
         fees = (_is_foreign(spec, leg), _loosest(spec, schedule), any(s.charged_in == "received" for s in schedule))
         fixed = (atoms(leg.tick), atoms(leg.lot), atoms(leg.min_notional), venue.order_latency, notice_us)
         rows.append((*fixed, *places, bar[k], conversion[k], span[k], *fees))
-    return records(kernel.LEG, [*rows, (0, 0, 0, 0, 0, 0, 0, 0, 0, bar[-1], conversion[-1], span[-1], False, 0, False)])
+    return records(kernel.LEG, [*rows, (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bar[-1], conversion[-1], span[-1], False, 0, False)])
 
 
 def _spans(spec: Spec) -> Records:
@@ -172,6 +184,7 @@ def _rules(spec: Spec) -> Records:
         "start_us": micros(spec.start),
         "end_us": micros(spec.end),
         "clock_us": spec.clock,
+        "sends": _SENDS[spec.strategy.send] if isinstance(spec.strategy, Triangular) else kernel.PAIRS,
         "threshold_bps": spec.strategy.threshold_bps,
         "cool_down_us": spec.strategy.cool_down,
         "fixed_notional": 0.0 if fixed is None else atoms(fixed),
@@ -189,7 +202,8 @@ def _rules(spec: Spec) -> Records:
         "max_misses": risk.max_misses or 0,
         "works_at_ticks": risk.max_drawdown is not None or rebalance is not None,
         "rebalance_every_us": 0 if rebalance is None else rebalance.every or spec.clock,
-        "base_currency": spec.currencies.index(spec.base),
+        "base_currency": -1 if spec.base is None else spec.currencies.index(spec.base),
+        "start_currency": spec.currencies.index(spec.comparison_currency) if spec.base is None else -1,
     }
     return records(kernel.RULES, [tuple(values[name] for name in kernel.RULES.names or ())])
 
@@ -203,7 +217,7 @@ def _converting(spec: Spec) -> list[Instrument]:
 
 
 def _is_foreign(spec: Spec, leg: Instrument) -> bool:
-    return leg.key.quote != spec.comparison_currency and leg.key.quote not in spec.assume_par
+    return spec.base is not None and leg.key.quote != spec.comparison_currency and leg.key.quote not in spec.assume_par
 
 
 def _conversions(spec: Spec, leg: Instrument) -> list[tuple[int, bool]]:

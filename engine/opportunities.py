@@ -11,16 +11,12 @@ from engine.schema import TIMESTAMP
 
 
 def opportunities_table(spec: Spec, found: Opportunities) -> pl.DataFrame:
-    """Return one row an opportunity, by time, then edge, highest first, then legs; `package` is null unless one was sent."""
-    venues, instruments = [leg.venue for leg in spec.legs], [leg.name for leg in spec.legs]
+    """Return one row an opportunity, by time, then edge, highest first, then combination; `package` is null unless one was sent."""
     sent = pl.Series(found.package)
     return pl.DataFrame(
         {
             "ts": timestamps(found.at_us),
-            "sell_venue": names(venues, found.sell),
-            "sell_instrument": names(instruments, found.sell),
-            "buy_venue": names(venues, found.buy),
-            "buy_instrument": names(instruments, found.buy),
+            "legs": names(spec.combination_labels, found.combination),
             "edge_bps": found.edge_bps,
             "episode": found.episode,
             "outcome": names(DECISIONS, found.outcome),
@@ -44,7 +40,7 @@ def episodes(found: Opportunities) -> tuple[Int64s, Int64s]:
 
 
 def episode_figures(spec: Spec, found: Opportunities) -> dict[str, float | None]:
-    """Return the median length of episodes [s], and the share that lasts at least as long as the slower of the two orders takes.
+    """Return the median length of episodes [s], and the share that lasts at least as long as the slowest of its orders takes.
 
     Notes
     -----
@@ -52,7 +48,8 @@ def episode_figures(spec: Spec, found: Opportunities) -> dict[str, float | None]
     """
     first, length_us = episodes(found)
     latency_us = np.array([spec.venues[leg.venue].order_latency for leg in spec.legs], dtype=np.int64)
-    needed_us = np.maximum(latency_us[found.sell[first]], latency_us[found.buy[first]])
+    slowest_us = np.array([max(latency_us[step.leg] for step in combination) for combination in spec.combinations], dtype=np.int64)
+    needed_us = slowest_us[found.combination[first]]
     return {
         "median_episode_s": float(np.median(length_us)) / 1e6 if first.size else None,
         "outlast_rate": float(np.mean(length_us >= needed_us)) if first.size else None,

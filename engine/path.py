@@ -16,6 +16,7 @@ from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
 from engine.panel import Panel
 from engine.schema import micros
+from engine.strategies.spatial import Spatial
 from engine.units import atoms
 
 _FIRST_ROWS = 256
@@ -38,10 +39,12 @@ def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
     rows, place = candidates(world, threshold)
     funding, order = market.funding(spec)
     state, log = walked(spec, world, funding, rows)
+    found = _opportunities(spec, log.opportunities)
     return Path(
         orders=_orders(log.orders),
         transfers=_transfers(log.transfers, order),
-        opportunities=_opportunities(log.opportunities),
+        opportunities=found,
+        combination=found.combination[found.package >= 0],  # packages are numbered as they are sent
         stops=[(int(c.stopped_us), kernel.STOPS[c.stopped_by]) for c in state.counts if c.stopped_us != kernel.NEVER_US],
         wallets=spec.wallets,
         balances=np.column_stack([state.wallets.free, state.wallets.reserved, state.wallets.pending]),
@@ -58,7 +61,7 @@ def candidates(world: World, threshold_bps: float) -> tuple[Candidates, np.recor
     units.gets = units.pays = np.nan
     place.start_us, place.end_us, place.threshold_bps = rules.start_us, rules.end_us, threshold_bps
     found = _room(_FIRST_ROWS, legs)
-    while not scan(world.market, world.legs, view, units, place, found):
+    while not scan(world.market, world.legs, (world.cycles, world.steps), view, units, place, found):
         found = Candidates._make(np.concatenate([old, new]) for old, new in zip(found, _room(found.at_us.size, legs), strict=True))
     used = place[0].found
     return Candidates._make(column[:used] for column in found), place[0]
@@ -77,12 +80,13 @@ def _room(rows: int, legs: int) -> Candidates:
 
 def walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tuple[kernel.State, kernel.Log]:
     """Return the state at the end of a walk over candidates, and its logs, cut to what was written."""
-    state, log, scratch = _new_state(spec, world), _new_log(_FIRST_ROWS), _new_scratch(len(spec.legs), world.market.price.shape[2])
+    state, log, scratch = _new_state(spec, world), _new_log(_FIRST_ROWS), _new_scratch(spec, world)
     while not walk(world, funding, rows, state, log, scratch):
-        log = _larger(log, rows_needed(state, len(spec.legs)))
+        log = _larger(log, rows_needed(state, scratch.plan.size))
     used = state.counts[0]
     return state, kernel.Log(
         orders=_first(log.orders, used.orders),
+        packages=_first(log.packages, used.packages),
         opportunities=_first(log.opportunities, used.opportunities),
         transfers=_first(log.transfers, used.transfers),
         queue=log.queue,
@@ -95,7 +99,7 @@ def _new_state(spec: Spec, world: World) -> kernel.State:
         counts=_records(kernel.COUNT, 1),
         wallets=_records(kernel.WALLET, len(spec.wallets)),
         currencies=_records(kernel.CURRENCY, len(spec.currencies)),
-        pairs=_records(kernel.PAIR, legs * legs),
+        combinations=_records(kernel.STANDING, world.cycles.size - 1 or legs * legs),
         sides=_records(kernel.SIDE, 2 * legs),
         seen=_records(kernel.SEEN, world.market.series.size - 1),
         routes=_records(kernel.SENT_TODAY, len(spec.routes)),
@@ -103,10 +107,10 @@ def _new_state(spec: Spec, world: World) -> kernel.State:
         open_value=np.zeros(len(spec.venues), np.int64),
         notional=np.zeros((len(spec.venues), days), np.int64),
     )
-    state.counts.stopped_us = state.pairs.last_decision_us = state.routes.day = kernel.NEVER_US
+    state.counts.stopped_us = state.combinations.last_decision_us = state.routes.day = kernel.NEVER_US
     state.wallets.free = [atoms(spec.venues[v].balances[c]) if c in spec.venues[v].balances else 0 for v, c in spec.wallets]
     state.currencies.held = world.start
-    state.pairs.stood, state.pairs.episode = -2, -1
+    state.combinations.stood, state.combinations.episode = -2, -1
     state.sides.taken_epoch = state.sides.known_epoch = -1
     state.seen.row = state.seen.in_force = world.market.series.first[:-1] - 1
     return state
@@ -115,21 +119,22 @@ def _new_state(spec: Spec, world: World) -> kernel.State:
 def _new_log(rows: int) -> kernel.Log:
     return kernel.Log(
         orders=_records(kernel.ORDER, rows),
+        packages=_records(kernel.PACKAGE, rows),
         opportunities=_records(kernel.OPPORTUNITY, rows),
         transfers=_records(kernel.TRANSFER, rows),
         queue=np.zeros((2 * rows, 3), np.int64),  # an event of each order and transfer
     )
 
 
-def _larger(log: kernel.Log, needed: tuple[int, int, int]) -> kernel.Log:
+def _larger(log: kernel.Log, needed: tuple[int, int, int, int]) -> kernel.Log:
     # each by itself: there may be a thousand opportunities an order
-    orders, opportunities, transfers = (
+    orders, packages, opportunities, transfers = (
         _grown(rows, 2 * need if need > rows.size else rows.size)
-        for rows, need in zip((log.orders, log.opportunities, log.transfers), needed, strict=True)
+        for rows, need in zip((log.orders, log.packages, log.opportunities, log.transfers), needed, strict=True)
     )
     queue = np.zeros((orders.size + transfers.size, 3), np.int64)
     queue[: log.queue.shape[0]] = log.queue
-    return kernel.Log(orders=orders, opportunities=opportunities, transfers=transfers, queue=queue)
+    return kernel.Log(orders=orders, packages=packages, opportunities=opportunities, transfers=transfers, queue=queue)
 
 
 def _grown(rows: Records, size: int) -> Records:
@@ -140,12 +145,14 @@ def _grown(rows: Records, size: int) -> Records:
     return more
 
 
-def _new_scratch(legs: int, levels: int) -> kernel.Scratch:
+def _new_scratch(spec: Spec, world: World) -> kernel.Scratch:
+    legs, combinations, levels = len(spec.legs), spec.combinations, world.market.price.shape[2]
     return kernel.Scratch(
         received=np.empty(legs),
         spent=np.empty(legs),
-        ranked=np.empty(legs * legs, np.int64),
-        edges=np.empty(legs * legs),
+        ranked=np.empty(len(combinations), np.int64),
+        edges=np.empty(len(combinations)),
+        plan=_records(kernel.PLANNED, max(map(len, combinations))),
         reach=np.empty(2 * levels + 1, np.int64),
         level=np.empty((2, 2 * levels + 1), np.int64),
     )
@@ -166,9 +173,12 @@ def _transfers(log: Records, ordinal: Int64s) -> Transfers:
     return Transfers(**{**columns, "route": ordinal[columns["route"]].astype(np.int32), "credited": credited})
 
 
-def _opportunities(log: Records) -> Opportunities:
+def _opportunities(spec: Spec, log: Records) -> Opportunities:
     columns = {name: np.ascontiguousarray(log[name]) for name in _fields(Opportunities, kernel.OPPORTUNITY)}
-    return Opportunities(**{**columns, **{name: columns[name].astype(np.int32) for name in ("sell", "buy", "outcome")}})
+    if isinstance(spec.strategy, Spatial):  # the kernel's pairs have a diagonal
+        sell, buy = np.divmod(columns["combination"], len(spec.legs))
+        columns["combination"] = sell * (len(spec.legs) - 1) + buy - (buy > sell)
+    return Opportunities(**{**columns, **{name: columns[name].astype(np.int32) for name in ("combination", "outcome")}})
 
 
 def _first(rows: Records, count: int) -> Records:

@@ -18,7 +18,7 @@ from engine.wording import PASSED_OVER, STOPS
 Row = dict[str, str | int | float | None]
 Table = list[dict[str, str | int | float]]
 
-_PAIRS = 20
+_COMBINATIONS = 20
 _MISSES = ("limit", "volume", "no_trade", "absent")
 
 
@@ -31,7 +31,7 @@ class Parts:
     equity: pl.DataFrame
     attribution: dict[str, float]
     lines: FillLines
-    pairs: Table  # (engine.attribution.by_pair)
+    combinations: Table  # (engine.attribution.by_combination)
     legs: Table  # (engine.attribution.by_leg)
     balances: Table  # (engine.ledger.balances)
     execution: dict[str, float | None]  # figures of engine.execution and engine.opportunities
@@ -70,7 +70,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
         "metrics": _metrics(parts),
         "counts": _counts(parts.path),
         "attribution": [{"line": line, "amount": parts.attribution[line]} for line in LINES],
-        "pairs": parts.pairs[:_PAIRS],
+        "combinations": parts.combinations[:_COMBINATIONS],
         "legs": parts.legs,
         "stress": parts.stress,
         "stops": [{"at": _at(at_us), "why": why} for at_us, why in parts.path.stops],

@@ -43,14 +43,15 @@ def trade_back(spec: Spec, path: Path, panel: Panel, held: list[Holding]) -> Tra
     Notes
     -----
     The base goes first, on the leg that is best at marks; what it brings or costs in another currency counts to that. Then each other
-    currency by name, on instruments that trade or convert it, against the numeraire. Best bids and asks in view at the end, after the fee
-    in force then, of whatever size; a price is in view for the five minutes of a mark.
+    currency by name, on instruments that trade or convert it, against the numeraire. With cycles, all but their start go first, against
+    that or the numeraire. Best bids and asks in view at the end, after the fee in force then, of whatever size; a price is in view for the
+    five minutes of a mark.
     """
     volumes = venue_volumes(spec, path, panel.marks)
     marks = {currency: float(values[-1]) for currency, values in panel.marks.ticks.items()}
     surplus = {holding.currency: holding.surplus / ATOMS_PER_UNIT for holding in held}
     amount, at_mark = 0.0, []
-    for currency in (spec.base, *sorted(surplus.keys() - {spec.base})):
+    for currency in _in_order(spec):
         if currency == spec.numeraire or surplus[currency] == 0:
             continue
         rates = _rates(spec, panel, currency, volumes)
@@ -80,14 +81,23 @@ def venue_volumes(spec: Spec, path: Path, marks: Marks) -> dict[str, int]:
     return {name: atoms(venue.volume_30d) + int(notional[venues == name].sum()) for name, venue in spec.venues.items()}
 
 
-def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> list[Rate]:
+def _in_order(spec: Spec) -> list[str]:
+    # what leads to others goes before them
+    last = {spec.comparison_currency} if spec.base is None else set(spec.currencies) - {spec.base}
+    return sorted(spec.currencies, key=lambda currency: (currency in last, currency))
+
+
+def _instruments(spec: Spec, currency: str) -> tuple[Instrument, ...]:
     if currency == spec.base:
-        instruments = spec.legs
-    else:
-        pair = {currency, spec.numeraire}
-        instruments = tuple(i for i in spec.instruments if i.use != "mark" and {i.key.base, i.key.quote} == pair)
+        return spec.legs
+    against = {spec.numeraire} if spec.base is not None or currency == spec.comparison_currency else {spec.numeraire, spec.comparison_currency}
+    direct = [{currency, other} for other in against]
+    return tuple(i for i in spec.instruments if i.use != "mark" and {i.key.base, i.key.quote} in direct)
+
+
+def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> list[Rate]:
     found = []
-    for instrument in instruments:
+    for instrument in _instruments(spec, currency):
         bid_ask = _in_view(panel.of(instrument.key), micros(spec.end))
         span = _in_force(spec, instrument)
         if bid_ask is not None and span is not None:

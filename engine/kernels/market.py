@@ -17,6 +17,8 @@ ABSENT = -1
 DAY_US = 86_400_000_000
 CHARGED_QUOTE, CHARGED_RECEIVED, CHARGED_ASSET = 0, 1, 2
 CARRY, UNWIND, HEDGE = 0, 1, 2
+PAIRS, TOGETHER, SEQUENCE = 0, 1, 2
+"""What is sent as one package: a sell and a buy, or the steps of a cycle, at once or one after the other."""
 
 SERIES = np.dtype([("first", np.int64), ("max_age_us", np.int64)])
 """(S + 1,) first observation; the last row ends the last series."""
@@ -25,7 +27,7 @@ LEG = np.dtype(
     [("tick", np.int64)]  # [atoms of quote per base]
     + [("lot", np.int64), ("min_notional", np.int64)]  # [atoms of base], [atoms of quote]
     + [("order_latency_us", np.int64), ("notice_latency_us", np.int64)]  # notice: from resolution
-    + [(name, np.int64) for name in ("venue", "base_wallet", "quote_wallet", "quote_currency")]  # ordinals
+    + [(name, np.int64) for name in ("venue", "base_wallet", "quote_wallet", "base_currency", "quote_currency")]  # ordinals
     + [("first_bar", np.int64), ("first_conversion", np.int64), ("first_span", np.int64)]  # rows of bars, CONVERSION and SPAN
     + [("converts", np.bool_)]  # whether the quote has to be converted
     + [("loosest_rate", np.float64), ("in_base", np.bool_)]  # lowest rate that the run reaches; some span charges a buyer in base
@@ -41,9 +43,15 @@ SPAN = np.dtype([("start_us", np.int64), ("charged", np.int64), ("asset_wallet",
 TIER = np.dtype([("volume", np.int64), ("rate", np.float64)])
 """Least 30-day volume [atoms of the numeraire], and rate [fraction]."""
 
+CYCLE = np.dtype([("first_step", np.int64)])
+"""(K + 1,) a cycle, which may be sent as one package; the last row ends the steps of the last."""
+
+STEP = np.dtype([("leg", np.int64), ("side", np.int64)])
+"""One leg of a cycle."""
+
 RULES = np.dtype(
     [("start_us", np.int64), ("end_us", np.int64), ("clock_us", np.int64)]
-    + [("threshold_bps", np.float64), ("cool_down_us", np.int64)]
+    + [("sends", np.int64), ("threshold_bps", np.float64), ("cool_down_us", np.int64)]  # PAIRS, TOGETHER or SEQUENCE
     + [("fixed_notional", np.float64), ("max_notional", np.float64)]  # [atoms of the comparison currency]; 0: not fixed
     + [("tolerance", np.float64), ("interval_us", np.int64), ("max_wait_us", np.int64)]  # [fraction]
     + [("residual", np.int64), ("residual_tolerance", np.float64)]  # CARRY, UNWIND or HEDGE; [fraction]
@@ -51,7 +59,7 @@ RULES = np.dtype(
     + [("max_residual", np.float64), ("max_drawdown", np.float64)]  # [units of the numeraire]
     + [("max_venue_open", np.float64), ("max_in_flight", np.float64)]  # [atoms of the numeraire]
     + [("max_misses", np.int64), ("works_at_ticks", np.bool_), ("rebalance_every_us", np.int64)]  # 0: no limit; 0: never
-    + [("base_currency", np.int64)]
+    + [("base_currency", np.int64), ("start_currency", np.int64)]  # of pairs, of cycles; else -1
 )
 """(1,) strategy, execution and risk; limits that are not set are infinite."""
 
@@ -80,6 +88,8 @@ class World(NamedTuple):
     legs: Records  # LEG
     spans: Records  # SPAN
     tiers: Records  # TIER
+    cycles: Records  # CYCLE
+    steps: Records  # STEP; none where pairs are sent
     stated_volume: Int64s  # (venues,) [atoms of the numeraire]
     wallet_currency: Int64s  # (W,) ordinal of the currency
     start: Int64s  # (M,) [atoms] held at the start, all venues

@@ -34,7 +34,7 @@ class Plan(NamedTuple):
     side: int
     role: int
     package: int
-    first: int  # row of its package's sell
+    first: int  # row of its package's first order
     quantity: int  # [atoms of base]
     price: float  # decision price
     best: float  # best price in view
@@ -86,7 +86,8 @@ def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
         row = find_bar(world, plan.leg, arrival)
         resolves = resolution_us(world, row, arrival)
     flow = flow_of(plan.best, plan.quantity)
-    order.package, order.first, order.leg, order.side, order.role = plan.package, plan.first, plan.leg, plan.side, plan.role
+    order.package, order.first, order.before = plan.package, plan.first, -1
+    order.leg, order.side, order.role = plan.leg, plan.side, plan.role
     order.outcome, order.noticed, order.row, order.fee_wallet, order.charged = OPEN, 0, row, -1, -1
     order.decided_us, order.arrival_us, order.recorded_us, order.notice_us = at_us, arrival, resolves, resolves + leg.notice_latency_us
     order.planned, order.filled, order.flow, order.fee = plan.quantity, 0, 0, 0
@@ -208,7 +209,7 @@ def count_volume(world: World, state: State, order: Records) -> None:
 def count_held(world: World, state: State, order: Records) -> None:
     """Count a fill in what is known to be held."""
     base, quote = moved(order)
-    state.currencies[world.rules[0].base_currency].held += base
+    state.currencies[world.legs[order.leg].base_currency].held += base
     state.currencies[world.legs[order.leg].quote_currency].held += quote
     if order.charged == CHARGED_ASSET:
         state.currencies[world.wallet_currency[order.fee_wallet]].held -= order.fee

@@ -4,28 +4,14 @@ import numpy as np
 
 from engine.kernels.amounts import buy_limit, sell_limit
 from engine.kernels.cache import compiled, rule
+from engine.kernels.cycles import decide_cycles, take_notice_of_cycle
+from engine.kernels.decisions import forbidden, list_opportunity, stand
 from engine.kernels.fees import charged_in, rate_of, reserve_rate, tick_at
-from engine.kernels.market import ABSENT, BUY, SELL, Candidates, World, edge_bps, received, spent
+from engine.kernels.market import ABSENT, BUY, PAIRS, SELL, Candidates, World, edge_bps, received, spent
 from engine.kernels.orders import Plan, completes, learn, resolve, send
 from engine.kernels.residuals import complete
 from engine.kernels.sizing import Pair, segment_of, size_package, skip_of, take
-from engine.kernels.state import (
-    ALARM,
-    COOL_DOWN,
-    CREDIT,
-    HALTED,
-    LEG_ORDER,
-    NEVER_US,
-    RESIDUAL,
-    RESIDUAL_ORDER,
-    RESOLVE,
-    SENT,
-    STOPPED,
-    Log,
-    Scratch,
-    State,
-    pop,
-)
+from engine.kernels.state import CREDIT, LEG_ORDER, RESIDUAL_ORDER, RESOLVE, SENT, Log, Scratch, State, pop
 from engine.kernels.ticks import take_tick
 from engine.kernels.transfers import Funding, credit
 
@@ -33,18 +19,20 @@ _NEVER = 2**62
 
 
 @rule
-def take_notice(world: World, state: State, log: Log, o: int, at_us: int) -> None:
+def take_notice(world: World, state: State, log: Log, scratch: Scratch, o: int, at_us: int) -> None:
     """Take the notice of an order, and do what follows for its package."""
     learn(world, state, log, o)
     order = log.orders[o]
-    if order.role == RESIDUAL_ORDER:
+    if world.rules[0].sends != PAIRS:
+        take_notice_of_cycle(world, state, log, scratch, o, at_us)
+    elif order.role == RESIDUAL_ORDER:
         state.counts[0].net_residual += order.filled if order.side == BUY else -order.filled
     elif completes(log.orders, o):
         complete(world, state, log, int(order.first), at_us)
 
 
 @rule
-def settle_until(world: World, funding: Funding, state: State, log: Log, until_us: int) -> None:
+def settle_until(world: World, funding: Funding, state: State, log: Log, scratch: Scratch, until_us: int) -> None:
     """Let happen what waits in the queue, in its order, up to and at a time."""
     while state.counts[0].queue > 0 and log.queue[0, 0] <= until_us:
         at_us, kind, number = pop(log.queue, state.counts)
@@ -53,7 +41,7 @@ def settle_until(world: World, funding: Funding, state: State, log: Log, until_u
         elif kind == RESOLVE:
             resolve(world, state, log, number)
         else:
-            take_notice(world, state, log, number, at_us)
+            take_notice(world, state, log, scratch, number, at_us)
 
 
 @rule
@@ -81,10 +69,7 @@ def rank_pairs(rows: Candidates, state: State, at: int, threshold_bps: float, sc
             edge = edge_bps(scratch.received[sell], scratch.spent[buy])  # nan where a leg is absent: never ≥
             if sell == buy or not edge >= threshold_bps:
                 continue
-            pair = state.pairs[sell * legs + buy]
-            if pair.stood != ordinal - 1:
-                pair.episode = -1
-            pair.stood = ordinal
+            stand(state, sell * legs + buy, ordinal)
             if not (rows.news[at, sell] or rows.news[at, buy]):
                 continue
             place = found
@@ -107,21 +92,10 @@ def pair_of(world: World, rows: Candidates, state: State, at: int, sell: int, bu
 
 
 @rule
-def forbidden(world: World, state: State, pair: Pair, last_decision_us: int, at_us: int) -> int:
-    """Return why no package may start now whatever its size, or SENT."""
-    rules, count, tick = world.rules[0], state.counts[0], tick_at(world.rules, at_us)
+def gross_of(world: World, pair: Pair) -> float:
+    """Return the edge of a pair at the best prices, before fees [bps]."""
     bid, ask = world.market.price[SELL, pair.sell_row, 0], world.market.price[BUY, pair.buy_row, 0]
-    if 1e4 * (bid * pair.received_at / (ask * pair.spent_at) - 1) > rules.max_gross_edge_bps:
-        return ALARM
-    if count.stopped_us != NEVER_US:
-        return STOPPED
-    if world.halted[tick]:
-        return HALTED
-    if abs(count.net_residual) * world.mark[tick, rules.base_currency] / 1e8 > rules.max_residual:
-        return RESIDUAL
-    if at_us < last_decision_us + rules.cool_down_us:
-        return COOL_DOWN
-    return SENT
+    return edge_bps(bid * pair.received_at, ask * pair.spent_at)
 
 
 @rule
@@ -142,30 +116,13 @@ def send_package(world: World, state: State, log: Log, pair: Pair, scratch: Scra
 
 
 @rule
-def list_opportunity(state: State, log: Log, ranked: int, at_us: int, edge: float, outcome: int) -> None:
-    """Write an opportunity and what became of it."""
-    count, pair, legs = state.counts[0], state.pairs[ranked], state.sides.size // 2
-    row = log.opportunities[count.opportunities]
-    if pair.episode < 0:
-        pair.episode = count.episodes
-        count.episodes += 1
-    row.at_us, row.sell, row.buy, row.edge_bps = at_us, ranked // legs, ranked % legs, edge
-    row.episode, row.outcome, row.package = pair.episode, outcome, -1
-    if outcome == SENT:
-        row.package = count.packages - 1
-        pair.last_decision_us = at_us
-    count.opportunities += 1
-
-
-@rule
-def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scratch, at: int) -> None:
-    """Decide on the opportunities of a candidate, best first; each gets what the earlier left."""
+def decide_pairs(world: World, rows: Candidates, state: State, log: Log, scratch: Scratch, at: int) -> None:
+    """Decide on the pairs of a candidate, best first; each gets what the earlier left."""
     at_us, legs = int(rows.at_us[at]), scratch.received.size
-    value_legs(world, rows, state, at, scratch)
     for rank in range(rank_pairs(rows, state, at, world.rules[0].threshold_bps, scratch)):
         ranked, edge = scratch.ranked[rank], scratch.edges[rank]
         pair = pair_of(world, rows, state, at, ranked // legs, ranked % legs)
-        outcome = forbidden(world, state, pair, state.pairs[ranked].last_decision_us, at_us)
+        outcome = forbidden(world, state, gross_of(world, pair), state.combinations[ranked].last_decision_us, at_us)
         if outcome == SENT:
             quantity, outcome = size_package(world, state, pair, scratch, tick_at(world.rules, at_us))
             if outcome == SENT:
@@ -173,21 +130,35 @@ def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scra
         list_opportunity(state, log, ranked, at_us, edge, outcome)
 
 
-def rows_needed(state: State, legs: int) -> tuple[int, int, int]:
-    """Return how many orders, opportunities and transfers there can be once the next row is done; plain, as the logs grow by it, too."""
-    packages, count = legs * (legs - 1), state.counts[0]
-    orders = count.orders + count.open_packages + 2 * packages
-    return orders, count.opportunities + packages, count.transfers + state.routes.size + 2 * state.wallets.size + 1
+@rule
+def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scratch, at: int) -> None:
+    """Decide on the opportunities of a candidate."""
+    value_legs(world, rows, state, at, scratch)
+    if world.rules[0].sends == PAIRS:
+        decide_pairs(world, rows, state, log, scratch, at)
+    else:
+        decide_cycles(world, rows, state, log, scratch, at)
+
+
+def rows_needed(state: State, most_steps: int) -> tuple[int, int, int, int]:
+    """Return how many orders, packages, opportunities and transfers there can be once the next row is done; plain, as the logs grow by it, too.
+
+    A package that is open may send every step twice until then.
+    """
+    starts, count = state.combinations.size, state.counts[0]
+    orders = count.orders + (2 * count.open_packages + starts) * most_steps
+    return orders, count.packages + starts, count.opportunities + starts, count.transfers + state.routes.size + 2 * state.wallets.size + 1
 
 
 _rows_needed = rule(rows_needed)
 
 
 @rule
-def has_room(state: State, log: Log, legs: int) -> bool:
+def has_room(state: State, log: Log, most_steps: int) -> bool:
     """Tell whether the logs hold all that can be written until the next row is done; the queue holds an event of each order and transfer."""
-    orders, opportunities, transfers = _rows_needed(state, legs)
-    return bool(orders <= log.orders.size and opportunities <= log.opportunities.size and transfers <= log.transfers.size)
+    orders, packages, opportunities, transfers = _rows_needed(state, most_steps)
+    lists = opportunities <= log.opportunities.size and transfers <= log.transfers.size
+    return bool(orders <= log.orders.size and packages <= log.packages.size and lists)
 
 
 @compiled
@@ -204,13 +175,13 @@ def walk(world: World, funding: Funding, rows: Candidates, state: State, log: Lo
         Written to; after True it is the state at the run's end. Orders and transfers that would happen after it are open.
     """
     rules, count, works_at_ticks = world.rules[0], state.counts[0], world.rules[0].works_at_ticks
-    while has_room(state, log, scratch.received.size):
+    while has_room(state, log, scratch.plan.size):
         next_row = rows.at_us[count.candidate] if count.candidate < rows.at_us.size else _NEVER
         next_tick = rules.start_us + count.tick * rules.clock_us if works_at_ticks and count.tick < world.mark.shape[0] else _NEVER
         if min(next_row, next_tick) == _NEVER:
-            settle_until(world, funding, state, log, rules.end_us)
+            settle_until(world, funding, state, log, scratch, rules.end_us)
             return True
-        settle_until(world, funding, state, log, min(next_row, next_tick))
+        settle_until(world, funding, state, log, scratch, min(next_row, next_tick))
         if next_tick <= next_row:
             take_tick(world, funding, state, log, count.tick)
             count.tick += 1

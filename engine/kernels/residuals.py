@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from engine.arrays import Records
 from engine.kernels.amounts import affordable, buy_limit, flow_of, sell_limit
 from engine.kernels.cache import rule
 from engine.kernels.fees import charged_in, rate_of, reserve_rate
@@ -60,6 +61,21 @@ def best_leg(world: World, state: State, side: int, at_us: int) -> int:
 
 
 @rule
+def send_residual(world: World, state: State, log: Log, side: int, leg: int, quantity: int, order: Records, at_us: int) -> bool:
+    """Send what can be of a residual order for the package of an order; tell whether there was one to send."""
+    price = price_in_view(world, state, side, leg, at_us)
+    if np.isnan(price):
+        return False
+    quantity = most(world, state, side, leg, quantity, at_us)
+    if quantity <= 0 or flow_of(price, quantity) < world.legs[leg].min_notional:
+        return False
+    limit, rate = limit_of(world, side, leg, price), reserve_rate(world, leg, at_us)
+    plan = Plan(leg, side, RESIDUAL_ORDER, int(order.package), int(order.first), quantity, price, price, limit, rate, float(order.edge_bps))
+    send(world, state, log, plan, at_us)
+    return True
+
+
+@rule
 def settle_residual(world: World, state: State, log: Log, first: int, at_us: int) -> None:
     """Send the residual order of a package whose legs have both been noticed, where there is one to send."""
     sold, bought, residual = log.orders[first], log.orders[first + 1], world.rules[0].residual
@@ -71,24 +87,24 @@ def settle_residual(world: World, state: State, log: Log, first: int, at_us: int
     leg = int(bought.leg if over > 0 else sold.leg)
     if residual == HEDGE:
         leg = best_leg(world, state, side, at_us)
-    price = price_in_view(world, state, side, leg, at_us) if leg >= 0 else np.nan
-    if np.isnan(price):
-        return
-    quantity = most(world, state, side, leg, abs(over), at_us)
-    if quantity <= 0 or flow_of(price, quantity) < world.legs[leg].min_notional:
-        return
-    limit, rate = limit_of(world, side, leg, price), reserve_rate(world, leg, at_us)
-    plan = Plan(leg, side, RESIDUAL_ORDER, int(sold.package), first, quantity, price, price, limit, rate, float(sold.edge_bps))
-    send(world, state, log, plan, at_us)
+    if leg >= 0:
+        send_residual(world, state, log, side, leg, abs(over), sold, at_us)
+
+
+@rule
+def count_miss(world: World, state: State, is_missed: bool, at_us: int) -> None:
+    """Count packages that missed in a row, and stop for good where there are too many."""
+    count, limit = state.counts[0], world.rules[0].max_misses
+    count.misses = count.misses + 1 if is_missed else 0
+    if limit > 0 and count.misses >= limit and count.stopped_us == NEVER_US:
+        count.stopped_us, count.stopped_by = at_us, STOP_MISSES
 
 
 @rule
 def complete(world: World, state: State, log: Log, first: int, at_us: int) -> None:
     """Close a package at the later notice of its legs: its residual, its miss, and the stop by misses."""
-    count, limit = state.counts[0], world.rules[0].max_misses
+    count = state.counts[0]
     count.open_packages -= 1
     count.net_residual += log.orders[first + 1].filled - log.orders[first].filled
-    count.misses = 0 if is_whole(log.orders, first) else count.misses + 1
-    if limit > 0 and count.misses >= limit and count.stopped_us == NEVER_US:
-        count.stopped_us, count.stopped_by = at_us, STOP_MISSES
+    count_miss(world, state, not is_whole(log.orders, first), at_us)
     settle_residual(world, state, log, first, at_us)

@@ -87,6 +87,31 @@ def edge_bound(legs: Records, market: Market, view: Records, units: Records, at_
 
 
 @rule
+def best_cycle(cycles: Records, steps: Records, view: Records, units: Records, at_us: int) -> float:
+    """Return the best edge of a cycle whose legs are present [bps], nan where there is none; rounding keeps the order of the fees."""
+    best = np.nan
+    for cycle in range(cycles.size - 1):
+        product = 1.0
+        for k in range(cycles[cycle].first_step, cycles[cycle + 1].first_step):
+            leg, side = steps[k].leg, steps[k].side
+            unit = units[leg].gets if side == SELL else 1 / units[leg].pays
+            product *= unit if view[leg].until_us >= at_us else np.nan
+        edge = edge_bps(product, 1.0)
+        if not np.isnan(edge) and not edge <= best:
+            best = edge
+    return best
+
+
+@rule
+def cycle_bound(market: Market, legs: Records, cycles: tuple[Records, Records], view: Records, units: Records, at_us: int) -> float:
+    """Return the edge of the best cycle at the loosest fees [bps], nan where there is none."""
+    for leg in range(units.size):
+        if view[leg].until_us >= at_us and view[leg].news:
+            value_unit(market, legs, leg, view, units[leg], at_us)
+    return best_cycle(cycles[0], cycles[1], view, units, at_us)
+
+
+@rule
 def best_pair(view: Records, units: Records, at_us: int) -> float:
     """Return the best edge of two different legs that are present [bps], nan where there are no two."""
     best = np.nan
@@ -126,13 +151,15 @@ def step(market: Market, view: Records) -> int:
 
 
 @compiled
-def scan(market: Market, legs: Records, view: Records, units: Records, place: Records, found: Candidates) -> bool:
+def scan(market: Market, legs: Records, cycles: tuple[Records, Records], view: Records, units: Records, place: Records, found: Candidates) -> bool:
     """Find the candidates, the number of instants, and the best edge; False where `found` is full: call again with more room.
 
     Parameters
     ----------
     market, legs : Market, Records of LEG
         All series that decisions use.
+    cycles : Records of CYCLE and of STEP
+        The cycles that are looked for; no steps: pairs of legs are.
     view, units, place : Records of IN_VIEW (S,), UNIT (V,) and PLACE (1,)
         Written to; `view` begins before the first observations. What became available before the start is in view there.
     found : Candidates
@@ -147,11 +174,12 @@ def scan(market: Market, legs: Records, view: Records, units: Records, place: Re
         at_us = step(market, view)
         if at_us > now.end_us:
             return True
-        bound = edge_bound(legs, market, view, units, at_us)
+        in_pairs = cycles[1].size == 0
+        bound = edge_bound(legs, market, view, units, at_us) if in_pairs else cycle_bound(market, legs, cycles, view, units, at_us)
         if at_us < now.start_us:
             continue
         if bound > now.best_bps or np.isnan(now.best_bps):
-            edge = best_pair(view, units, at_us)
+            edge = best_pair(view, units, at_us) if in_pairs else bound
             now.best_bps = now.best_bps if edge <= now.best_bps or np.isnan(edge) else edge
         if bound >= now.threshold_bps or now.threshold_bps == -np.inf:
             found.at_us[now.found], found.ordinal[now.found] = at_us, now.instants

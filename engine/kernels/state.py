@@ -23,7 +23,8 @@ CREDIT, RESOLVE, NOTICE = 0, 1, 2
 """Kinds of events, in the order in which they happen within a microsecond."""
 
 ORDER = np.dtype(
-    [(name, np.int64) for name in ("package", "first", "leg", "side", "role", "outcome", "noticed")]  # first: row of the package's sell
+    [(name, np.int64) for name in ("package", "first", "before")]  # rows of its package's first order, and of a cycle's order before it
+    + [(name, np.int64) for name in ("leg", "side", "role", "outcome", "noticed")]
     + [(name, np.int64) for name in ("decided_us", "arrival_us", "recorded_us", "notice_us")]  # what is open has the times at which it would
     + [("row", np.int64)]  # bar, or observation in force; -1: none
     + [(name, np.int64) for name in ("planned", "filled", "reserve", "flow", "fee")]  # [atoms] of base; reserve of what is spent; flow of quote
@@ -31,8 +32,16 @@ ORDER = np.dtype(
     + [("open_value", np.int64), ("expected", np.int64)]  # [atoms of the numeraire], [atoms of quote]
     + [(name, np.float64) for name in ("decision_price", "limit_price", "price", "edge_bps")]  # price: nan without a fill
 )
-OPPORTUNITY = np.dtype([(name, np.int64) for name in ("at_us", "sell", "buy", "episode", "outcome", "package")] + [("edge_bps", np.float64)])
+OPPORTUNITY = np.dtype([(name, np.int64) for name in ("at_us", "combination", "episode", "outcome", "package")] + [("edge_bps", np.float64)])
 TRANSFER = np.dtype([(name, np.int64) for name in ("route", "requested_us", "credited_us", "amount", "fee", "credited")])
+
+PACKAGE = np.dtype(
+    [(name, np.int64) for name in ("combination", "first", "last")]  # orders, the last until it is complete
+    + [("step", np.int64), ("noticed", np.int64)]  # in a sequence the step under way; else how many came back
+    + [("brought", np.int64), ("is_whole", np.bool_)]  # [atoms] by the step under way; every order so far filled whole
+    + [("edge_bps", np.float64)]
+)
+"""A package of a cycle."""
 
 STOP_DRAWDOWN, STOP_MISSES = 0, 1
 STOPS = ("drawdown", "misses")
@@ -41,16 +50,16 @@ COUNT = np.dtype(
     [(name, np.int64) for name in ("orders", "opportunities", "transfers", "queue", "packages", "episodes")]  # written so far
     + [("candidate", np.int64), ("tick", np.int64)]  # the next ones
     + [("open_packages", np.int64), ("misses", np.int64)]  # legs not both noticed; missed packages in a row
-    + [("net_residual", np.int64)]  # [atoms of base]
+    + [("net_residual", np.int64)]  # of pairs [atoms of base]
     + [("stopped_us", np.int64), ("stopped_by", np.int64)]  # NEVER_US: not; STOP_*
     + [("high", np.float64)]  # of the excess [numeraire]
 )
 WALLET = np.dtype([(name, np.int64) for name in ("free", "reserved", "pending", "committed", "coming", "floor", "target")] + [("left_out", np.bool_)])
 """[atoms]; committed: reserves of orders without notice; coming: in flight to it; the last three are scratch of a rebalancing."""
-CURRENCY = np.dtype([(name, np.int64) for name in ("held", "in_flight", "expected")])
-"""[atoms] known to be held everywhere; of that in flight; what sells under way should bring."""
-PAIR = np.dtype([(name, np.int64) for name in ("last_decision_us", "stood", "episode")])
-"""Of a sell and a buy leg: ordinal of the last instant at which it stood, and number of the episode, -1 before its first opportunity."""
+CURRENCY = np.dtype([(name, np.int64) for name in ("held", "in_flight", "expected", "residual")])
+"""[atoms] known to be held everywhere; of that in flight; what sells under way should bring; what packages of cycles left over."""
+STANDING = np.dtype([(name, np.int64) for name in ("last_decision_us", "stood", "episode")])
+"""Of a combination: ordinal of the last instant at which it stood, and number of the episode, -1 before its first opportunity."""
 SIDE = np.dtype([(name, np.int64) for name in ("under_way", "taken", "taken_epoch", "known_taken", "known_epoch")])
 """[atoms of base] of a leg's bids or asks: planned without notice; taken in an epoch; the same as far as notices told."""
 SEEN = np.dtype([("row", np.int64), ("in_force", np.int64)])
@@ -65,7 +74,7 @@ class State(NamedTuple):
     counts: Records  # (1,) COUNT
     wallets: Records  # (W,) WALLET
     currencies: Records  # (M,) CURRENCY
-    pairs: Records  # (V * V,) PAIR by sell leg, buy leg
+    combinations: Records  # (K,) STANDING; pairs: (V * V,) by sell leg, then buy leg
     sides: Records  # (2 * V,) SIDE: bids of all legs, then asks
     seen: Records  # (S,) SEEN
     routes: Records  # (R,) SENT_TODAY
@@ -78,9 +87,21 @@ class Log(NamedTuple):
     """What happened, as records, and what is to come."""
 
     orders: Records  # ORDER
+    packages: Records  # PACKAGE, of cycles
     opportunities: Records  # OPPORTUNITY
     transfers: Records  # TRANSFER
     queue: Int64s  # (Q, 3) a heap of (time [µs], kind, number)
+
+
+PLANNED = np.dtype(
+    [(name, np.int64) for name in ("leg", "side", "row", "charged")]
+    + [(name, np.int64) for name in ("skip", "left")]  # [atoms of base] what comes off the best levels; what is left, in whole lots
+    + [("rate", np.float64), ("reserve_rate", np.float64)]
+    + [(name, np.int64) for name in ("quantity", "flow", "brings")]  # [atoms of base], [of quote], [of what it brings]
+    + [("price", np.float64), ("deepest", np.float64)]  # average; of the level that the last unit comes from
+    + [("fits", np.bool_)]  # whether what is left takes all that the step is to spend
+)
+"""A step of a cycle as far as it is planned."""
 
 
 class Scratch(NamedTuple):
@@ -88,10 +109,11 @@ class Scratch(NamedTuple):
 
     received: Floats  # (V,)
     spent: Floats  # (V,)
-    ranked: Int64s  # (V * V,) pairs
-    edges: Floats  # (V * V,)
+    ranked: Int64s  # (K,) combinations
+    edges: Floats  # (K,)
     reach: Int64s  # (2 * L + 1,) cumulated quantity [atoms] of each segment of a walk down two books
     level: Int64s  # (2, 2 * L + 1) level of each side
+    plan: Records  # (steps of the longest cycle,) PLANNED
 
 
 @rule

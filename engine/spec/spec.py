@@ -12,7 +12,7 @@ from engine.spec.fees import FeeSpan, spans
 from engine.spec.funds import Rebalance, Route, Suspension, unmoved
 from engine.spec.risk import Risk
 from engine.spec.venues import Instrument, Venue
-from engine.strategies.combination import Combination
+from engine.strategies.combination import Combination, label
 from engine.strategies.spatial import Spatial
 from engine.strategies.triangular import Triangular
 from engine.units import Currency, Duration, Instant, Table, Title, VenueName
@@ -79,6 +79,11 @@ class Spec(Table):
     def combinations(self) -> tuple[Combination, ...]:
         """What may be sent as one package: pairs of legs, or cycles, in their order."""
         return self.strategy.combinations([leg.key for leg in self.legs])
+
+    @property
+    def combination_labels(self) -> list[str]:
+        """The same as people read them."""
+        return [label(combination, [leg.key for leg in self.legs]) for combination in self.combinations]
 
     @property
     def base(self) -> str | None:

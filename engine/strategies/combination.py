@@ -1,6 +1,9 @@
 """What a strategy may send as one package: legs, each with a side."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from engine.schema import SeriesKey
 
 SELL, BUY = 0, 1
 
@@ -13,3 +16,8 @@ class Step(NamedTuple):
 
 
 Combination = tuple[Step, ...]
+
+
+def label(combination: Combination, legs: Sequence[SeriesKey]) -> str:
+    """Return a combination as people read it: `sell kraken BTC/USDC, buy coinbase BTC/USD`."""
+    return ", ".join(f"{'buy' if step.side == BUY else 'sell'} {legs[step.leg]}" for step in combination)
