@@ -73,6 +73,12 @@ def spends_from(legs: Records, side: int, leg: int) -> int:
 
 
 @rule
+def brings(leg: Records, side: int) -> int:
+    """Return the currency that an order on a leg brings."""
+    return int(leg.quote_currency if side == SELL else leg.base_currency)
+
+
+@rule
 def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
     """Write an order, reserve its worst case, and schedule its resolution.
 
@@ -93,14 +99,14 @@ def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
     order.planned, order.filled, order.flow, order.fee = plan.quantity, 0, 0, 0
     order.reserve = cost_of(plan.limit, plan.quantity, plan.reserve_rate) if plan.side == BUY else plan.quantity
     order.open_value = value_of(flow, mark_at(world, at_us, leg.quote_currency))
-    order.expected = flow if plan.side == SELL else 0
+    order.expected = flow if plan.side == SELL else plan.quantity
     order.decision_price, order.limit_price, order.price, order.edge_bps = plan.price, plan.limit, np.nan, plan.edge_bps
     wallet.free -= order.reserve
     wallet.reserved += order.reserve
     wallet.committed += order.reserve
     side_of(state, plan.side, plan.leg).under_way += plan.quantity
     state.open_value[leg.venue] += order.open_value
-    state.currencies[leg.quote_currency].expected += order.expected
+    state.currencies[brings(leg, plan.side)].expected += order.expected
     push(log.queue, state.counts, (resolves, RESOLVE, o))
     state.counts[0].orders += 1
 
@@ -244,7 +250,7 @@ def learn(world: World, state: State, log: Log, o: int) -> None:
     quote.free += in_quote
     book.under_way -= order.planned
     state.open_value[leg.venue] -= order.open_value
-    state.currencies[leg.quote_currency].expected -= order.expected
+    state.currencies[brings(leg, order.side)].expected -= order.expected
     order.noticed = 1
     state.wallets[spends_from(world.legs, order.side, order.leg)].committed -= order.reserve
     count_held(world, state, order)

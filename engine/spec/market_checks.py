@@ -65,7 +65,7 @@ def _cycles(spec: Spec) -> Iterator[Problem]:
         message = 'must be "hedge" or "carry" with send = "sequence": what a step has left is no use where it came from'
         yield Problem(path="execution.residual", message=message)
     if not strategy.cycles and not spec.combinations:
-        where = "over all venues" if strategy.across else "within a venue"
+        where = "over all venues" if strategy.venues == "all" else "within a venue"
         yield Problem(path="strategy", message=f"no three instruments lead from {strategy.start} back to it {where}: list cycles, or add instruments")
 
 

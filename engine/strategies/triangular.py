@@ -21,8 +21,8 @@ class Triangular(Table):
     """The currency that every cycle begins and ends in."""
     cycles: tuple[Annotated[tuple[str, ...], Field(min_length=2, max_length=8)], ...] = ()
     """Each a list of instruments, `"venue BASE/QUOTE"`, in the order of trading; none: all of three."""
-    across: bool = False
-    """Whether cycles that are not listed may go over several venues."""
+    venues: Literal["one", "all"] = "one"
+    """Whether cycles that are not listed stay at one venue, or go over all of them."""
     send: Literal["together", "sequence"] = "together"
     """`together`: all steps at once, each from its own wallet; `sequence`: each at the notice of the one before, with what that brought."""
     threshold_bps: Annotated[float, Field(gt=-10_000, lt=10_000)]
@@ -42,8 +42,10 @@ class Triangular(Table):
             raise ValueError('size = "fixed" and fixed_notional go together: give both or neither')
         if self.size == "fixed" and self.max_notional is not None:
             raise ValueError('max_notional has no meaning with size = "fixed": leave it out')
-        if self.cycles and self.across:
-            raise ValueError("across belongs to cycles that are not listed: leave it out, or cycles")
+        if self.cycles and self.venues == "all":
+            raise ValueError('venues = "all" belongs to cycles that are not listed: leave it out, or cycles')
+        if self.send == "sequence" and self.venues == "all":
+            raise ValueError('venues = "all" and send = "sequence" exclude each other: nothing moves money between the steps')
         return self
 
     def combinations(self, legs: Sequence[SeriesKey]) -> tuple[Combination, ...]:
@@ -65,7 +67,7 @@ class Triangular(Table):
 
     def _of_three(self, legs: Sequence[SeriesKey]) -> Iterator[Sequence[int]]:
         for chosen in itertools.permutations(range(len(legs)), _STEPS):
-            if self.across or len({legs[leg].venue for leg in chosen}) == 1:
+            if self.venues == "all" or len({legs[leg].venue for leg in chosen}) == 1:
                 yield chosen
 
 
