@@ -1,12 +1,12 @@
 """A cycle in sequence: each step is sent at the notice of the one before, with what that brought."""
 
 from engine.oracle import rules
+from engine.oracle.cycle_orders import step_order
 from engine.oracle.cycles import Stage, most_that, stage_of
 from engine.oracle.edges import SIDES
 from engine.oracle.legs import legs_at
 from engine.oracle.orders import send
-from engine.oracle.residuals import Place, place_at, send_residual
-from engine.oracle.rules import Levels
+from engine.oracle.residuals import place_at, send_residual
 from engine.oracle.state import Order, Package, Run
 from engine.units import atoms
 
@@ -26,19 +26,18 @@ def _sends_again(run: Run, package: Package, order: Order, t: int) -> bool:
 
 
 def _sends_next(run: Run, package: Package, t: int) -> bool:
-    done, amount = len(package.legs), _brought(package)
+    done, legs = len(package.legs), legs_at(run, t)
     if done == len(package.combination):
         return False
-    step, legs = package.combination[done], legs_at(run, t)
+    step = package.combination[done]
     place = place_at(run, step.leg, SIDES[step.side], t)
     if place is None:
         return False
-    stage = _within(stage_of(run, legs[step.leg], place.side), place)
-    quantity = _quantity(run, stage, place, amount)
-    levels = rules.used(stage.levels, quantity)
-    if quantity == 0 or rules.flow_over(levels) < atoms(place.instrument.min_notional):
+    stage = _within(stage_of(run, legs[step.leg], place.side), place.limit)
+    planned = stage.planned(_quantity(run, stage, _brought(package), t)) if stage.levels else None
+    if planned is None or planned.quantity == 0 or planned.flow < atoms(place.instrument.min_notional):
         return False
-    send(run, _order(package, place, levels, t))
+    send(run, step_order(run, stage, planned, t, package=package))
     return True
 
 
@@ -48,32 +47,14 @@ def _brought(package: Package) -> int:
     return sum(order.brought for order in package.orders[since:])
 
 
-def _within(stage: Stage, place: Place) -> Stage:
-    beyond = [n for n, level in enumerate(stage.levels) if not rules.is_within(stage.side, level.price, place.limit)]
+def _within(stage: Stage, limit: float) -> Stage:
+    beyond = [n for n, level in enumerate(stage.levels) if not rules.is_within(stage.side, level.price, limit)]
     return Stage(leg=stage.leg, side=stage.side, levels=stage.levels[: beyond[0]] if beyond else stage.levels)
 
 
-# As much as the amount pays or is, as the levels go, and as free balances cover at the limit.
-def _quantity(run: Run, stage: Stage, place: Place, amount: int) -> int:
-    free = run.free(place.wallet())
+# As much as the amount pays or is, as the levels go, and as free balances cover at the order's limit.
+def _quantity(run: Run, stage: Stage, amount: int, t: int) -> int:
+    free = run.free(stage.spends_from)
     if stage.side == "sell":
         return min(amount, stage.left, free) // stage.lot * stage.lot
-    return most_that(lambda q: stage.cost(q) <= amount and place.reserve(q) <= free, stage.left, stage.lot)
-
-
-def _order(package: Package, place: Place, levels: Levels, t: int) -> Order:
-    quantity = rules.total(levels)
-    return Order(
-        package=package.orders[0].package,
-        role="leg",
-        side=place.side,
-        leg=place.ordinal,
-        instrument=place.instrument,
-        edge_bps=package.edge_bps,
-        decided=t,
-        planned=quantity,
-        decision_price=rules.average_price(levels),
-        best_price=place.price,
-        limit=place.limit,
-        reserve=place.reserve(quantity),
-    )
+    return most_that(lambda q: stage.cost(q) <= amount and stage.reserve(run, t, stage.planned(q)) <= free, stage.left, stage.lot)

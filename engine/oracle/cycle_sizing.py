@@ -83,7 +83,7 @@ def _sent_at_once(books: Books) -> int:
 
 def _has_funds(books: Books, plan: Plan) -> bool:
     sent = range(_sent_at_once(books))
-    return all(books.reserve(k, plan[k]) <= books.run.free(books.stages[k].spends_from) for k in sent)
+    return all(books.stages[k].reserve(books.run, books.t, plan[k]) <= books.run.free(books.stages[k].spends_from) for k in sent)
 
 
 def _maximum(books: Books) -> Line | None:

@@ -65,6 +65,16 @@ class Stage:
         flow = rules.flow_over(rules.used(self.levels, quantity))
         return flow if self.leg.fee_in_base else flow + rules.fee(flow, self.leg.rate)
 
+    def limit(self, run: Run, price: float) -> float:
+        """Return the limit of an order whose last unit comes from a price."""
+        return rules.limit(self.side, price, run.spec.execution.tolerance_bps, self.leg.instrument)
+
+    def reserve(self, run: Run, t: int, planned: Planned) -> int:
+        """Return what an order sent at t reserves [atoms of what it spends]."""
+        if self.side == "sell":
+            return planned.quantity
+        return rules.buy_reserve(self.limit(run, planned.price), planned.quantity, fees.reserve_rate(run, self.leg.instrument, t))
+
     def planned(self, quantity: int) -> Planned:
         """Return what becomes of a quantity."""
         levels = rules.used(self.levels, quantity)
@@ -96,18 +106,6 @@ class Books:
             amount = found[-1].brings
         edge = cycle_bps(self.legs, self.cycle, [planned.price for planned in found])
         return found if edge >= self.run.spec.strategy.threshold_bps else None
-
-    def limit(self, k: int, planned: Planned) -> float:
-        """Return the limit of a step's order."""
-        stage = self.stages[k]
-        return rules.limit(stage.side, planned.price, self.run.spec.execution.tolerance_bps, stage.leg.instrument)
-
-    def reserve(self, k: int, planned: Planned) -> int:
-        """Return what a step's order reserves [atoms of what it spends]."""
-        stage = self.stages[k]
-        if stage.side == "sell":
-            return planned.quantity
-        return rules.buy_reserve(self.limit(k, planned), planned.quantity, fees.reserve_rate(self.run, stage.leg.instrument, self.t))
 
 
 def books_of(run: Run, cycle: Combination, legs: Legs, t: int) -> Books:

@@ -52,9 +52,10 @@ def _is_residual_too_large(run: Run, t: int) -> bool:
 
 
 def _send(run: Run, opportunity: Opportunity, orders: list[Order]) -> int:
-    package = len(run.packages)
-    run.last_sent[opportunity.combination] = opportunity.at
-    run.packages.append(Package(combination=run.combinations[opportunity.combination], edge_bps=opportunity.edge_bps))
+    number = opportunity.combination
+    package = Package(number=len(run.packages), combination=run.combinations[number], edge_bps=opportunity.edge_bps)
+    run.last_sent[number] = opportunity.at
+    run.packages.append(package)
     for order in orders:
         send(run, order)
-    return package
+    return package.number

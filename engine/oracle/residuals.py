@@ -110,7 +110,7 @@ def send_for_cycle(run: Run, package: Package, t: int) -> None:
 def _of_share(leg: Order, share: float) -> int:
     lot = atoms(leg.instrument.lot)
     # planned * share / lot, in this order
-    return floor(leg.planned * share / lot) * lot
+    return floor(leg.planned * share / lot + 1e-6) * lot
 
 
 # What free balances cover at the limit, in whole lots, by halving.
@@ -127,7 +127,7 @@ def _covered(run: Run, place: Place, most: int) -> int:
 
 def _order(package: Package, place: Place, quantity: int, t: int) -> Order:
     return Order(
-        package=package.orders[0].package,
+        package=package.number,
         role="residual",
         side=place.side,
         leg=place.ordinal,

@@ -145,6 +145,7 @@ class Entry(NamedTuple):
 class Package:
     """Orders that were decided together: one a step, as far as they were sent, and what was sent for what these left."""
 
+    number: int
     combination: Combination
     edge_bps: float
     orders: list[Order] = field(default_factory=list)

@@ -131,3 +131,33 @@ def _changed(table: Table, changes: Table) -> dict[str, object]:
 def dear_alfa(n: int = 0, **changes: object) -> World:
     """Return the world in which bar n closes at 101 at alfa and at 100 at bravo, and nothing else happens."""
     return small({"alfa BTC/USD": bars({n: Bar(101.0, open=100.0)}), "bravo BTC/USD": bars()}, **changes)  # type: ignore[arg-type]
+
+
+def cyclic(
+    btc: Mapping[float, Book] | None = None,
+    cross: Mapping[float, Book] | None = None,
+    eth: Mapping[float, Book] | None = None,
+    *,
+    more: Mapping[str, pl.DataFrame] = NONE,  # type: ignore[assignment]
+    **changes: Any,
+) -> World:
+    """Return a world of cycles of USD at alfa: BTC/USD at 100, ETH/BTC at 0.05 and ETH/USD at 5, but when they are said to change.
+
+    Its two cycles: buy BTC, buy ETH for it, sell that; or buy ETH, sell it for BTC, sell that. 10 BTC, 10,000 USD and ETH; sizes of 1,000.
+    """
+    series = {
+        "alfa BTC/USD": books(btc, first=thick(100.0)),
+        "alfa ETH/BTC": books(cross, first=thick(0.05)),
+        "alfa ETH/USD": books(eth, first=thick(5.0)),
+        **more,
+    }
+    terms: dict[str, Table] = {name: {"use": "trade"} for name in series} | {"alfa ETH/BTC": {"use": "trade", "tick": "0.0001"}}
+    for name, extra in changes.pop("instruments", {}).items():
+        terms[name] = {**terms[name], **extra}
+    strategy = {"kind": "triangular", "start": "USD", **changes.pop("strategy", {})}
+    return small(series, strategy=strategy, instruments=terms, **{"minutes": 1, **changes})
+
+
+def thick(bid: float, ask: float | None = None) -> Book:
+    """Return a book of 1,000 on either side."""
+    return Book(bid, bid if ask is None else ask, 1_000.0, 1_000.0)

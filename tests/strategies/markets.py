@@ -12,7 +12,7 @@ from tests.strategies.world import DAY, EPOCH_US, MINUTE, SECOND, scaled
 Data = Literal["bars", "quotes", "quote_bars"]
 
 VENUES = ("alfa", "bravo", "charlie", "delta")
-COIN_PRICES = {"BTC": 100.0, "SHIB": 0.0001, "GOLD": 1_000_000.0, "BNB": 100.0}
+COIN_PRICES = {"BTC": 100.0, "SHIB": 0.0001, "GOLD": 1_000_000.0, "BNB": 100.0, "ETH": 5.0}
 """Ticks, lots, volumes and balances of a coin go with its price: amounts here are those of one that costs 100."""
 FEE_ASSET = "BNB"
 CURRENCIES = (
@@ -95,7 +95,13 @@ def fair(key: SeriesKey, level: float, peg: float) -> float:
 
 def unit(key: SeriesKey) -> float:
     """Return the quantity of the base that is worth as much as one of a coin that costs 100."""
-    return 100 / COIN_PRICES.get(key.base, 100)
+    return 100 / COIN_PRICES.get(key.base, 1.0)
+
+
+def price_of(name: str) -> float:
+    """Return what an instrument costs at first."""
+    base, _, quote = name.partition("/")
+    return COIN_PRICES.get(base, 1.0) / COIN_PRICES.get(quote, 1.0)
 
 
 def windows(tape: Tape, data: Data, *, most: int, midnight: bool) -> Window:
@@ -151,15 +157,15 @@ def markets(tape: Tape, data: Data, *, mixed: bool = True) -> Market:
 
 def instruments(tape: Tape, venue: str, name: str, use: str, data: Data) -> dict[str, object]:
     """Draw the terms of an instrument."""
-    price = COIN_PRICES.get(name.partition("/")[0], 1.0)
+    price, (base, _, quote) = price_of(name), name.partition("/")
     form: dict[str, object] = {
         "venue": venue,
         "name": name,
         "use": use,
         "data": data,
         "tick": tape.pick(TICKS) if price == 1 else scaled(tape.pick(COIN_TICKS if data == "bars" else RECORDED_TICKS), price / 100),
-        "lot": scaled(tape.pick(LOTS), 100 / price),
-        "min_notional": tape.pick(("0", "0.5", "0", "0", "0", "0", "0", "5")),
+        "lot": scaled(tape.pick(LOTS), 100 / COIN_PRICES.get(base, 1.0)),
+        "min_notional": scaled(tape.pick(("0", "0.5", "0", "0", "0", "0", "0", "5")), 1 / COIN_PRICES.get(quote, 1.0)),
     }
     if data == "bars":
         return {**form, "half_spread_bps": tape.pick((0.0, 0.5, 1.0, 3.3))}

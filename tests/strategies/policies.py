@@ -1,37 +1,61 @@
 """How a world trades: strategy, execution, and what risk and quality stop."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from tests.strategies.markets import Market, Window
+from tests.strategies.markets import COIN_PRICES, Window
 from tests.strategies.tape import Tape
+from tests.strategies.world import scaled
+
+RESIDUALS = ("unwind", "unwind", "hedge", "hedge", "carry")
+SIZES: tuple[dict[str, str], ...] = (
+    {"size": "max"},
+    {"max_notional": "60"},
+    {"max_notional": "10000000000"},
+    {"max_notional": "400"},
+    {"max_notional": "0.62"},
+    {"size": "fixed", "fixed_notional": "0.61"},
+    {"size": "fixed", "fixed_notional": "20"},
+    {"size": "fixed", "fixed_notional": "33.33"},
+)
+
+
+CYCLE_SIZES: tuple[dict[str, str], ...] = (
+    {"size": "max"},
+    {"max_notional": "400"},
+    {"size": "max"},
+    {"max_notional": "60"},
+    {"max_notional": "10000000000"},
+    {"max_notional": "6.2"},
+    {"size": "fixed", "fixed_notional": "20"},
+    {"size": "fixed", "fixed_notional": "33.33"},
+)
 
 
 def spatial(tape: Tape) -> dict[str, object]:
     """Draw the strategy: mostly all that there is, at low thresholds."""
-    sizes: tuple[dict[str, str], ...] = (
-        {"size": "max"},
-        {"max_notional": "60"},
-        {"max_notional": "10000000000"},
-        {"max_notional": "400"},
-        {"max_notional": "0.62"},
-        {"size": "fixed", "fixed_notional": "0.61"},
-        {"size": "fixed", "fixed_notional": "20"},
-        {"size": "fixed", "fixed_notional": "33.33"},
-    )
-    return {
-        "kind": "spatial",
-        "threshold_bps": tape.pick((0.0, 0.5, 5.0, 20.0, -15.0)),
-        "cool_down": tape.pick(("0s", "0s", "0s", "2s", "1m", "90s", "5m")),
-        **tape.pick(sizes),
-    }
+    return {"kind": "spatial", "threshold_bps": tape.pick((0.0, 0.5, 5.0, 20.0, -15.0)), "cool_down": _cool_down(tape), **tape.pick(SIZES)}
 
 
-def executions(tape: Tape, window: Window) -> dict[str, object]:
+def triangular(tape: Tape, start: str) -> dict[str, object]:
+    """Draw the same of cycles that begin with a currency."""
+    price = COIN_PRICES.get(start, 1.0)
+    size = {key: value if key == "size" or value == "10000000000" else scaled(value, 1 / price) for key, value in tape.pick(CYCLE_SIZES).items()}
+    send = tape.pick(("together", "sequence", "together"))
+    least = {"threshold_bps": tape.pick((0.0, -15.0, -60.0, 5.0, -200.0)), "cool_down": _cool_down(tape)}
+    return {"kind": "triangular", "start": start, "send": send, **least, **size}
+
+
+def _cool_down(tape: Tape) -> str:
+    return tape.pick(("0s", "0s", "0s", "2s", "1m", "90s", "5m"))
+
+
+def executions(tape: Tape, window: Window, *, residuals: Sequence[str] = RESIDUALS) -> dict[str, object]:
     """Draw how orders are sent and what becomes of a residual."""
     form: dict[str, Any] = {
         "take_share": tape.pick((1.0, 1.0, 0.33)),
         "tolerance_bps": tape.pick((10.0, 0.0, 0.0, 1.0, 100.0)),
-        "residual": tape.pick(("unwind", "unwind", "hedge", "hedge", "carry")),
+        "residual": tape.pick(residuals),
         "residual_bps": tape.pick((50.0, 0.0, 200.0)),
     }
     if window.data != "bars":
@@ -41,8 +65,8 @@ def executions(tape: Tape, window: Window) -> dict[str, object]:
     return form if waits is None else {**form, "max_wait": f"{waits * window.interval}us"}
 
 
-def risks(tape: Tape, market: Market) -> dict[str, object]:
-    """Draw limits, none of them in most worlds."""
+def risks(tape: Tape, limited: Sequence[str]) -> dict[str, object]:
+    """Draw limits, none of them in most worlds; some on what is held of these currencies."""
     often = {
         "max_gross_edge_bps": (60.0, 160.0),
         "max_residual": ("0.00000001", "1", "30"),
@@ -52,9 +76,8 @@ def risks(tape: Tape, market: Market) -> dict[str, object]:
         "max_misses": (1, 2, 4),
     }
     form: dict[str, object] = {name: tape.pick(values) for name, values in often.items() if tape.once_in(6)}
-    quotes = sorted({name.partition("/")[2] for _, name in market.legs})
-    if len(quotes) > 1 and tape.once_in(2):
-        form["max_asset"] = {c: tape.pick(("40", "400", "3100", "100000")) for c in quotes if tape.once_in(2)}
+    if limited and tape.once_in(2):
+        form["max_asset"] = {c: tape.pick(("40", "400", "3100", "100000")) for c in limited if tape.once_in(2)}
     return form | ({"depeg_guard": _guards(tape)} if tape.once_in(4) else {})
 
 

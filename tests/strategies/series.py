@@ -7,7 +7,7 @@ from typing import Literal
 import polars as pl
 
 from engine.schema import SeriesKey
-from tests.strategies.markets import COIN_PRICES, Data, Window, Worth, unit
+from tests.strategies.markets import Data, Window, Worth, price_of, unit
 from tests.strategies.tape import Tape
 from tests.strategies.world import SECOND, QuoteRow, frame, quote_frame
 
@@ -104,8 +104,7 @@ def _quote_bars(
 
 
 def _grid(key: SeriesKey) -> float:
-    price = COIN_PRICES.get(key.base)
-    return 0.0001 if price is None else price / 10_000
+    return price_of(key.instrument) / 10_000
 
 
 def _stamps(event: int, seen: int, feed: Feed) -> tuple[int | None, int | None]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.config import Spec, parse_spec
 from engine.schema import SeriesKey
 from tests.strategies.markets import Data, Market, Window, markets, windows, worths
-from tests.strategies.policies import executions, qualities, risks, spatial
+from tests.strategies.policies import RESIDUALS, executions, qualities, risks, spatial
 from tests.strategies.series import Feed, feeds, series
 from tests.strategies.tape import Tape
 from tests.strategies.transfers import DESK, transfers
@@ -51,8 +51,8 @@ def tapes(seed: int, kept: tuple[float, float]) -> tuple[Tape, Tape]:
     return Tape(codes[0]), Tape(codes[1])
 
 
-def forms(tape: Tape, market: Market, window: Window, *, name: str) -> dict[str, Any]:
-    """Draw the spec of a market and a window."""
+def forms(tape: Tape, market: Market, window: Window, *, name: str, cycles: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Draw the spec of a market and a window: of pairs, or of cycles as they are given."""
     moving = transfers(tape, market, window)
     ends = {str(route[end]) for route in moving.get("routes", []) for end in ("source", "destination")}
     desk = {DESK: {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s"}} if DESK in ends else {}
@@ -66,14 +66,27 @@ def forms(tape: Tape, market: Market, window: Window, *, name: str) -> dict[str,
         **({"interval": f"{window.interval // SECOND}s"} if with_interval else {}),
         "clock": f"{window.clock // SECOND}s",
         "assume_par": market.par,
-        "strategy": spatial(tape),
-        "execution": executions(tape, window),
-        "risk": risks(tape, market),
+        "strategy": spatial(tape) if cycles is None else cycles,
+        "execution": executions(tape, window, residuals=("hedge", "hedge", "carry") if _in_sequence(cycles) else RESIDUALS),
+        "risk": risks(tape, _limited(tape, market, cycles)),
         "quality": qualities(tape),
         "venues": {name: venues(tape, name, market, window) for name in market.venues} | desk,
         "instruments": market.instruments,
         **moving,
     }
+
+
+def _in_sequence(cycles: dict[str, Any] | None) -> bool:
+    return cycles is not None and cycles["send"] == "sequence"
+
+
+def _limited(tape: Tape, market: Market, cycles: dict[str, Any] | None) -> list[str]:
+    # what a limit may be set on: quotes, where there are several, or what lies between the ends of a cycle
+    if cycles is not None:
+        between = {currency for _, name in market.legs for currency in name.split("/")} - {cycles["start"]}
+        return sorted(between) if tape.once_in(2) else []
+    quotes = sorted({name.partition("/")[2] for _, name in market.legs})
+    return quotes if len(quotes) > 1 else []
 
 
 def tables(tape: Tape, spec: Spec, form: dict[str, Any], window: Window) -> dict[SeriesKey, pl.DataFrame]:
