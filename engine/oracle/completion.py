@@ -42,5 +42,4 @@ def _left_by(run: Run, order: Order) -> Iterator[tuple[str, int]]:
     if not run.is_in_cycles:
         yield order.instrument.key.base, order.filled if order.side == "buy" else -order.filled
         return
-    own = {order.instrument.key.base, order.instrument.key.quote} - {run.spec.comparison_currency}
-    yield from ((currency, amount) for (_, currency), amount in order.changes if currency in own)
+    yield from ((currency, amount) for (_, currency), amount in order.of_trade if currency != run.spec.comparison_currency)

@@ -93,8 +93,8 @@ class Order:
 
     @property
     def brought(self) -> int:
-        """What it brought, less a fee in that currency [atoms]."""
-        return sum(amount for wallet, amount in self.changes if wallet == self.brings_to)
+        """What it brought, less a fee that was taken out of that [atoms]."""
+        return sum(amount for wallet, amount in self.of_trade if wallet == self.brings_to)
 
     @property
     def moves(self) -> list[tuple[WalletKey, int]]:
@@ -108,10 +108,14 @@ class Order:
         return self.moves if self.fee_wallet is None else [*self.moves, (self.fee_wallet, -self.fee)]
 
     @property
+    def of_trade(self) -> list[tuple[WalletKey, int]]:
+        """The same without a fee in an asset, which leaves free."""
+        return self.moves if self.fee_from_free else self.changes
+
+    @property
     def released(self) -> list[tuple[WalletKey, int]]:
         """What is pending from resolution to notice: what came in, and what was reserved and not spent, less the fee."""
-        of_trade = self.moves if self.fee_from_free else self.changes
-        return [*of_trade, (self.spends_from, self.reserve)]
+        return [*self.of_trade, (self.spends_from, self.reserve)]
 
 
 @dataclass(slots=True, kw_only=True)
