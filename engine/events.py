@@ -86,9 +86,14 @@ class Path:
     orders: Orders
     transfers: Transfers
     opportunities: Opportunities
-    combination: Int32s  # of each package: ordinal in `Spec.combinations`
     stops: list[tuple[int, str]]  # (µs, "drawdown" or "misses"): the one that came first, if any
     wallets: tuple[tuple[str, str], ...]  # (venue, currency), as `Spec.wallets`
     balances: Int64s  # (W, 3) [atoms] free, reserved, pending at the end
     best_edge_bps: float | None  # of any pair at any instant, net; None where no two legs met
     instants: int  # how many instants there were
+
+    @property
+    def combination(self) -> Int32s:
+        """What each package was to trade, (packages,): ordinal in `Spec.combinations`."""
+        found = self.opportunities
+        return found.combination[found.package >= 0]  # packages are numbered as they are sent

@@ -39,12 +39,10 @@ def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
     rows, place = candidates(world, threshold)
     funding, order = market.funding(spec)
     state, log = walked(spec, world, funding, rows)
-    found = _opportunities(spec, log.opportunities)
     return Path(
         orders=_orders(log.orders),
         transfers=_transfers(log.transfers, order),
-        opportunities=found,
-        combination=found.combination[found.package >= 0],  # packages are numbered as they are sent
+        opportunities=_opportunities(spec, log.opportunities),
         stops=[(int(c.stopped_us), kernel.STOPS[c.stopped_by]) for c in state.counts if c.stopped_us != kernel.NEVER_US],
         wallets=spec.wallets,
         balances=np.column_stack([state.wallets.free, state.wallets.reserved, state.wallets.pending]),

@@ -147,14 +147,11 @@ class WalletBalance:
         return cls(venue=row["venue"], currency=row["currency"], **exact)
 
 
-@strawberry.type(description="What the packages of one pair of legs brought, in the numeraire.")
-class PairLines:
-    """The trade lines of a pair."""
+@strawberry.type(description="What the packages of one combination of legs brought, in the numeraire.")
+class CombinationLines:
+    """The trade lines of a combination."""
 
-    sell_venue: str = field(description="Where it sold.")
-    sell_instrument: str = field(description="What it sold on, BASE/QUOTE.")
-    buy_venue: str = field(description="Where it bought.")
-    buy_instrument: str = field(description="What it bought on, BASE/QUOTE.")
+    legs: str = field(description="What each package was to sell and to buy, and where: `sell kraken BTC/USDC, buy coinbase BTC/USD`.")
     packages: int = field(description="How many it sent.")
     gross: float = field(description="Edge as decided, at marks.")
     slippage: float = field(description="Fills worse (or better) than decided.")

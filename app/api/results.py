@@ -9,11 +9,11 @@ from strawberry.scalars import JSON
 from app.api.context import Info
 from app.api.figures import (
     AttributionLine,
+    CombinationLines,
     Counts,
     GuardEvent,
     LegLines,
     Metric,
-    PairLines,
     SeriesQuality,
     Stop,
     StressCase,
@@ -89,10 +89,10 @@ class Result:
         """Return them in the engine's order."""
         return StressCase.all_of(_summary(self.run).get("stress", {}))
 
-    @resolver("What the packages of each pair of legs brought, those that mattered most first, 20 at most.")
-    def pairs(self) -> list[PairLines]:
-        """Return the summary's `pairs`."""
-        return [PairLines(**row) for row in _summary(self.run).get("pairs", [])]
+    @resolver("What the packages of each combination of legs brought, those that mattered most first, 20 at most.")
+    def combinations(self) -> list[CombinationLines]:
+        """Return the summary's `combinations`."""
+        return [CombinationLines(**row) for row in _summary(self.run).get("combinations", [])]
 
     @resolver("What the orders on each leg brought, by venue, then instrument.")
     def legs(self) -> list[LegLines]:

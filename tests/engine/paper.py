@@ -31,6 +31,7 @@ from tests.engine.small import START, Bar, after, bars, small
 from tests.strategies import iso
 
 ALFA, BRAVO = 0, 1
+CHEAP, DEAR = 0, 1  # what sells at alfa, and at bravo
 TURN = iso(START + 210_000_000)
 
 
@@ -119,8 +120,7 @@ TRANSFERS = Transfers(
 )
 OPPORTUNITIES = Opportunities(
     at_us=minutes(1, 2, 2, 3, 5),
-    sell=ordinals(BRAVO, BRAVO, ALFA, BRAVO, ALFA),
-    buy=ordinals(ALFA, ALFA, BRAVO, ALFA, BRAVO),
+    combination=ordinals(DEAR, DEAR, CHEAP, DEAR, CHEAP),
     edge_bps=np.array([80.0, 60.0, 15.0, 1400.0, 12.0]),
     episode=np.array([0, 0, 1, 0, 2], dtype=np.int64),
     outcome=decided("sent", "cool_down", "sent", "alarm", "no_funds"),

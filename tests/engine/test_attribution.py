@@ -10,7 +10,7 @@ from engine import attribution, ledger
 from engine.attribution import FillLines
 from engine.backtest import run
 from engine.schema import micros
-from tests.engine.paper import IDLE, MARKS, ORDERS, PATH, SPEC, atoms, minutes
+from tests.engine.paper import DEAR, IDLE, MARKS, OPPORTUNITIES, ORDERS, PATH, SPEC, atoms, minutes
 from tests.strategies import World, worlds
 
 HELD = ledger.holdings(SPEC, PATH)
@@ -94,11 +94,12 @@ def test_equal_legs_miss_nothing_and_a_leg_that_filled_nothing_makes_the_other_a
 
 def test_a_package_has_one_row_with_its_own_lines() -> None:
     table = attribution.packages_table(SPEC, PATH, LINES)
-    names = ("package", "sell_venue", "sell_instrument", "buy_venue", "buy_instrument", "edge_bps", "planned", "sold", "bought", "unwound", "kept")
-    assert table.select(names).rows() == [
-        (0, "bravo", "BTC/USDC", "alfa", "BTC/USD", 80.0, 1.0, 1.0, 0.4, 0.5, 0.4),
-        (1, "alfa", "BTC/USD", "bravo", "BTC/USDC", 15.0, 1.0, 0.0, 0.0, 0.0, 0.0),
+    assert table.select("package", "legs", "edge_bps", "kept").rows() == [
+        (0, "sell bravo BTC/USDC, buy alfa BTC/USD", 80.0, 0.4),
+        (1, "sell alfa BTC/USD, buy bravo BTC/USDC", 15.0, 0.0),
     ]
+    # 101.5 and 52.6 USDC at 0.95 and 0.94, and 40.2 USD
+    assert table["turnover"].to_list() == pytest.approx([101.5 * 0.95 + 40.2 + 52.6 * 0.94, 0], abs=1e-12)
     first = table.select("gross", "slippage", "leg_misses", "fees", "pnl").row(0)
     assert first == pytest.approx((0.392, -0.39, -0.266, -0.756425, -1.020425), abs=1e-12)
     assert table.select("gross", "slippage", "leg_misses", "fees", "pnl").row(1) == (0, 0, 0, 0, 0)
@@ -107,25 +108,28 @@ def test_a_package_has_one_row_with_its_own_lines() -> None:
     assert idle.is_empty()
 
 
-def test_what_a_residual_order_sold_is_unwound_below_zero() -> None:
-    sold = replace(PATH, orders=replace(ORDERS, side=np.array([0, 1, 0, 1, 0], dtype=np.int32)))
-    assert attribution.packages_table(SPEC, sold, LINES)["unwound"].to_list() == [-0.5, 0.0]
+def test_a_step_that_was_never_sent_filled_nothing_of_its_package() -> None:
+    # package 0 with its sell alone: what that did is a miss, whole
+    alone = {field.name: getattr(ORDERS, field.name)[[0, 2, 3, 4]] for field in fields(ORDERS)}
+    lines = attribution.fill_lines(SPEC, replace(PATH, orders=replace(ORDERS, **alone)), MARKS)
+    assert (lines.kept[0], lines.gross[0], lines.slippage[0]) == (0, 0, 0)
+    assert lines.leg_misses[0] != 0
 
 
-def test_pairs_have_the_lines_of_their_packages_the_one_that_mattered_most_first() -> None:
-    first, second = attribution.by_pair(SPEC, PATH, LINES)
-    assert (first["sell_venue"], first["buy_venue"], first["packages"]) == ("bravo", "alfa", 1)
+def test_combinations_have_the_lines_of_their_packages_the_one_that_mattered_most_first() -> None:
+    first, second = attribution.by_combination(SPEC, PATH, LINES)
+    assert (first["legs"], first["packages"]) == ("sell bravo BTC/USDC, buy alfa BTC/USD", 1)
     assert [first[line] for line in (*attribution.TRADE_LINES, "pnl")] == pytest.approx([0.392, -0.39, -0.266, -0.756425, -1.020425], abs=1e-12)
-    assert (second["sell_instrument"], second["buy_instrument"], second["packages"], second["pnl"]) == ("BTC/USD", "BTC/USDC", 1, 0.0)
-    assert attribution.by_pair(SPEC, IDLE, attribution.fill_lines(SPEC, IDLE, MARKS)) == []
+    assert (second["legs"], second["packages"], second["pnl"]) == ("sell alfa BTC/USD, buy bravo BTC/USDC", 1, 0.0)
+    assert attribution.by_combination(SPEC, IDLE, attribution.fill_lines(SPEC, IDLE, MARKS)) == []
 
 
-def test_packages_of_one_pair_are_counted_together_and_gains_rank_like_losses() -> None:
-    turned = replace(PATH, orders=replace(ORDERS, leg=np.array([1, 0, 1, 0, 1], dtype=np.int32)))
-    (only,) = attribution.by_pair(SPEC, turned, LINES)
-    assert (only["packages"], only["sell_venue"]) == (2, "bravo")
+def test_packages_of_one_combination_are_counted_together_and_gains_rank_like_losses() -> None:
+    turned = replace(PATH, opportunities=replace(OPPORTUNITIES, combination=np.full(5, DEAR, np.int32)))
+    (only,) = attribution.by_combination(SPEC, turned, LINES)
+    assert (only["packages"], only["legs"]) == (2, "sell bravo BTC/USDC, buy alfa BTC/USD")
     gains = replace(LINES, gross=np.array([0.0, 0.0, 5.0, 0.0, 0.0]))
-    assert [row["sell_venue"] for row in attribution.by_pair(SPEC, PATH, gains)] == ["alfa", "bravo"]
+    assert [str(row["legs"])[5:9] for row in attribution.by_combination(SPEC, PATH, gains)] == ["alfa", "brav"]
 
 
 def test_legs_have_the_lines_and_the_turnover_of_their_orders() -> None:

@@ -15,25 +15,15 @@ from tests.engine.small import bars, small
 
 def test_the_table_has_a_row_an_opportunity_in_the_order_of_the_path() -> None:
     table = opportunities.opportunities_table(SPEC, OPPORTUNITIES)
-    assert table.columns == [
-        "ts",
-        "sell_venue",
-        "sell_instrument",
-        "buy_venue",
-        "buy_instrument",
-        "edge_bps",
-        "episode",
-        "outcome",
-        "package",
-    ]
+    assert table.columns == ["ts", "legs", "edge_bps", "episode", "outcome", "package"]
     assert table["ts"].to_list() == [instant(int(at)) for at in minutes(1, 2, 2, 3, 5)]
-    dear, cheap = ("bravo", "BTC/USDC", "alfa", "BTC/USD"), ("alfa", "BTC/USD", "bravo", "BTC/USDC")
+    dear, cheap = "sell bravo BTC/USDC, buy alfa BTC/USD", "sell alfa BTC/USD, buy bravo BTC/USDC"
     assert table.drop("ts").rows() == [
-        (*dear, 80.0, 0, "sent", 0),
-        (*dear, 60.0, 0, "cool_down", None),
-        (*cheap, 15.0, 1, "sent", 1),
-        (*dear, 1400.0, 0, "alarm", None),
-        (*cheap, 12.0, 2, "no_funds", None),
+        (dear, 80.0, 0, "sent", 0),
+        (dear, 60.0, 0, "cool_down", None),
+        (cheap, 15.0, 1, "sent", 1),
+        (dear, 1400.0, 0, "alarm", None),
+        (cheap, 12.0, 2, "no_funds", None),
     ]
 
 
@@ -65,8 +55,7 @@ def figures(episodes: list[int], at: tuple[float, ...], **venues: str) -> dict[s
     columns = {name: getattr(OPPORTUNITIES, name)[:1].repeat(len(at)) for name in ("edge_bps", "outcome", "package")}
     found = Opportunities(
         at_us=minutes(*at),
-        sell=np.zeros(len(at), np.int32),
-        buy=np.ones(len(at), np.int32),
+        combination=np.zeros(len(at), np.int32),
         episode=np.array(episodes, dtype=np.int64),
         **columns,
     )

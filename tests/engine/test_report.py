@@ -128,15 +128,14 @@ def test_every_opportunity_is_counted_by_what_became_of_it(result: Result) -> No
         assert sum(f"{other}0" in text for other in PASSED_OVER.values()) == 0
 
 
-def test_pairs_and_legs_have_their_lines(result: Result, html: str) -> None:
+def test_combinations_and_legs_have_their_lines(result: Result, html: str) -> None:
     text = Page(html).text
-    for pair in result.summary["pairs"]:  # type: ignore[attr-defined]
-        sell, buy = (f"{pair[f'{side}_venue']} {pair[f'{side}_instrument']}" for side in ("sell", "buy"))
-        assert f"{sell}{buy}{pair['packages']}{pair['gross']:z,.2f}" in text
-        assert f"{pair['fees']:z,.2f}{pair['pnl']:z,.2f}" in text
+    for row in result.summary["combinations"]:  # type: ignore[attr-defined]
+        assert f"{row['legs']}{row['packages']}{row['gross']:z,.2f}" in text
+        assert f"{row['fees']:z,.2f}{row['pnl']:z,.2f}" in text
     for leg in result.summary["legs"]:  # type: ignore[attr-defined]
         assert f"{leg['venue']} {leg['instrument']}{leg['orders']}{leg['fills']}{leg['turnover']:,.2f}" in text
-    assert "Pairs" not in Page(rendered(result, pairs=[])).text
+    assert "Combinations" not in Page(rendered(result, combinations=[])).text
 
 
 def test_stops_and_the_guard_are_told_where_there_were_any(result: Result) -> None:

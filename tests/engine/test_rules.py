@@ -64,9 +64,7 @@ def test_a_notice_of_the_end_has_come() -> None:
 def test_the_length_of_episodes_is_their_median() -> None:
     at_us = np.array([0, 10, 20, 50]) * 1_000_000
     none = np.zeros(4, np.int32)
-    found = Opportunities(
-        at_us=at_us, sell=none, buy=none + 1, edge_bps=np.ones(4), episode=np.array([0, 1, 2, 2]), outcome=none, package=np.arange(4)
-    )
+    found = Opportunities(at_us=at_us, combination=none, edge_bps=np.ones(4), episode=np.array([0, 1, 2, 2]), outcome=none, package=np.arange(4))
     spec = small({"alfa BTC/USD": books(), "bravo BTC/USD": books()}, minutes=1).spec
     assert opportunities.episode_figures(spec, found)["median_episode_s"] == 0
 

@@ -32,7 +32,7 @@ PARTS = summary.Parts(
     equity=ledger.equity(HELD, MARKS),
     attribution=attribution.attribute(SPEC, PATH, LINES, held=HELD, marks=MARKS),
     lines=LINES,
-    pairs=attribution.by_pair(SPEC, PATH, LINES),
+    combinations=attribution.by_combination(SPEC, PATH, LINES),
     legs=attribution.by_leg(SPEC, PATH, LINES),
     balances=ledger.balances(SPEC, PATH),
     execution={"mean_age_s": 2.5},
@@ -171,7 +171,7 @@ def test_the_summary_leads_with_excess_and_says_what_it_is_counted_in() -> None:
     assert (found["equity_start"], found["equity_end"], found["excess"]) == pytest.approx((2005.0, 2050 - 9.76535, -9.76535), abs=1e-9)
     assert found["trade_back"] == {"amount": -0.5, "excess": pytest.approx(-10.26535), "at_mark": []}
     assert found["attribution"] == [{"line": line, "amount": PARTS.attribution[line]} for line in attribution.LINES]
-    assert (found["pairs"], found["legs"], found["balances"]) == (PARTS.pairs, PARTS.legs, PARTS.balances)
+    assert (found["combinations"], found["legs"], found["balances"]) == (PARTS.combinations, PARTS.legs, PARTS.balances)
     assert (found["stress"], found["quality"]) == ({"shares_halved": -3.0}, [BARS])
 
 
@@ -190,9 +190,9 @@ def test_stops_and_the_guard_are_told_with_their_times() -> None:
     ]
 
 
-def test_of_many_pairs_the_first_twenty_are_in_the_summary() -> None:
-    pairs = [{**PARTS.pairs[0], "packages": n} for n in range(30)]
-    found = summary.summarise(SPEC, replace(PARTS, pairs=pairs), "abc")["pairs"]
+def test_of_many_combinations_the_first_twenty_are_in_the_summary() -> None:
+    rows = [{**PARTS.combinations[0], "packages": n} for n in range(30)]
+    found = summary.summarise(SPEC, replace(PARTS, combinations=rows), "abc")["combinations"]
     assert isinstance(found, list)
     assert [row["packages"] for row in found] == list(range(20))
 

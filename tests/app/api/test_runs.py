@@ -140,7 +140,7 @@ async def test_the_parts_of_the_summary_are_there_by_name(client: httpx2.AsyncCl
     assert {_snake(name): value for name, value in result["tradeBack"].items()} == summary["trade_back"]
     assert {case["name"]: case["excess"] for case in result["stress"]} == summary["stress"]
     assert {case["name"]: case["description"] for case in result["stress"]}.items() <= STRESS.items()
-    for name in ("pairs", "legs", "stops", "guard"):
+    for name in ("combinations", "legs", "stops", "guard"):
         assert [{_snake(key): value for key, value in row.items()} for row in result[name]] == summary[name]
     assert [row["state"] for row in result["guard"]] == ["off", "back"]
     wallets = [{_snake(key): value for key, value in row.items()} for row in result["balances"]]
@@ -151,7 +151,7 @@ async def test_the_parts_of_the_summary_are_there_by_name(client: httpx2.AsyncCl
 
 async def test_a_result_of_an_earlier_version_is_shown_without_what_it_did_not_know(client: httpx2.AsyncClient, sessions: Sessions) -> None:
     run = await submit(sessions)
-    new = ("trade_back", "stress", "pairs", "legs", "stops", "guard", "balances")
+    new = ("trade_back", "stress", "combinations", "legs", "stops", "guard", "balances")
     summary = {name: value for name, value in weekend()[1].summary.items() if name not in new}
     summary["counts"] = {name: value for name, value in summary["counts"].items() if "absent" not in name and name != "transfers"}  # type: ignore[attr-defined]
     summary["quality"] = [{"bars": row["rows"], **{k: v for k, v in row.items() if k not in {"rows", "data"}}} for row in summary["quality"]]  # type: ignore[attr-defined]

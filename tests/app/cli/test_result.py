@@ -81,7 +81,7 @@ def test_worse_conditions_are_shown_where_they_were_walked(summary: dict[str, An
 
 
 def test_a_result_of_an_earlier_version_is_shown_too(summary: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    new = ("stress", "stops", "guard", "balances", "trade_back", "pairs", "legs")
+    new = ("stress", "stops", "guard", "balances", "trade_back", "combinations", "legs")
     old = {name: value for name, value in summary.items() if name not in new}
     old["counts"] = {
         name: count for name, count in summary["counts"].items() if name not in {"residual_orders", "missed_absent", "transfers", "alarms"}
