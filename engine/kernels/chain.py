@@ -73,7 +73,8 @@ def buyable(market: Market, step: Records, lot: int, amount: int) -> int:
     """Return the largest multiple of the lot that is left and that an amount pays for [atoms of base]; looked for where it is about."""
     about = about_buyable(market, step, amount)
     around, slack = int(about / lot), 2 + int(about / lot * 1e-13)
-    least, most = max(around - slack, 0), step.left // lot
+    most = step.left // lot
+    least = min(max(around - slack, 0), most)
     if least > 0 and cost_through(market, step, least * lot) > amount:
         least = 0
     if around + slack < most and cost_through(market, step, (around + slack) * lot) > amount:
