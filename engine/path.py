@@ -16,7 +16,6 @@ from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
 from engine.panel import Panel
 from engine.schema import micros
-from engine.units import atoms
 
 _FIRST_ROWS = 256
 
@@ -104,7 +103,7 @@ def _new_state(spec: Spec, world: World) -> kernel.State:
         notional=np.zeros((len(spec.venues), days), np.int64),
     )
     state.counts.stopped_us = state.pairs.last_decision_us = state.routes.day = kernel.NEVER_US
-    state.wallets.free = [atoms(spec.venues[v].balances[c]) if c in spec.venues[v].balances else 0 for v, c in spec.wallets]
+    state.wallets.free = market.free(spec)
     state.currencies.held = world.start
     state.pairs.stood, state.pairs.episode = -2, -1
     state.sides.taken_epoch = state.sides.known_epoch = -1
