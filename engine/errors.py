@@ -1,8 +1,9 @@
 """The engine's errors, raised at its borders and never in kernels.
 
 EngineError
-├── SpecError      the spec is wrong: unknown key, value out of range, parts that contradict each other
-└── DataError      the data does not carry the spec: missing series, a bad bar, no mark at the start
+├── SpecError        the spec is wrong: unknown key, value out of range, parts that contradict each other
+├── DataError        the data does not carry the spec: missing series, a bad bar, no mark at the start
+└── StatisticsError  the results do not carry the statistic: too few periods or trials, windows longer than the data
 """
 
 import difflib
@@ -35,6 +36,10 @@ class SpecError(EngineError):
 
 class DataError(EngineError):
     """Market data that cannot carry the run; the message names series, time and value."""
+
+
+class StatisticsError(EngineError):
+    """Results that cannot carry a statistic; the message says what would."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

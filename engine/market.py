@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.arrays import Int64s, Records
+from engine.arrays import Floats, Int64s, Records
 from engine.config import Instrument, Spec
 from engine.guard import Guard
 from engine.hours import openings
@@ -32,32 +32,54 @@ _SENDS = {"together": kernel.TOGETHER, "sequence": kernel.SEQUENCE}
 _RESIDUALS = {"carry": kernel.CARRY, "unwind": kernel.UNWIND, "hedge": kernel.HEDGE}
 
 
-def world(spec: Spec, panel: Panel, guard: Guard) -> World:
-    """Return all that a walk is given and does not change, funding apart."""
-    spans = [span for leg in spec.legs for span in spec.fee_rows(leg)]
-    cycles = cycles_of(spec)
-    held = [sum(atoms(v.balances[c]) for v in spec.venues.values() if c in v.balances) for c in spec.currencies]
+def world(spec: Spec, panel: Panel, guard: Guard, *, observed: kernel.Market | None = None) -> World:
+    """Return all that a walk is given and does not change, funding apart; `observed`: the market, where it is built already."""
     return World(
-        market=market(spec, panel),
-        legs=_legs(spec, panel),
-        spans=_spans(spec),
-        tiers=records(kernel.TIER, [tier for span in spans for tier in span.tiers]),
-        cycles=records(kernel.CYCLE, [(first,) for first in _offsets(map(len, cycles))]),
-        steps=records(kernel.STEP, [tuple(step) for cycle in cycles for step in cycle]),
-        stated_volume=_ints(atoms(spec.venues[name].volume_30d) for name in sorted(spec.venues)),
+        market=market(spec, panel) if observed is None else observed,
+        legs=legs(spec, panel),
+        spans=spans(spec),
+        tiers=tiers(spec),
+        cycles=records(kernel.CYCLE, [(first,) for first in _offsets(map(len, cycles_of(spec)))]),
+        steps=records(kernel.STEP, [tuple(step) for cycle in cycles_of(spec) for step in cycle]),
+        stated_volume=stated_volume(spec),
         wallet_currency=_ints(spec.currencies.index(currency) for _, currency in spec.wallets),
-        start=_ints(held),
-        max_asset=np.array([_limit(spec.risk.max_asset.get(currency)) for currency in spec.currencies]),
+        start=start(spec),
+        max_asset=max_asset(spec),
         mark=np.column_stack([panel.marks.ticks[currency] for currency in spec.currencies]),
         halted=guard.halted,
-        rules=_rules(spec),
+        rules=rules(spec),
     )
+
+
+def tiers(spec: Spec) -> Records:
+    """Return the tiers of all spans of all legs."""
+    return records(kernel.TIER, [tier for leg in spec.legs for span in spec.fee_rows(leg) for tier in span.tiers])
+
+
+def stated_volume(spec: Spec) -> Int64s:
+    """Return what was traded at each venue before the start, by its name [atoms of the numeraire]."""
+    return _ints(atoms(spec.venues[name].volume_30d) for name in sorted(spec.venues))
+
+
+def start(spec: Spec) -> Int64s:
+    """Return what is held of each currency at the start, at all venues [atoms]."""
+    return _ints(sum(atoms(v.balances[c]) for v in spec.venues.values() if c in v.balances) for c in spec.currencies)
+
+
+def free(spec: Spec) -> Int64s:
+    """Return what lies in each wallet at the start [atoms]."""
+    return _ints(atoms(spec.venues[v].balances[c]) if c in spec.venues[v].balances else 0 for v, c in spec.wallets)
+
+
+def max_asset(spec: Spec) -> Floats:
+    """Return the largest value of each currency that may be held [atoms of the numeraire]."""
+    return np.array([_limit(spec.risk.max_asset.get(currency)) for currency in spec.currencies])
 
 
 def market(spec: Spec, panel: Panel) -> kernel.Market:
     """Return the series of the legs, then of what converts, one after the other."""
     series = [panel.of(i.key) for i in (*spec.legs, *_converting(spec))]
-    legs = series[: len(spec.legs)]
+    traded = series[: len(spec.legs)]
     levels = max(s.bid.shape[1] for s in series)
     ages = [spec.max_age_us(s.instrument) for s in series]
     found = [pair for leg in spec.legs for pair in _conversions(spec, leg)]
@@ -72,10 +94,10 @@ def market(spec: Spec, panel: Panel) -> kernel.Market:
         price=price,
         size=_sides(series, levels, 0, lambda s: (s.bid_size, s.ask_size)),
         epoch=kernel.epochs(price, good, first),
-        open_us=_joined([s.open_us for s in legs]),
-        fill_price=np.stack([_joined([s.fill_bid for s in legs]), _joined([s.fill_ask for s in legs])]),
-        volume_cap=_joined([s.volume_cap for s in legs]),
-        blocked=_joined([s.blocked for s in legs]),
+        open_us=_joined([s.open_us for s in traded]),
+        fill_price=np.stack([_joined([s.fill_bid for s in traded]), _joined([s.fill_ask for s in traded])]),
+        volume_cap=_joined([s.volume_cap for s in traded]),
+        blocked=_joined([s.blocked for s in traded]),
     )
 
 
@@ -138,7 +160,8 @@ def _targets(spec: Spec, withdrawal: Int64s, deposit: Int64s) -> Records:
     return records(transfers.TARGET, [*rows, (False, 0, 0, np.nan, withdrawal[-1], deposit[-1])])
 
 
-def _legs(spec: Spec, panel: Panel) -> Records:
+def legs(spec: Spec, panel: Panel) -> Records:
+    """Return the traded instruments."""
     names, wallets = sorted(spec.venues), spec.wallets
     bar = _offsets(panel.of(leg.key).open_us.size for leg in spec.legs)
     conversion, span = _offsets(len(_conversions(spec, leg)) for leg in spec.legs), _offsets(len(spec.fee_rows(leg)) for leg in spec.legs)
@@ -159,9 +182,10 @@ def _legs(spec: Spec, panel: Panel) -> Records:
     return records(kernel.LEG, [*rows, (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bar[-1], conversion[-1], span[-1], False, 0, False)])
 
 
-def _spans(spec: Spec) -> Records:
-    spans = [(leg, span) for leg in spec.legs for span in spec.fee_rows(leg)]
-    tier = _offsets(len(span.tiers) for _, span in spans)
+def spans(spec: Spec) -> Records:
+    """Return what each leg is charged, and from when on."""
+    found = [(leg, span) for leg in spec.legs for span in spec.fee_rows(leg)]
+    tier = _offsets(len(span.tiers) for _, span in found)
     rows = [
         (
             span.start_us,
@@ -169,7 +193,7 @@ def _spans(spec: Spec) -> Records:
             -1 if span.charged_in in _CHARGED else spec.wallets.index((leg.venue, span.charged_in)),
             first,
         )
-        for (leg, span), first in zip(spans, tier[:-1], strict=True)
+        for (leg, span), first in zip(found, tier[:-1], strict=True)
     ]
     return records(kernel.SPAN, [*rows, (0, 0, -1, tier[-1])])
 
@@ -178,7 +202,8 @@ def _loosest(spec: Spec, schedule: Sequence[FeeSpan]) -> float:
     return min(rate for span in schedule if span.start_us <= micros(spec.end) for _, rate in span.tiers)
 
 
-def _rules(spec: Spec) -> Records:
+def rules(spec: Spec) -> Records:
+    """Return strategy, execution and risk."""
     fixed, risk, rebalance = spec.strategy.fixed_notional, spec.risk, spec.rebalance
     values = {
         "start_us": micros(spec.start),

@@ -47,6 +47,12 @@ class Source(NamedTuple):
         event = np.where(rows >= 0, self.event_us[rows], NEVER_US)
         return Seen(self.key, np.where(at_us - event <= MARK_MAX_AGE_US, self.price[rows], np.nan), event)
 
+    def silent_us(self) -> Int64s:
+        """Return until when the price is fresh of each observation after which, for as long, no other comes; of the last one, too [µs]."""
+        until_us = self.event_us + MARK_MAX_AGE_US
+        is_silent: Bools = np.append(self.available_us[1:] > until_us[:-1], True)
+        return until_us[is_silent]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marks:
@@ -90,15 +96,18 @@ class Marks:
 
     def _standing(self, currency: str, at_us: Int64s, fresh: Floats) -> Floats:
         # Where nothing is fresh: back to the last time at which something may have been, and again where nothing was then. (The two
-        # instruments of a route may not have been fresh together when the older one's five minutes ended.)
-        value, stale = fresh.copy(), np.flatnonzero(np.isnan(fresh))
-        when_us = at_us[stale]
-        while stale.size:
-            last_us = _last_fresh_us(currency, self.numeraire, self._seen(when_us), stale.size)
-            stale, when_us = stale[last_us > NEVER_US], last_us[last_us > NEVER_US]
-            value[stale] = _fresh_mark(currency, self.numeraire, self._seen(when_us), stale.size)
-            unknown = np.isnan(value[stale])
-            stale, when_us = stale[unknown], when_us[unknown]
+        # instruments of a route may not have been fresh together when the older one's five minutes ended.) Such times are ends of the
+        # five minutes of what was followed by silence: each of them knows the one before it, until one has a mark.
+        stale = np.flatnonzero(np.isnan(fresh))
+        if not stale.size:
+            return fresh
+        ends_us = np.unique(np.concatenate([source.silent_us() for source in self.sources]))
+        seen = self._seen(ends_us)
+        there = np.append(_fresh_mark(currency, self.numeraire, seen, ends_us.size), np.nan)
+        earlier = np.append(_place(ends_us, _last_fresh_us(currency, self.numeraire, seen, ends_us.size)), ends_us.size)
+        goes_by = _followed(np.where(np.isnan(there), earlier, np.arange(there.size)))
+        value, last_us = fresh.copy(), _last_fresh_us(currency, self.numeraire, self._seen(at_us[stale]), stale.size)
+        value[stale] = there[goes_by[_place(ends_us, last_us)]]
         return value
 
 
@@ -149,6 +158,18 @@ def _last_fresh_us(currency: str, numeraire: str, seen: list[Seen], size: int) -
     hops = [np.minimum(s.event_us, reduce(np.maximum, [t.event_us for t in links])) for s, _, links in _routes(currency, numeraire, seen)]
     last = reduce(np.maximum, direct + hops, np.full(size, NEVER_US))
     return np.where(last > NEVER_US, last + MARK_MAX_AGE_US, NEVER_US)
+
+
+def _place(ends_us: Int64s, last_us: Int64s) -> Int64s:
+    # where among the ends each of some times is; after the last where there is none
+    return np.where(last_us > NEVER_US, np.searchsorted(ends_us, last_us), ends_us.size)
+
+
+def _followed(pointers: Int64s) -> Int64s:
+    # where each pointer leads in the end: twice as far every time
+    while np.any(pointers[pointers] != pointers):
+        pointers = pointers[pointers]
+    return pointers
 
 
 def _routes(currency: str, numeraire: str, seen: list[Seen]) -> list[tuple[Seen, str, list[Seen]]]:

@@ -17,7 +17,6 @@ from engine.kernels.transfers import Funding
 from engine.panel import Panel
 from engine.schema import micros
 from engine.strategies.spatial import Spatial
-from engine.units import atoms
 
 _FIRST_ROWS = 256
 
@@ -106,7 +105,7 @@ def _new_state(spec: Spec, world: World) -> kernel.State:
         notional=np.zeros((len(spec.venues), days), np.int64),
     )
     state.counts.stopped_us = state.combinations.last_decision_us = state.routes.day = kernel.NEVER_US
-    state.wallets.free = [atoms(spec.venues[v].balances[c]) if c in spec.venues[v].balances else 0 for v, c in spec.wallets]
+    state.wallets.free = market.free(spec)
     state.currencies.held = world.start
     state.combinations.stood, state.combinations.episode = -2, -1
     state.sides.taken_epoch = state.sides.known_epoch = -1

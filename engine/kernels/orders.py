@@ -162,7 +162,9 @@ def fill_on_quote(world: World, state: State, order: Records) -> int:
     if filled <= 0:
         return MISSED_VOLUME
     order.filled = filled
-    order.flow, order.price = take(market, side, row, book.taken, filled)
+    flow, order.price = take(market, side, row, book.taken, filled)
+    at_limit = flow_of(order.limit_price, filled)
+    order.flow = min(flow, at_limit) if side == BUY else max(flow, at_limit)  # rounded at each level, it may be an atom a level worse
     book.taken += filled
     return FILLED if filled == order.planned else PARTIAL
 

@@ -73,5 +73,6 @@ def _take(run: Run, order: Order, left: Levels, taken: tuple[SeriesKey, str, int
         return "volume"
     run.taken[taken] += quantity
     levels = rules.used(left, quantity)
-    order.filled, order.price, order.flow = quantity, rules.average_price(levels), rules.flow_over(levels)
+    order.filled, order.price = quantity, rules.average_price(levels)
+    order.flow = rules.no_worse(order.side, rules.flow_over(levels), rules.flow(order.limit, quantity))
     return "filled" if quantity == order.planned else "partial"

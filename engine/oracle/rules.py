@@ -112,6 +112,11 @@ def flow_over(levels: Levels) -> int:
     return sum(flow(price, units) for price, units in levels)
 
 
+def no_worse(side: Side, amount: int, at_limit: int) -> int:
+    """Return what a fill moves, by its levels, or what it moves at its limit where roundings of levels add up to worse [atoms of quote]."""
+    return max(amount, at_limit) if side == "sell" else min(amount, at_limit)
+
+
 def average_price(levels: Levels) -> float:
     """Return the average price over the levels used [quote per base]: exact where there is one."""
     first = levels[0].price

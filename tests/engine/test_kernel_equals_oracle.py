@@ -13,7 +13,7 @@ from engine.schema import ATOMS_PER_UNIT
 from engine.synth import depeg_weekend
 from tests.engine.engines import Outcome, by_kernel, by_oracle
 from tests.profiles import examples
-from tests.strategies import World, free_books, months, peg_walks, unmarked_worlds, worlds
+from tests.strategies import World, cycle_worlds, free_books, months, peg_walks, unmarked_worlds, worlds
 
 
 def assert_same(kernel: Outcome, oracle: Outcome) -> None:
@@ -36,6 +36,14 @@ def assert_same(kernel: Outcome, oracle: Outcome) -> None:
 def test_kernel_and_oracle_agree_on_random_worlds(world: World) -> None:
     found = by_oracle(world)
     event(f"{world.spec.legs[0].data}: {'traded' if found.orders else 'nothing sent'}")
+    assert_same(by_kernel(world), found)
+
+
+@examples(200)
+@given(cycle_worlds())
+def test_kernel_and_oracle_agree_on_random_worlds_of_cycles(world: World) -> None:
+    found = by_oracle(world)
+    event(f"{world.form['strategy']['send']}: {'traded' if found.orders else 'nothing sent'}")
     assert_same(by_kernel(world), found)
 
 

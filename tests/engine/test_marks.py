@@ -197,6 +197,66 @@ def test_a_mark_may_be_very_old() -> None:
     assert found.stale["BTC"] == 333
 
 
+def apart(count: int) -> marks.Marks:
+    """Return the marks of a coin that is priced every 610 s, in USDC, which are priced 305 s after that: together they are fresh at first only."""
+    ends_us, none = 610_000_000 * np.arange(count, dtype=np.int64), np.empty(0, np.int64)
+    coin = marks.Source(SeriesKey("alfa", "BTC/USDC"), ends_us, ends_us, np.full(count, 200.0))
+    first = marks.Source(SeriesKey("alfa", "USDC/USD"), ends_us[:1], ends_us[:1], np.full(1, 0.9))
+    peg = marks.Source(SeriesKey("bravo", "USDC/USD"), ends_us + 305_000_000, ends_us + 305_000_000, np.full(count, 0.5))
+    return marks.Marks(numeraire="USD", currencies=("BTC",), sources=(coin, first, peg), ticks_us=none, ticks={}, stale={})
+
+
+def test_what_a_mark_costs_grows_with_what_there_is_and_not_with_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    look = marks.Source.seen
+
+    def counting(source: marks.Source, at_us: np.ndarray[tuple[int], np.dtype[np.int64]]) -> marks.Seen:
+        asked.append(at_us.size)
+        return look(source, at_us)
+
+    monkeypatch.setattr(marks.Source, "seen", counting)
+    looked = []
+    for count in (1_000, 8_000):
+        asked.clear()
+        assert apart(count).at(600_000_000 + 610_000_000 * np.arange(count, dtype=np.int64))["BTC"].tolist() == [180.0] * count
+        looked.append(sum(asked))
+    assert looked[1] == pytest.approx(8 * looked[0], rel=0.01)
+
+
+gaps = st.lists(st.tuples(st.integers(0, 900), st.integers(0, 320)), min_size=1, max_size=40)
+ROUTES = ("alfa BTC/USDC", "bravo BTC/USDC", "alfa USDC/USD", "bravo USD/USDC")
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(ROUTES, gaps)), st.lists(st.integers(0, 40_000), min_size=1, max_size=10))
+def test_a_stale_mark_is_found_going_back_from_one_time_at_which_something_ended_to_the_one_before(
+    spoken: Mapping[str, list[tuple[int, int]]], seconds: list[int]
+) -> None:
+    sources = tuple(_source(name, rows) for name, rows in spoken.items())
+    found = marks.Marks(numeraire="USD", currencies=("BTC", "USDC"), sources=sources, ticks_us=np.empty(0, np.int64), ticks={}, stale={})
+    known = {s.key: list(zip(s.available_us // 1_000_000, s.event_us // 1_000_000, s.price, strict=True)) for s in sources}
+    for currency, values in found.at(np.array(seconds, dtype=np.int64) * 1_000_000).items():
+        np.testing.assert_array_equal(values, [going_back(known, currency, second) for second in seconds])
+
+
+def _source(name: str, rows: list[tuple[int, int]]) -> marks.Source:
+    event_us = np.cumsum([gap for gap, _ in rows]) * 1_000_000
+    available_us = np.maximum.accumulate(event_us + np.array([lag for _, lag in rows]) * 1_000_000)
+    price = 100.0 + np.arange(len(rows)) if "BTC" in name else 1.0 + np.arange(len(rows)) / 64
+    return marks.Source(SeriesKey(*name.split(" ")), available_us, event_us, price)
+
+
+def going_back(known: Mapping[SeriesKey, list[tuple[int, int, float]]], currency: str, second: int) -> float:
+    """Return the mark of a time by the words of the model; nan where there was none before."""
+    while True:
+        mark = fresh_mark(known, currency, second)
+        told = {key: seen[-1] for key, rows in known.items() if (seen := [event for at_s, event, _ in rows if at_s <= second])}
+        links = [event for key, event in told.items() if "USD" in (key.base, key.quote)]
+        ends = links if currency == "USDC" else [min(event, max(links)) for key, event in told.items() if key.base == "BTC" and links]
+        if mark is not None or not ends:
+            return NAN if mark is None else mark
+        second = max(ends) + 300
+
+
 def test_what_comes_over_five_minutes_late_is_never_a_price() -> None:
     rows = [(after(-10), after(-10), 100.0, 1.0, 100.0, 1.0), (after(10), after(400), 50.0, 1.0, 50.0, 1.0)]
     market = small({"alfa BTC/USD": quote_frame(rows), "bravo BTC/USD": quote_frame(rows)}, minutes=8)
