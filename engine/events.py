@@ -89,7 +89,7 @@ class Path:
     stops: list[tuple[int, str]]  # (µs, "drawdown" or "misses"): the one that came first, if any
     wallets: tuple[tuple[str, str], ...]  # (venue, currency), as `Spec.wallets`
     balances: Int64s  # (W, 3) [atoms] free, reserved, pending at the end
-    best_edge_bps: float | None  # of any pair at any instant, net; None where no two legs met
+    best_edge_bps: float | None  # of any combination at any instant, net; None where no legs met
     instants: int  # how many instants there were
 
     @property

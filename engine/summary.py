@@ -167,7 +167,7 @@ def _moved(spec: Spec) -> str:
 
 
 def _best(edge_bps: float | None) -> str:
-    return "no two legs ever had a price at one time" if edge_bps is None else f"the best was {edge_bps:+z.2f} bps"
+    return "what is traded together never had prices at one time" if edge_bps is None else f"the best was {edge_bps:+z.2f} bps"
 
 
 def _metrics(parts: Parts) -> dict[str, float | int | None]:

@@ -52,6 +52,9 @@ PASSED_OVER = {
 }
 """What became of an opportunity that was not sent, in words."""
 
+SENT_AS = {"spatial": "a sell and a buy each", "triangular": "the steps of a cycle each"}
+"""What a package of a strategy is made of."""
+
 STOPS = {"drawdown": "the drawdown", "misses": "packages missed in a row"}
 """What a limit that stopped a run was on."""
 

@@ -38,7 +38,7 @@ class Outcome(Enum):
 class OrderRole(Enum):
     """A leg of a package, or what its legs left."""
 
-    LEG = strawberry.enum_value("leg", description="One of the two orders of a package.")
+    LEG = strawberry.enum_value("leg", description="One of the orders that make a package.")
     RESIDUAL = strawberry.enum_value("residual", description="Trades away what unequal legs left.")
 
 

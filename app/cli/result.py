@@ -14,7 +14,7 @@ from rich.text import Text
 from app.cli import output
 from app.cli.output import table
 from engine.report import checks
-from engine.wording import FLAGS, LINE_MEANINGS, PASSED_OVER, STOPS, STRESS
+from engine.wording import FLAGS, LINE_MEANINGS, PASSED_OVER, SENT_AS, STOPS, STRESS
 
 Summary = Mapping[str, Any]
 
@@ -95,7 +95,7 @@ def trades(summary: Summary) -> Table:
     found = _plain_table()
     passed_over = f"in {counts['episodes']:,} episodes; passed over: {_parts(counts, _PASSED)}"
     found.add_row("opportunities", f"{counts['opportunities']:,}", _soft(passed_over))
-    found.add_row("packages sent", f"{counts['packages']:,}", _soft("a sell and a buy each"))
+    found.add_row("packages sent", f"{counts['packages']:,}", _soft(SENT_AS[summary["strategy"]]))
     if counts["residual_orders"]:
         found.add_row("residual orders", f"{counts['residual_orders']:,}", _soft("for what unequal legs left"))
     found.add_row("orders filled", f"{counts['fills']:,}", _soft(f"{counts['partial']:,} of them in part"))

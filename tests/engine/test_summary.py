@@ -91,7 +91,7 @@ def test_less_than_a_cent_is_neither_lost_nor_negative() -> None:
 
 
 @pytest.mark.parametrize(
-    ("best", "said"), [(-12.345, "the best was -12.35 bps"), (0.5, "the best was +0.50 bps"), (None, "no two legs ever had a price at one time")]
+    ("best", "said"), [(-12.345, "the best was -12.35 bps"), (0.5, "the best was +0.50 bps"), (None, "what is traded together never had prices at one time")]
 )
 def test_no_edge_after_costs_is_a_verdict_of_its_own(best: float | None, said: str) -> None:
     nothing = replace(IDLY, path=replace(IDLE, best_edge_bps=best))
