@@ -33,6 +33,7 @@ from engine.config import (
     parse_spec_toml,
 )
 from engine.strategies.spatial import Spatial
+from engine.strategies.triangular import Triangular
 from engine.synth import depeg_weekend
 
 ROOT = Path(__file__).parent.parent
@@ -68,13 +69,15 @@ def test_the_reference_has_every_setting_and_no_other() -> None:
     assert documented("Settings") == {name.upper() for name in Settings.model_fields}
 
 
-TABLES = (Spec, Spatial, Execution, Risk, Guard, QualityRules, Venue, Window, FeeRow, Tier, Instrument, Route, Hours, Suspension, Rebalance, Target)
+TABLES = (
+    *(Spec, Spatial, Triangular, Execution, Risk, Guard, QualityRules, Venue, Window, FeeRow, Tier, Instrument, Route, Hours, Suspension),
+    *(Rebalance, Target),
+)
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
 def test_the_reference_has_every_key_of_a_spec_and_no_other(table: type[BaseModel]) -> None:
-    heading = "Strategy" if table is Spatial else table.__name__
-    text = REFERENCE.split(f"### {heading}\n")[1].split("\n#")[0]
+    text = REFERENCE.split(f"### {table.__name__}\n")[1].split("\n#")[0]
     firsts = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
     assert {name for first in firsts for name in re.findall(r"`([^`]+)`", first)} == set(table.model_fields)
 

@@ -118,9 +118,9 @@ def stage_of(run: Run, leg: Leg, side: Side) -> Stage:
     return Stage(leg=leg, side=side, levels=rules.after_skip(leg.seen.levels(side), skip(run, leg, side)))
 
 
-# Something, and all that a sell would sell, or so much that a buy could spend all of the amount.
+# A lot at least, and all that a sell would sell, or so much that a buy could spend all of the amount.
 def _is_left(stage: Stage, amount: int) -> bool:
-    if not stage.levels:
+    if stage.left == 0:
         return False
     if stage.side == "sell":
         return amount // stage.lot * stage.lot <= stage.left

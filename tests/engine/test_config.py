@@ -58,7 +58,8 @@ def test_a_venue_may_be_called_what_a_key_is_called(name: str) -> None:
     + ["venues.charlie.outages.0.start", "venues.charlie.fees.0.tiers.0.taker_bps"],
 )
 def test_what_has_no_default_is_required(path: str) -> None:
-    assert said(changed((path, GONE), form=rich())) == [f"{path}: is required"]
+    kinds = ": spatial, triangular" if path == "strategy.kind" else ""
+    assert said(changed((path, GONE), form=rich())) == [f"{path}: is required{kinds}"]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,8 @@ def test_what_has_no_default_is_required(path: str) -> None:
         ("start", "1678492800", "expected a time such as 2023-03-11T00:00:00Z, found '1678492800'"),
         ("start", "1969-12-31T00:00:00Z", "expected a time from 1970 to 2199, found 1969-12-31 00:00:00+00:00"),
         ("end", "2200-01-01T00:00:00Z", "expected a time from 1970 to 2199, found 2200-01-01 00:00:00+00:00"),
-        ("strategy.kind", "magic", "Input should be 'spatial', found 'magic'"),
+        ("strategy.kind", "magic", "there is no strategy 'magic'; known: spatial, triangular"),
+        ("strategy.kind", "spacial", "there is no strategy 'spacial'; did you mean 'spatial'?"),
         ("strategy.threshold_bps", 10_000, "Input should be less than 10000, found 10000"),
         ("strategy.threshold_bps", -10_000, "Input should be greater than -10000, found -10000"),
         ("strategy.max_notional", 0, "Input should be greater than 0, found 0"),
@@ -155,7 +157,7 @@ def test_a_fixed_size_and_its_notional_go_together(strategy: dict[str, object], 
 
 def test_all_problems_are_reported_at_once() -> None:
     assert said(changed(("strt", 1), ("strategy.kind", GONE), ("instruments.0.tick", 0))) == [
-        "strategy.kind: is required",
+        "strategy.kind: is required: spatial, triangular",
         "instruments.0.tick: Input should be greater than 0, found 0",
         "strt: unknown key; did you mean 'start'?",
     ]
@@ -179,7 +181,7 @@ def test_what_is_no_toml_is_refused_with_its_line() -> None:
 
 def test_what_is_no_table_is_refused() -> None:
     assert said([1]) == ["Input should be a valid dictionary or instance of Spec, found [1]"]
-    assert said(changed(("strategy", 3))) == ["strategy: Input should be a valid dictionary or instance of Spatial, found 3"]
+    assert said(changed(("strategy", 3))) == ["strategy: Input should be a valid dictionary or object to extract fields from, found 3"]
 
 
 @pytest.mark.parametrize(("fee", "warned"), [(0, False), (0.001, True), (0.0999, True), (0.1, False), (5, False)])
@@ -275,7 +277,7 @@ def test_the_json_schema_describes_what_a_spec_holds() -> None:
     assert isinstance(definitions, dict)
     assert set(definitions) == {
         *("Execution", "FeeRow", "Guard", "Hours", "Instrument", "QualityRules", "Rebalance", "Risk", "Route", "Spatial", "Suspension"),
-        *("Target", "Tier", "Venue", "Window"),
+        *("Target", "Tier", "Triangular", "Venue", "Window"),
     }
 
 
