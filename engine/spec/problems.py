@@ -12,7 +12,7 @@ from engine.units import FORMS
 
 def problems(error: ErrorDetails) -> list[Problem]:
     """Return one error of pydantic as problems with their path."""
-    if error["type"] == "too_short" and error["input"]:
+    if error["type"] == "too_short" and error["ctx"]["actual_length"] < len(error["input"]):
         return []  # pydantic does not count the wrong ones, which have problems of their own
     path = ".".join(str(part) for at, part in enumerate(error["loc"]) if not (at == 1 and error["loc"][0] == "strategy"))  # its kind, told already
     if error["type"] == "extra_forbidden":

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from engine.schema import SeriesKey
 from engine.strategies.combination import BUY, SELL, Combination, Step
@@ -19,7 +19,9 @@ class Triangular(Table):
     kind: Literal["triangular"]
     start: Currency
     """The currency that every cycle begins and ends in."""
-    cycles: tuple[Annotated[tuple[str, ...], Field(min_length=2, max_length=8)], ...] = ()
+    cycles: Annotated[
+        tuple[Annotated[tuple[str, ...], Field(min_length=2, max_length=8)], ...], AfterValidator(lambda found: tuple(sorted(set(found))))
+    ] = ()
     """Each a list of instruments, `"venue BASE/QUOTE"`, in the order of trading; none: all of three."""
     venues: Literal["one", "all"] = "one"
     """Whether cycles that are not listed stay at one venue, or go over all of them."""

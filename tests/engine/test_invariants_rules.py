@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import isnan, lcm
 
 import pytest
@@ -14,7 +15,7 @@ from engine.units import atoms
 from tests.engine.engines import ENGINES, Engine, Row
 from tests.engine.known import stamps
 from tests.profiles import examples
-from tests.strategies import World, flat_markets, worlds
+from tests.strategies import World, any_worlds, cycle_worlds, flat_cycles, flat_markets, worlds
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
 few = examples(40)
@@ -44,12 +45,61 @@ def test_every_package_keeps_the_rules_of_its_decision(engine: Engine, world: Wo
             # a flow of several levels is rounded at each
             assert round(o.planned * o.decision_price) >= atoms(terms[o.key].min_notional) - 4
             assert o.arrival == o.decided + spec.venues[o.venue].order_latency
-            assert o.limit_price * (1 if o.side == "sell" else -1) <= o.decision_price * (1 if o.side == "sell" else -1) + float(terms[o.key].tick)
+            assert o.limit_price * (1 if o.side == "sell" else -1) <= o.decision_price * (1 if o.side == "sell"@both_engines
+@few
+@given(world=cycle_worlds())
+def test_every_package_of_a_cycle_keeps_the_rules_of_its_decision(engine: Engine, world: World) -> None:
+    spec, found = world.spec, engine(world)
+    chances = {o.package: o for o in found.opportunities if o.package is not None}
+    last: dict[object, int] = {}
+    assert sorted(chances) == list(range(len(chances)))
+    for package, chance in chances.items():
+        legs = [o for o in found.legs if o.package == package]
+        in_sequence = world.form["strategy"]["send"] == "sequence"
+        assert tuple((o.key, o.side) for o in legs) == chance.steps[: len(legs)]
+        assert len(legs) == len(chance.steps) or in_sequence
+        assert legs[0].decided == chance.t >= last.get(chance.steps, -(2**62)) + spec.strategy.cool_down
+        assert {o.edge_bps for o in found.orders if o.package == package} == {chance.edge_bps}
+        assert chance.edge_bps >= spec.strategy.threshold_bps
+        last[chance.steps] = chance.t
+        for before, o in pairwise(legs):
+            assert o.decided == chance.t or in_sequence
+            assert _spent(o, o.planned) <= (_brought(found.orders, before) if in_sequence else _planned(before)) + 4
+        for o in legs:
+            _keeps_its_terms(spec, o)
+
+
+# What a step brings by its plan, and spends, before fees [atoms]; flows of several levels are rounded at each.
+def _planned(o: Row) -> float:
+    return o.planned * o.decision_price if o.side == "sell" else o.planned
+
+
+def _spent(o: Row, quantity: int) -> float:
+    return quantity if o.side == "sell" else quantity * o.decision_price
+
+
+# What a step brought with its second attempt, before fees.
+def _brought(orders: list[Row], leg: Row) -> int:
+    own = [o for o in orders if (o.package, o.key, o.side) == (leg.package, leg.key, leg.side)]
+    return sum(o.flow if o.side == "sell" else o.filled for o in own)
+
+
+def _keeps_its_terms(spec: Spec, o: Row) -> None:
+    (terms,) = [i for i in spec.legs if i.key == o.key]
+    sign = 1 if o.side == "sell" else -1
+    assert o.planned > 0
+    assert o.planned % atoms(terms.lot) == 0
+    assert round(o.planned * o.decision_price) >= atoms(terms.min_notional) - 4
+    assert o.arrival == o.decided + spec.venues[o.venue].order_latency
+    assert o.limit_price * sign <= o.decision_price * sign + float(terms.tick)
+
+
+ else -1) + float(terms[o.key].tick)
 
 
 @both_engines
 @few
-@given(world=worlds())
+@given(world=any_worlds())
 def test_a_stop_or_a_halt_lets_no_package_start(engine: Engine, world: World) -> None:
     found = engine(world)
     for at, _ in found.stops:
@@ -60,7 +110,7 @@ def test_a_stop_or_a_halt_lets_no_package_start(engine: Engine, world: World) ->
 
 @both_engines
 @few
-@given(world=worlds())
+@given(world=any_worlds())
 def test_nothing_resolves_before_it_arrives_or_is_noticed_before_it_resolves(engine: Engine, world: World) -> None:
     spec = world.spec
     for o in engine(world).orders:
@@ -77,7 +127,7 @@ def test_nothing_resolves_before_it_arrives_or_is_noticed_before_it_resolves(eng
 
 @both_engines
 @few
-@given(world=worlds(data="bars"))
+@given(world=any_worlds(data="bars"))
 def test_every_fill_on_bars_is_of_the_first_one_in_time_within_its_limit_and_our_share(engine: Engine, world: World) -> None:
     spec, taken = world.spec, Counter[tuple[SeriesKey, int]]()
     shares = {leg.key: observed(world, leg) for leg in spec.legs}
@@ -127,7 +177,7 @@ class Side:
 
 @both_engines
 @few
-@given(world=worlds(data="quotes"))
+@given(world=any_worlds(data="quotes"))
 def test_every_order_on_quotes_gets_what_the_book_in_force_has_left(engine: Engine, world: World) -> None:
     orders = sorted((o for o in engine(world).orders if o.recorded is not None), key=lambda o: o.arrival)
     event(f"{sum(o.filled > 0 for o in orders) > 3=}")
@@ -211,7 +261,7 @@ def _side(spec: Spec, row: dict[str, float | None], side: str) -> Levels | None:
 
 @both_engines
 @few
-@given(world=flat_markets())
+@given(world=flat_markets() | flat_cycles())
 def test_prices_that_are_equal_after_conversion_make_no_opportunity(engine: Engine, world: World) -> None:
     found = engine(world)
     assert found.opportunities == []

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.engine.engines import ENGINES, Engine, Sent
 from tests.engine.known import POISONS, as_of, decisions, poisoned
 from tests.profiles import examples
-from tests.strategies import World, iso, worlds
+from tests.strategies import World, any_worlds, iso
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
 few = examples(40)
@@ -23,7 +23,7 @@ def a_tick(world: World, share: float) -> int:
 
 @both_engines
 @few
-@given(world=worlds(), share=some_time)
+@given(world=any_worlds(), share=some_time)
 def test_a_run_that_ends_earlier_agrees_on_all_that_happened_by_then(engine: Engine, world: World, share: float) -> None:
     until = a_tick(world, share)
     long, short = engine(world), engine(world.but(end=iso(until)))
@@ -33,7 +33,7 @@ def test_a_run_that_ends_earlier_agrees_on_all_that_happened_by_then(engine: Eng
 
 @both_engines
 @few
-@given(world=worlds(), share=some_time, poison=poisons)
+@given(world=any_worlds(), share=some_time, poison=poisons)
 def test_what_happens_later_changes_nothing_that_was_there_by_then(engine: Engine, world: World, share: float, poison: str) -> None:
     until = a_tick(world, share)
     clean, spoilt = engine(world), engine(poisoned(world, until, poison, unseen_only=False))
@@ -43,7 +43,7 @@ def test_what_happens_later_changes_nothing_that_was_there_by_then(engine: Engin
 
 @both_engines
 @few
-@given(world=worlds(), share=some_time, poison=poisons)
+@given(world=any_worlds(), share=some_time, poison=poisons)
 def test_what_is_seen_later_changes_no_decision(engine: Engine, world: World, share: float, poison: str) -> None:
     world, until = without_tiers(world), a_tick(world, share)
     clean, spoilt = engine(world), engine(poisoned(world, until, poison, unseen_only=True))

@@ -11,7 +11,7 @@ from tests.strategies.markets import COIN_PRICES, FEE_ASSET, Data, Market, instr
 from tests.strategies.policies import triangular
 from tests.strategies.tape import Tape
 from tests.strategies.world import World
-from tests.strategies.worlds import KEPT, KINDS, forms, tables, tapes
+from tests.strategies.worlds import KEPT, KINDS, forms, tables, tapes, worlds
 
 Leg = tuple[str, str]
 
@@ -31,6 +31,11 @@ LONGEST = 4
 def cycle_worlds(*, most: int = 40, data: Data | None = None) -> st.SearchStrategy[World]:
     """Draw worlds in which most runs send packages of cycles, some of which miss, or fill in part."""
     return st.builds(cycles_of, st.integers(0, 2**32 - 1), st.sampled_from(KEPT), most=st.just(most), data=st.just(data))
+
+
+def any_worlds(*, data: Data | None = None) -> st.SearchStrategy[World]:
+    """Draw worlds of pairs or of cycles."""
+    return worlds(data=data) | cycle_worlds(data=data)
 
 
 def cycles_of(seed: int, kept: tuple[float, float] = (1.0, 1.0), *, most: int = 40, data: Data | None = None) -> World:

@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from engine.config import parse_spec
 from engine.schema import SeriesKey
+from tests.strategies.cycles import cycle_worlds
 from tests.strategies.markets import FEE_ASSET, Data, fair, instruments
 from tests.strategies.tape import Tape
 from tests.strategies.world import EPOCH_US, LEVEL_COLUMNS, MINUTE, PRICES, SECOND, QuoteRow, World, frame, iso, quote_frame
 from tests.strategies.worlds import worlds
 
+PEGS = st.sampled_from((1.0, 0.88, 0.93217, 1.05))
 FREE = {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s"}
 PAIR = (SeriesKey("alfa", "BTC/USD"), SeriesKey("bravo", "BTC/USD"))
 
@@ -21,14 +23,28 @@ PAIR = (SeriesKey("alfa", "BTC/USD"), SeriesKey("bravo", "BTC/USD"))
 @st.composite
 def flat_markets(draw: st.DrawFn) -> World:
     """Draw a world whose prices are all equal after conversion, and whose venues all charge something."""
-    world = draw(worlds(most=20))
-    peg = draw(st.sampled_from((1.0, 0.88, 0.93217, 1.05)))
-    dear = {"fee_bps": draw(st.sampled_from((1.0, 10.0))), "fee_currency": draw(st.sampled_from(("quote", "received")))}
-    venues = {name: {**{k: v for k, v in venue.items() if k not in {"fees", *dear}}, **dear} for name, venue in world.form["venues"].items()}
+    world, peg = draw(worlds(most=20)), draw(PEGS)
     uses = [{**i, "use": "convert" if i["use"] == "mark" and fair_key(i).base != FEE_ASSET else i["use"]} for i in world.form["instruments"]]
     strategy = {"kind": "spatial", "threshold_bps": draw(st.sampled_from((0.0, 0.5, 5.0)))}
-    flat = {key: levelled(table, fair(key, 1.0, peg)) for key, table in world.data.items()}
-    return world.but(venues=venues, instruments=uses, strategy=strategy, assume_par=[]).on(flat)
+    return levelled_to(world.but(venues=_dear(draw, world), instruments=uses, strategy=strategy, assume_par=[]), peg)
+
+
+@st.composite
+def flat_cycles(draw: st.DrawFn) -> World:
+    """Draw a world of cycles whose prices all agree, and whose venues all charge something."""
+    world, peg = draw(cycle_worlds(most=20)), draw(PEGS)
+    strategy = {**world.form["strategy"], "threshold_bps": draw(st.sampled_from((0.0, 0.5, 5.0)))}
+    return levelled_to(world.but(venues=_dear(draw, world), strategy=strategy), peg)
+
+
+def _dear(draw: st.DrawFn, world: World) -> dict[str, Any]:
+    dear = {"fee_bps": draw(st.sampled_from((1.0, 10.0))), "fee_currency": draw(st.sampled_from(("quote", "received")))}
+    return {name: {**{k: v for k, v in venue.items() if k not in {"fees", *dear}}, **dear} for name, venue in world.form["venues"].items()}
+
+
+def levelled_to(world: World, peg: float) -> World:
+    """Return the world with every price what follows from first prices and a USDC worth so much."""
+    return world.on({key: levelled(table, fair(key, 1.0, peg)) for key, table in world.data.items()})
 
 
 def fair_key(instrument: dict[str, object]) -> SeriesKey:
