@@ -1,14 +1,15 @@
 """The pipeline of a backtest. Read this first: everything else in the engine is one of its steps."""
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import polars as pl
 
-from engine import attribution, execution, guard, ledger, manifest, opportunities, panel, summary, trading_back
+from engine import attribution, execution, guard, ledger, manifest, market, opportunities, panel, summary, trading_back
 from engine.config import Spec, parse_spec_toml
 from engine.events import Path
-from engine.path import walk_path
+from engine.path import candidates, walk_path
 from engine.result import Result
 from engine.schema import SeriesKey
 from engine.stress import excesses
@@ -46,15 +47,19 @@ def run(
     """
     on_progress("aligning", 0.0)
     seen = panel.build(spec, data)
-    watch = guard.build(spec, seen.marks)
-    on_progress("walking the path", 0.4)
-    path = walk_path(spec, seen, watch)
-    on_progress("attributing", 0.6)
-    parts = _parts(spec, path, seen, watch)
-    on_progress("stressing", 0.7)
-    worse = excesses(spec, data, seen) if stress and parts.packages.height else {}
-    on_progress("hashing", 0.9)
-    made_from = manifest.build(spec, data, assumptions=summary.assumptions(spec))
+    with ThreadPoolExecutor(1) as beside:  # hashing holds no lock, and takes as long as all else but the scan
+        hashed = beside.submit(manifest.build, spec, data, assumptions=summary.assumptions(spec))
+        watch = guard.build(spec, seen.marks)
+        on_progress("walking the path", 0.4)
+        world = market.world(spec, seen, watch)
+        found = candidates(world, spec.strategy.threshold_bps)
+        path = walk_path(spec, world, found)
+        on_progress("attributing", 0.6)
+        parts = _parts(spec, path, seen, watch)
+        on_progress("stressing", 0.7)
+        worse = excesses(spec, data, seen, guard=watch, found=found) if stress and parts.packages.height else {}
+        on_progress("hashing", 0.9)
+        made_from = hashed.result()
     on_progress("done", 1.0)
     return Result(
         spec=spec,

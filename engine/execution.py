@@ -97,6 +97,5 @@ def _peak(begins: Int64s, ends: Int64s, values: Floats) -> float:
 
 
 def _mids(series: Series, at_us: Int64s) -> Floats:
-    events, prices = series.event_us[series.good], series.price[series.good]
-    rows = np.searchsorted(events, at_us, side="right") - 1
-    return np.where((rows >= 0) & (at_us - events[rows] <= MARK_MAX_AGE_US), prices[rows], np.nan)
+    rows = series.last_good(series.event_us, at_us)
+    return np.where((rows >= 0) & (at_us - series.event_us[rows] <= MARK_MAX_AGE_US), series.prices(rows), np.nan)

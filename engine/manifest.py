@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
@@ -45,27 +45,33 @@ def digest(manifest: Mapping[str, object]) -> str:
 
 
 def _day_hashes(instrument: Instrument, frame: pl.DataFrame) -> list[dict[str, object]]:
-    known = [name for name in frame.columns if frame[name].null_count() < frame.height]
-    columns = {name: frame[name].to_physical().to_numpy() for name in known}
-    times = np.maximum.accumulate(next(iter(columns.values()))) if columns else np.empty(0, np.int64)  # quotes may be out of order
-    days = np.unique(times // _DAY_US)
-    bounds = np.searchsorted(times, np.append(days, days[-1:] + 1) * _DAY_US)
+    known = [frame[name].to_physical() for name in frame.columns if frame[name].null_count() < frame.height]
     return [
         {
             "venue": instrument.venue,
             "instrument": instrument.name,
-            "day": f"{instant(int(day) * _DAY_US):%Y-%m-%d}",
-            "rows": int(last - first),
-            "sha256": columns_hash({name: column[first:last] for name, column in columns.items()}),
+            "day": f"{instant(day * _DAY_US):%Y-%m-%d}",
+            "rows": last - first,
+            "sha256": columns_hash((column.name, column.slice(first, last - first).to_numpy()) for column in known),
         }
-        for day, (first, last) in zip(days, itertools.pairwise(bounds), strict=True)
+        for day, first, last in _days(known)
     ]
 
 
-def columns_hash(columns: Mapping[str, Int64s | Floats]) -> str:
+def _days(columns: list[pl.Series]) -> list[tuple[int, int, int]]:
+    # each day since the epoch that has rows, its first row and the one after its last, by the latest time so far: quotes may be out of order
+    if not columns:
+        return []
+    latest = np.maximum.accumulate(columns[0].to_numpy())
+    days = range(int(latest[0]) // _DAY_US, int(latest[-1]) // _DAY_US + 1)
+    bounds = np.searchsorted(latest, np.arange(days.start, days.stop + 1) * _DAY_US).tolist()
+    return [(day, first, last) for day, (first, last) in zip(days, itertools.pairwise(bounds), strict=True) if first < last]
+
+
+def columns_hash(columns: Iterable[tuple[str, Int64s | Floats]]) -> str:
     """Return the SHA-256 of columns, each its name, a line feed, and its values as little-endian int64 [µs] or float64; no number: nan."""
     found = hashlib.sha256()
-    for name, column in columns.items():
+    for name, column in columns:
         found.update(f"{name}\n".encode())
         found.update(np.ascontiguousarray(column).astype(column.dtype.newbyteorder("<"), copy=False).data)
     return found.hexdigest()

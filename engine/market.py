@@ -1,12 +1,10 @@
 """From spec and panel to what the kernels are given: the market, the venues, fees, rules and routes as arrays."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.arrays import Floats, Int64s, Records
 from engine.config import Instrument, Spec
@@ -15,15 +13,13 @@ from engine.hours import openings
 from engine.kernels import market as kernel
 from engine.kernels import transfers
 from engine.kernels.market import World
-from engine.panel import Panel, Series
+from engine.panel import Panel
 from engine.schema import US_PER_SECOND, micros
 from engine.spec.fees import FeeSpan
 from engine.spec.funds import Route
 from engine.strategies.combination import Combination
 from engine.strategies.triangular import Triangular
 from engine.units import atoms
-
-_T = TypeVar("_T", bound=np.generic)
 
 _NO_LIMIT = 2**62
 _HORIZON_US = 60 * 86_400 * US_PER_SECOND  # a request late in a run may wait for an opening after its end
@@ -77,27 +73,24 @@ def max_asset(spec: Spec) -> Floats:
 
 
 def market(spec: Spec, panel: Panel) -> kernel.Market:
-    """Return the series of the legs, then of what converts, one after the other."""
-    series = [panel.of(i.key) for i in (*spec.legs, *_converting(spec))]
-    traded = series[: len(spec.legs)]
-    levels = max(s.bid.shape[1] for s in series)
-    ages = [spec.max_age_us(s.instrument) for s in series]
+    """Return the series of the legs, then of what converts, as they stand in the panel's columns."""
+    instruments, columns = (*spec.legs, *_converting(spec)), panel.columns
+    ages = [spec.max_age_us(instrument) for instrument in instruments]
     found = [pair for leg in spec.legs for pair in _conversions(spec, leg)]
-    first, good = _offsets(s.event_us.size for s in series), _joined([s.good for s in series])
-    price = _sides(series, levels, np.nan, lambda s: (s.bid, s.ask))
+    first = _offsets(panel.of(instrument.key).event_us.size for instrument in instruments)
     return kernel.Market(
         series=records(kernel.SERIES, zip(first, [*ages, 0], strict=True)),
         conversions=records(kernel.CONVERSION, found),
-        event_us=_joined([s.event_us for s in series]),
-        available_us=_joined([s.available_us for s in series]),
-        good=good,
-        price=price,
-        size=_sides(series, levels, 0, lambda s: (s.bid_size, s.ask_size)),
-        epoch=kernel.epochs(price, good, first),
-        open_us=_joined([s.open_us for s in traded]),
-        fill_price=np.stack([_joined([s.fill_bid for s in traded]), _joined([s.fill_ask for s in traded])]),
-        volume_cap=_joined([s.volume_cap for s in traded]),
-        blocked=_joined([s.blocked for s in traded]),
+        event_us=columns.event_us,
+        available_us=columns.available_us,
+        good=columns.good,
+        price=columns.price,
+        size=columns.size,
+        epoch=panel.epoch,
+        open_us=columns.open_us,
+        fill_price=columns.fill_price,
+        volume_cap=columns.volume_cap,
+        blocked=columns.blocked,
     )
 
 
@@ -260,29 +253,12 @@ def _suspensions(spec: Spec, what: str) -> list[list[tuple[int, int]]]:
     ]
 
 
-def _sides(series: Sequence[Series], levels: int, missing: float, sides: Callable[[Series], tuple[NDArray[_T], NDArray[_T]]]) -> NDArray[_T]:
-    # (2, N, L), written once: at millions of rows a copy costs as much as the walk
-    whole = np.empty((2, sum(s.event_us.size for s in series), levels), sides(series[0])[0].dtype)
-    first = 0
-    for s in series:
-        for side, column in enumerate(sides(s)):
-            rows = whole[side, first : first + column.shape[0]]
-            rows[:, : column.shape[1]] = column
-            rows[:, column.shape[1] :] = missing
-        first += s.event_us.size
-    return whole
-
-
 def _windows(lists: Sequence[Sequence[tuple[int, int]]]) -> Int64s:
     return np.array([window for windows in lists for window in windows], dtype=np.int64).reshape(-1, 2)
 
 
 def _offsets(sizes: Iterable[int]) -> Int64s:
     return _ints(itertools.accumulate(sizes, initial=0))
-
-
-def _joined(columns: Sequence[NDArray[_T]]) -> NDArray[_T]:
-    return np.concatenate(columns)
 
 
 def _ints(values: Iterable[int]) -> Int64s:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Bools, Floats, Int64s
+from engine.arrays import Bools, Floats, Int32s, Int64s
 from engine.config import MARK_MAX_AGE_US, Spec
 from engine.errors import DataError
 from engine.schema import SeriesKey, instant, micros
@@ -33,25 +33,19 @@ class Seen(NamedTuple):
         return self.price if self.key.base == currency else 1 / self.price
 
 
-class Source(NamedTuple):
-    """The observations of one instrument that marks go by."""
+def seen(series: Series, at_us: Int64s) -> Seen:
+    """Return the last good price of an instrument that was known at each time, and its event; it is fresh for five minutes after that."""
+    rows = series.last_good(series.available_us, at_us)
+    event = np.where(rows >= 0, series.event_us[rows], NEVER_US)
+    return Seen(series.key, np.where(at_us - event <= MARK_MAX_AGE_US, series.prices(rows), np.nan), event)
 
-    key: SeriesKey
-    available_us: Int64s  # (N,) [µs] increasing
-    event_us: Int64s  # (N,) [µs] increasing
-    price: Floats  # (N,) [quote per base]
 
-    def seen(self, at_us: Int64s) -> Seen:
-        """Return the last price at each time, and its event; a price is fresh for five minutes after that."""
-        rows = np.searchsorted(self.available_us, at_us, side="right") - 1
-        event = np.where(rows >= 0, self.event_us[rows], NEVER_US)
-        return Seen(self.key, np.where(at_us - event <= MARK_MAX_AGE_US, self.price[rows], np.nan), event)
-
-    def silent_us(self) -> Int64s:
-        """Return until when the price is fresh of each observation after which, for as long, no other comes; of the last one, too [µs]."""
-        until_us = self.event_us + MARK_MAX_AGE_US
-        is_silent: Bools = np.append(self.available_us[1:] > until_us[:-1], True)
-        return until_us[is_silent]
+def silent_us(series: Series) -> Int64s:
+    """Return until when the price is fresh of each good observation after which, for as long, no other comes; of the last one, too [µs]."""
+    good: Int32s | slice = slice(None) if series.good_rows is None else series.good_rows
+    until_us = series.event_us[good] + MARK_MAX_AGE_US
+    is_silent: Bools = np.append(series.available_us[good][1:] > until_us[:-1], True)
+    return until_us[is_silent]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +54,7 @@ class Marks:
 
     numeraire: str
     currencies: tuple[str, ...]  # those that are held, traded, moved or charged, sorted
-    sources: tuple[Source, ...]
+    sources: tuple[Series, ...]
     ticks_us: Int64s  # (K,) [µs] multiples of the clock from start to end
     ticks: dict[str, Floats]  # currency → (K,) [numeraire per unit] marks at the ticks
     stale: dict[str, int]  # currency → ticks at which no source was fresh
@@ -88,7 +82,7 @@ class Marks:
         return {currency: np.isnan(fresh) for currency, fresh in self._fresh(at_us).items()}
 
     def _seen(self, at_us: Int64s) -> list[Seen]:
-        return [source.seen(at_us) for source in self.sources]
+        return [seen(series, at_us) for series in self.sources]
 
     def _fresh(self, at_us: Int64s) -> dict[str, Floats]:
         seen = self._seen(at_us)
@@ -101,10 +95,10 @@ class Marks:
         stale = np.flatnonzero(np.isnan(fresh))
         if not stale.size:
             return fresh
-        ends_us = np.unique(np.concatenate([source.silent_us() for source in self.sources]))
-        seen = self._seen(ends_us)
-        there = np.append(_fresh_mark(currency, self.numeraire, seen, ends_us.size), np.nan)
-        earlier = np.append(_place(ends_us, _last_fresh_us(currency, self.numeraire, seen, ends_us.size)), ends_us.size)
+        ends_us = np.unique(np.concatenate([silent_us(series) for series in self.sources]))
+        known = self._seen(ends_us)
+        there = np.append(_fresh_mark(currency, self.numeraire, known, ends_us.size), np.nan)
+        earlier = np.append(_place(ends_us, _last_fresh_us(currency, self.numeraire, known, ends_us.size)), ends_us.size)
         goes_by = _followed(np.where(np.isnan(there), earlier, np.arange(there.size)))
         value, last_us = fresh.copy(), _last_fresh_us(currency, self.numeraire, self._seen(at_us[stale]), stale.size)
         value[stale] = there[goes_by[_place(ends_us, last_us)]]
@@ -120,8 +114,7 @@ def build(spec: Spec, series: Sequence[Series]) -> Marks:
         Where a currency has no mark at the start; names the first start that works.
     """
     ticks_us = np.arange(micros(spec.start), micros(spec.end) + 1, spec.clock, dtype=np.int64)
-    sources = tuple(map(_source, series))
-    found = Marks(numeraire=spec.numeraire, currencies=spec.currencies, sources=sources, ticks_us=ticks_us, ticks={}, stale={})
+    found = Marks(numeraire=spec.numeraire, currencies=spec.currencies, sources=tuple(series), ticks_us=ticks_us, ticks={}, stale={})
     stale = found.is_stale(ticks_us)
     _refuse_unmarked_start(stale, ticks_us)
     return replace(found, ticks=found.at(ticks_us), stale={currency: int(rows.sum()) for currency, rows in stale.items()})
@@ -136,11 +129,6 @@ def median(sources: list[Floats], size: int) -> Floats:
     column = np.arange(size)
     low, high = ordered[np.maximum(count - 1, 0) // 2, column], ordered[count // 2, column]
     return np.where(count > 0, np.where(count % 2 == 1, low, (low + high) / 2), np.nan)
-
-
-def _source(series: Series) -> Source:
-    columns = (series.available_us, series.event_us, series.price)
-    return Source(series.key, *(columns if series.good.all() else (column[series.good] for column in columns)))
 
 
 def _fresh_mark(currency: str, numeraire: str, seen: list[Seen], size: int) -> Floats:

@@ -5,15 +5,27 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from engine.arrays import Floats
+from engine.arrays import Floats, Int64s, read_only
 from engine.config import MARK_MAX_AGE_US, Instrument, Spec
 from engine.errors import DataError
+from engine.kernels.quotes import first_reached
 from engine.quality import Row
 from engine.schema import ATOMS_PER_UNIT, micros
-from engine.series import Series, Times
+from engine.series import Series
 
 LARGEST_FLOW = 2.0**62
 """In atoms: sums of a few flows fit int64."""
+
+
+class Read(NamedTuple):
+    """What a run reads of one instrument, and how much room it takes."""
+
+    instrument: Instrument
+    given: pl.DataFrame
+    frame: pl.DataFrame  # the window of it
+    rows: int  # observations
+    bars: int  # as many, or none
+    levels: int
 
 
 class Observed(NamedTuple):
@@ -25,24 +37,16 @@ class Observed(NamedTuple):
     low: Floats
 
 
-def times_of(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Times:
-    """Return the times of quotes.
-
-    Notes
-    -----
-    Receive times are shifted by the venue's `clock_offset`. Where there are none, a quote is known its feed latency after the event;
-    where there is nothing else, it happened its feed latency before.
-    """
+def happened_us(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Int64s:
+    """Return when quotes happened, (N,) as recorded [µs]; where only `received` is, their feed latency before they were known."""
     venue = spec.venues[instrument.venue]
-    recorded = {name: frame[name].to_physical().to_numpy() for name in ("ts", "received") if frame[name].null_count() == 0}
-    known = recorded["received"] + venue.clock_offset if "received" in recorded else recorded["ts"] + venue.feed_latency
-    happened = recorded["ts"] if "ts" in recorded else known - venue.feed_latency
-    return Times(
-        happened_us=happened,
-        known_us=known,
-        event_us=np.maximum.accumulate(happened),
-        available_us=np.maximum.accumulate(np.maximum(known, happened)),
-    )
+    return _recorded(frame, "ts", 0) if _is_known(frame, "ts") else _recorded(frame, "received", venue.clock_offset - venue.feed_latency)
+
+
+def known_us(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Int64s:
+    """Return when quotes were known, (N,) [µs]: when received, shifted by the venue's `clock_offset`, else their feed latency after `ts`."""
+    venue = spec.venues[instrument.venue]
+    return _recorded(frame, "received", venue.clock_offset) if _is_known(frame, "received") else _recorded(frame, "ts", venue.feed_latency)
 
 
 def window(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> pl.DataFrame:
@@ -50,13 +54,24 @@ def window(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> pl.DataFr
 
     Notes
     -----
-    The event of a quote is the latest of all rows up to it, so that what is read is one stretch of the frame, in its order.
+    The event of a quote is the latest of all rows up to it, so that what is read is one stretch of the frame, in its order: from the first
+    row that happened in the window or later to the first that happened after it.
     """
     first, last = bounds_us(spec)
     if instrument.data == "bars":
         return frame.filter((pl.col("ts").dt.epoch("us") + spec.interval_us).is_between(first, last))
-    begin, end = np.searchsorted(times_of(spec, instrument, frame).event_us, [first, last + 1])
+    happened = happened_us(spec, instrument, frame)
+    begin, end = (first_reached(happened, us) for us in (first, last + 1))
     return frame.slice(begin, end - begin)
+
+
+def _is_known(frame: pl.DataFrame, name: str) -> bool:
+    return frame[name].null_count() == 0
+
+
+def _recorded(frame: pl.DataFrame, name: str, shift_us: int) -> Int64s:
+    times = frame[name].to_physical().to_numpy()
+    return read_only(times + shift_us if shift_us else times)
 
 
 def bounds_us(spec: Spec) -> tuple[int, int]:

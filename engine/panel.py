@@ -1,5 +1,6 @@
 """All that a run sees of the market: the observations of every series, how good they are, and marks."""
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -7,22 +8,27 @@ import numpy as np
 import polars as pl
 
 from engine import bar_series, marks, quality, quote_series
-from engine.config import Spec
+from engine.arrays import Int32s, Int64s
+from engine.config import Instrument, Spec
 from engine.errors import DataError
-from engine.observations import Observed
+from engine.kernels.market import epochs
+from engine.observations import Observed, Read
 from engine.schema import SeriesKey, micros
-from engine.series import Series
+from engine.series import Columns, Series, room
 
 __all__ = ["Panel", "Series", "build"]
 
-_READERS = {"bars": bar_series.build, "quotes": quote_series.build, "quote_bars": quote_series.build}
+_READ = {"bars": bar_series.read, "quotes": quote_series.read, "quote_bars": quote_series.read}
+_FILL = {"bars": bar_series.fill, "quotes": quote_series.fill, "quote_bars": quote_series.fill}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """All series of a run, what is known about how good they are, and what currencies are worth."""
 
-    series: tuple[Series, ...]  # in the order of `Spec.series`
+    columns: Columns  # the legs first, then what converts, then what only marks
+    epoch: Int32s  # (2, N) row of the columns at which the best price, bid or ask, began to be what it is
+    series: tuple[Series, ...]  # parts of the columns, in the order of `Spec.series`
     quality: list[quality.Row]  # a row of counts a series, in that order
     marks: marks.Marks
 
@@ -51,10 +57,53 @@ def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Panel:
     missing = [key for key in spec.series if key not in data]
     if missing:
         raise DataError(f"{missing[0]}: expected its data, found none; there are {', '.join(map(str, sorted(data))) or 'no series at all'}")
-    read = [_READERS[instrument.data](spec, instrument, data[instrument.key]) for instrument in spec.instruments]
+    found = [_READ[instrument.data](spec, instrument, data[instrument.key]) for instrument in spec.instruments]
+    columns, parts, first = _room(spec, found)
+    read = [_FILL[one.instrument.data](spec, one, parts[one.instrument.key]) for one in found]
     marked = marks.build(spec, [observed.series for observed in read])
     judged = _without_wicks(spec, read, marked)
-    return Panel(series=tuple(o.series for o in judged), quality=[o.row for o in judged], marks=marked)
+    epoch = epochs(columns.price, columns.good, first)
+    return Panel(columns=columns, epoch=epoch, series=tuple(o.series for o in judged), quality=[o.row for o in judged], marks=marked)
+
+
+def delayed(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel) -> Panel:
+    """Return the panel of a run that differs in latencies alone from one whose panel is built; it shares what stays.
+
+    Raises
+    ------
+    DataError
+        As `build` does.
+    """
+    if all(venue.feed_latency == 0 for venue in spec.venues.values()):
+        return seen
+    if any(i.data == "bars" or data[i.key]["ts"].null_count() for i in spec.instruments):  # wicks, or events, may be others
+        return build(spec, data)
+    available, series, first = seen.columns.available_us.copy(), {}, 0
+    for instrument in order(spec):
+        one = seen.of(instrument.key)
+        known = available[first : first + one.event_us.size]
+        if data[one.key]["received"].null_count():
+            quote_series.delay(spec, one, known)
+        series[one.key], first = replace(one, available_us=known), first + known.size
+    late = tuple(series[key] for key in spec.series)
+    return replace(seen, columns=seen.columns._replace(available_us=available), series=late, marks=marks.build(spec, late))
+
+
+def order(spec: Spec) -> list[Instrument]:
+    """Return the instruments in the order in which they stand in the columns: legs, what converts, what only marks."""
+    uses = ("trade", "convert", "mark")
+    return sorted(spec.instruments, key=lambda instrument: uses.index(instrument.use))
+
+
+def _room(spec: Spec, found: list[Read]) -> tuple[Columns, dict[SeriesKey, Columns], Int64s]:
+    # what is read is written once, where it stays: at millions of rows a copy costs as much as the walk
+    reads = {one.instrument.key: one for one in found}
+    stand = [reads[instrument.key] for instrument in order(spec)]
+    first, bar = (np.cumsum([0, *sizes]) for sizes in ([one.rows for one in stand], [one.bars for one in stand]))
+    columns = room(int(first[-1]), int(bar[-1]), max(one.levels for one in stand))
+    bounds = zip(itertools.pairwise(first), itertools.pairwise(bar), strict=True)
+    parts = {one.instrument.key: columns.part(slice(*rows), slice(*bars)) for one, (rows, bars) in zip(stand, bounds, strict=True)}
+    return columns, parts, first
 
 
 def _without_wicks(spec: Spec, read: list[Observed], marked: marks.Marks) -> list[Observed]:
@@ -74,7 +123,7 @@ def _without_wicks(spec: Spec, read: list[Observed], marked: marks.Marks) -> lis
 def _judged(spec: Spec, observed: Observed, wicks: quality.Wicks) -> Observed:
     series = observed.series
     inside = (series.open_us >= micros(spec.start)) & (series.event_us <= micros(spec.end))
-    blocked = series.blocked | wicks.blocking
-    found = {"flagged": ~series.good, "wicks": wicks.found, "blocked": blocked}
+    np.logical_or(series.blocked, wicks.blocking, out=series.blocked)
+    found = {"flagged": ~series.good, "wicks": wicks.found, "blocked": series.blocked}
     counts = {name: int(np.count_nonzero(rows & inside)) for name, rows in found.items()}
-    return observed._replace(series=replace(series, blocked=blocked), row={**observed.row, **counts})
+    return observed._replace(row={**observed.row, **counts})

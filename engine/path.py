@@ -8,34 +8,32 @@ from engine import market
 from engine.arrays import Bools, Int64s, Records
 from engine.config import Spec
 from engine.events import Opportunities, Orders, Path, Transfers
-from engine.guard import Guard
 from engine.kernels import state as kernel
 from engine.kernels.market import DAY_US, Candidates, World
 from engine.kernels.path import rows_needed, walk
 from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
-from engine.panel import Panel
 from engine.schema import micros
 from engine.strategies.spatial import Spatial
 
 _FIRST_ROWS = 256
 
 
-def walk_path(spec: Spec, panel: Panel, guard: Guard) -> Path:
+Found = tuple[Candidates, np.record]
+"""The instants at which some pair can reach a threshold, and how the scan for them ended (`engine.kernels.scan.PLACE`)."""
+
+
+def walk_path(spec: Spec, world: World, found: Found) -> Path:
     """Return what happens when the strategy meets the market.
 
     Parameters
     ----------
-    spec, panel, guard : Spec, Panel, Guard
-        The run, all that it sees, and when its guard halts it.
+    spec, world : Spec, World
+        The run, and all that it sees.
+    found : Found
+        Its candidates; more of them, such as every instant or those of lower fees, change nothing but the edge and the instants they tell of.
     """
-    return walk_world(spec, market.world(spec, panel, guard))
-
-
-def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
-    """Return the same on a world that is built; `compact=False` walks every instant instead of the candidates, which changes nothing."""
-    threshold = spec.strategy.threshold_bps if compact else -np.inf
-    rows, place = candidates(world, threshold)
+    rows, place = found
     funding, order = market.funding(spec)
     state, log = walked(spec, world, funding, rows)
     return Path(
@@ -50,18 +48,19 @@ def walk_world(spec: Spec, world: World, *, compact: bool = True) -> Path:
     )
 
 
-def candidates(world: World, threshold_bps: float) -> tuple[Candidates, np.record]:
-    """Return the instants at which some pair can reach a threshold [bps], and how the scan ended (`engine.kernels.scan.PLACE`)."""
+def candidates(world: World, threshold_bps: float) -> Found:
+    """Return the instants at which some pair can reach a threshold [bps]; -inf: every instant."""
     legs, rules = world.legs.size - 1, world.rules[0]
     view, units, place = _records(IN_VIEW, world.market.series.size - 1), _records(UNIT, legs), _records(PLACE, 1)
     view.row = world.market.series.first[:-1] - 1
     units.gets = units.pays = np.nan
     place.start_us, place.end_us, place.threshold_bps = rules.start_us, rules.end_us, threshold_bps
-    found = _room(_FIRST_ROWS, legs)
-    while not scan(world.market, world.legs, (world.cycles, world.steps), view, units, place, found):
-        found = Candidates._make(np.concatenate([old, new]) for old, new in zip(found, _room(found.at_us.size, legs), strict=True))
-    used = place[0].found
-    return Candidates._make(column[:used] for column in found), place[0]
+    found = [_room(_FIRST_ROWS, legs)]
+    while not scan(world.market, world.legs, (world.cycles, world.steps), view, units, place, found[-1]):
+        found.append(_room(2 * found[-1].at_us.size, legs))
+        place.found = 0
+    found[-1] = Candidates._make(column[: place[0].found] for column in found[-1])
+    return Candidates._make(map(np.concatenate, zip(*found, strict=True))), place[0]
 
 
 def _room(rows: int, legs: int) -> Candidates:

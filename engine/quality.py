@@ -10,7 +10,7 @@ import polars as pl
 from engine.arrays import Bools, Floats, Int64s
 from engine.config import Instrument, Spec, Window
 from engine.kernels.alignment import union
-from engine.kernels.quotes import CROSSED, NO_NUMBER, NOT_POSITIVE, doubt_crossed, doubt_level
+from engine.kernels.quotes import CROSSED, NO_NUMBER, NOT_POSITIVE, doubt_crossed, doubt_level, odd_times
 from engine.marks import Marks, median
 from engine.schema import US_PER_SECOND, instant, micros
 from engine.series import Series, Times
@@ -80,13 +80,14 @@ def quote_times(spec: Spec, instrument: Instrument, times: Times) -> Row:
     longest stretch of the run without an event, the run's ends included.
     """
     start, end, max_age = micros(spec.start), micros(spec.end), spec.max_age_us(instrument)
-    edges = np.concatenate([[start], times.event_us[np.searchsorted(times.event_us, start) :], [end]])
+    disorder, negative, gaps, longest = odd_times(times.happened_us, times.known_us, times.event_us, start, max_age)
+    rest = end - max(start, int(times.event_us[-1]))
     return {
-        "disorder": int(np.count_nonzero(times.happened_us < times.event_us)),
-        "negative_latency": int(np.count_nonzero(times.known_us < times.happened_us)),
-        "gaps": int(np.count_nonzero(np.diff(times.event_us) > max_age + 1)),
+        "disorder": disorder,
+        "negative_latency": negative,
+        "gaps": gaps,
         "truncated": int(end - times.event_us[-1] > max_age),
-        "longest_gap_s": int(np.diff(edges).max()) / US_PER_SECOND,
+        "longest_gap_s": max(longest, rest) / US_PER_SECOND,
         "first": _iso(int(times.event_us[0])),
         "last": _iso(int(times.event_us[-1])),
     }
@@ -153,7 +154,7 @@ def wicks(wick_bps: float, bars: Sequence[Bars], marks: Marks) -> list[Wicks]:
 
 def _placed(times: Int64s, series: Series, worth: Floats) -> Floats:
     column = np.full(times.size, np.nan)
-    column[np.searchsorted(times, series.event_us[series.good])] = (series.price * worth)[series.good]
+    column[np.searchsorted(times, series.event_us[series.good])] = (series.close * worth)[series.good]
     return column
 
 

@@ -1,136 +1,141 @@
 """From recorded quotes, of one level or more, to a series."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import NamedTuple
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine import quality
-from engine.arrays import Bools, Floats, Int64s
+from engine.arrays import Int64s, read_only
 from engine.config import Instrument, Spec
 from engine.errors import DataError
-from engine.kernels.quotes import take_level
-from engine.observations import Observed, bounds_us, names, nothing_good, refuse_overflow, times_of, window
+from engine.kernels.quotes import order_times, take_level
+from engine.observations import Observed, Read, bounds_us, happened_us, known_us, names, nothing_good, refuse_overflow, window
 from engine.quality import Level
 from engine.schema import check_quotes, level_columns, micros, quote_levels
-from engine.series import Series, Times
+from engine.series import Columns, Series, Times, series
 
 _MOST_NEGATIVE = 0.01
 """Where more than this share of the rows was received before it happened, the clock is wrong, not the rows."""
 
-_NO_FLOATS, _NO_INTS, _NO_BOOLS = np.empty(0), np.empty(0, np.int64), np.empty(0, np.bool_)
+_NO_FLOATS = np.empty(0)
+_T = TypeVar("_T", bound=np.generic)
 
 
-def build(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Observed:
-    """Return the observations of one instrument that has quotes or quote bars.
+def read(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Read:
+    """Return what the run reads of one instrument that has quotes or quote bars.
 
     Raises
     ------
     DataError
-        Where they break the contract of `QUOTES`, more than 1 % were received before they happened, none is good, or sizes and prices
-        would overflow int64.
+        Where they break the contract of `QUOTES`, or nothing is in the window.
     """
     check_quotes(frame, key=instrument.key)
     if instrument.data == "quote_bars" and frame["received"].null_count() < frame.height:
         raise DataError(f"{instrument.key}: expected quote bars without receive times, found some; leave `received` empty")
-    read = window(spec, instrument, frame)
-    if read.is_empty():
+    cut = window(spec, instrument, frame)
+    if cut.is_empty():
         raise nothing_good(spec, instrument, frame)
-    times = times_of(spec, instrument, read)
+    return Read(instrument, frame, cut, cut.height + _outages_us(spec, instrument).size, 0, quote_levels(cut))
+
+
+def fill(spec: Spec, found: Read, part: Columns) -> Observed:
+    """Return the observations of what was read, which stand in their part of the columns.
+
+    Raises
+    ------
+    DataError
+        Where more than 1 % were received before they happened, none is good, or sizes and prices would overflow int64.
+    """
+    instrument, rows = found.instrument, slice(0, found.frame.height)
+    times = _times(spec, found, part.part(rows, slice(0)))
     _refuse_negative_latency(spec, instrument, times)
-    levels = [_level(read, number) for number in range(1, quote_levels(read) + 1)]
+    levels = [_level(found.frame, number) for number in range(1, found.levels + 1)]
     checked = quality.check_levels(levels)
-    good = checked.good & ~quality.touches(times.event_us, times.event_us, spec.venues[instrument.venue].outages)
+    part.good[rows] = checked.good & ~quality.touches(times.event_us, times.event_us, spec.venues[instrument.venue].outages)
+    good = part.good[rows]
     if not good.any():
-        raise nothing_good(spec, instrument, frame)
+        raise nothing_good(spec, instrument, found.given)
     row: quality.Row = {
         **names(instrument),
-        "rows": read.height,
+        "rows": found.frame.height,
         "flagged": int(np.count_nonzero(~good)),
         **checked.counts,
         "duplicates": quality.repeated([times.happened_us, times.known_us, *(column for level in levels for column in level)]),
         **quality.quote_times(spec, instrument, times),
     }
-    bids, asks = (_side(spec, levels, good, column) for column in (0, 2))
-    highest = max(float(np.fmax.reduce(side.price, axis=None)) for side in (bids, asks))
-    refuse_overflow(spec, instrument, largest=max(bids.largest, asks.largest), highest=highest)
-    return Observed(_with_outages(spec, _series(instrument, times, good, bids, asks)), row, _NO_FLOATS, _NO_FLOATS)
+    _take(spec, instrument, levels, part.part(rows, slice(0)))
+    _put_in_outages(spec, found, part)
+    return Observed(series(instrument, part), row, _NO_FLOATS, _NO_FLOATS)
 
 
-class _Side(NamedTuple):
-    price: Floats  # (N, L)
-    size: Int64s  # (N, L)
-    largest: float  # [atoms of base] no row offers more
+def delay(spec: Spec, one: Series, available_us: Int64s) -> None:
+    """Write when quotes are known whose receive times were not recorded, (N,) [µs]: their feed latency after they happen."""
+    available_us[:] = one.event_us + spec.venues[one.instrument.venue].feed_latency
+    starts = _outages_us(spec, one.instrument)
+    ranks = np.arange(starts.size) - np.searchsorted(starts, starts)  # of those that begin together
+    available_us[np.searchsorted(one.event_us, starts) + ranks] = starts  # their rows are the first of that time
+    np.maximum.accumulate(available_us, out=available_us)
+
+
+def _times(spec: Spec, found: Read, part: Columns) -> Times:
+    happened, known = (times(spec, found.instrument, found.frame) for times in (happened_us, known_us))
+    order_times(happened, known, part.event_us, part.available_us)
+    return Times(happened_us=happened, known_us=known, event_us=part.event_us, available_us=part.available_us)
 
 
 def _level(frame: pl.DataFrame, number: int) -> Level:
-    bid, bid_size, ask, ask_size = (_column(frame[name]) for name in level_columns(number))
+    bid, bid_size, ask, ask_size = (read_only(frame[name].to_numpy()) for name in level_columns(number))  # null becomes nan
     return bid, bid_size, ask, ask_size
 
 
-def _column(values: pl.Series) -> Floats:
-    column = values.to_numpy()  # null becomes nan
-    column.setflags(write=False)  # as columns without nulls are: one type for the kernels
-    return column
+def _take(spec: Spec, instrument: Instrument, levels: Sequence[Level], part: Columns) -> None:
+    # an order may take all levels of a side
+    share, largest, highest = spec.execution.take_share, 0.0, 0.0
+    for column, price, size in zip((0, 2), part.price, part.size, strict=True):
+        taken = [take_level(level[column], level[column + 1], part.good, share, depth, price, size) for depth, level in enumerate(levels)]
+        price[:, len(levels) :], size[:, len(levels) :] = np.nan, 0
+        largest, highest = max(largest, float(sum(taken))), max(highest, float(np.fmax.reduce(price, axis=None)))
+    refuse_overflow(spec, instrument, largest=largest, highest=highest)
 
 
-def _side(spec: Spec, levels: Sequence[Level], good: Bools, column: int) -> _Side:
-    price, size = np.empty((good.size, len(levels))), np.empty((good.size, len(levels)), np.int64)
-    share = spec.execution.take_share
-    largest = [take_level(level[column], level[column + 1], good, share, depth, price, size) for depth, level in enumerate(levels)]
-    return _Side(price, size, float(sum(largest)))
-
-
-def _series(instrument: Instrument, times: Times, good: Bools, bids: _Side, asks: _Side) -> Series:
-    return Series(
-        instrument=instrument,
-        event_us=times.event_us,
-        available_us=times.available_us,
-        good=good,
-        bid=bids.price,
-        ask=asks.price,
-        bid_size=bids.size,
-        ask_size=asks.size,
-        price=(bids.price[:, 0] + asks.price[:, 0]) / 2,
-        open_us=_NO_INTS,
-        fill_bid=_NO_FLOATS,
-        fill_ask=_NO_FLOATS,
-        volume_cap=_NO_INTS,
-        blocked=_NO_BOOLS,
-    )
-
-
-def _with_outages(spec: Spec, series: Series) -> Series:
+def _put_in_outages(spec: Spec, found: Read, part: Columns) -> None:
     # a row that says that there is nothing, before what happened since, as each outage begins
-    first, last = bounds_us(spec)
-    began = [micros(outage.start) for outage in spec.venues[series.instrument.venue].outages]
-    starts = np.array([us for us in began if first <= us <= last], np.int64)
+    starts = _outages_us(spec, found.instrument)
     if not starts.size:
-        return series
-    rows = np.searchsorted(series.event_us, starts)
-    return replace(
-        series,
-        event_us=np.insert(series.event_us, rows, starts),
-        available_us=np.maximum.accumulate(np.insert(series.available_us, rows, starts)),
-        good=np.insert(series.good, rows, False),
-        bid=np.insert(series.bid, rows, np.nan, axis=0),
-        ask=np.insert(series.ask, rows, np.nan, axis=0),
-        bid_size=np.insert(series.bid_size, rows, 0, axis=0),
-        ask_size=np.insert(series.ask_size, rows, 0, axis=0),
-        price=np.insert(series.price, rows, np.nan),
-    )
+        return
+    rows = np.searchsorted(part.event_us[: found.frame.height], starts)
+    _insert(part.event_us, rows, starts)
+    _insert(part.available_us, rows, starts)
+    np.maximum.accumulate(part.available_us, out=part.available_us)
+    _insert(part.good, rows, False)
+    for price, size in zip(part.price, part.size, strict=True):
+        _insert(price, rows, np.nan)
+        _insert(size, rows, 0)
+
+
+def _insert(column: NDArray[_T], rows: Int64s, values: Int64s | float) -> None:
+    # the column has room for them at its end
+    column[:] = np.insert(column[: column.shape[0] - rows.size], rows, values, axis=0)
+
+
+def _outages_us(spec: Spec, instrument: Instrument) -> Int64s:
+    first, last = bounds_us(spec)
+    began = [micros(outage.start) for outage in spec.venues[instrument.venue].outages]
+    return np.array([us for us in began if first <= us <= last], np.int64)
 
 
 def _refuse_negative_latency(spec: Spec, instrument: Instrument, times: Times) -> None:
-    lag = times.known_us - times.happened_us
-    negative = lag[lag < 0]
-    if negative.size <= _MOST_NEGATIVE * lag.size:
+    rows = times.known_us.size
+    negative = np.flatnonzero(times.known_us < times.happened_us)
+    if negative.size <= _MOST_NEGATIVE * rows:
         return
-    offset, missing = spec.venues[instrument.venue].clock_offset / 1e3, -float(np.median(negative)) / 1e3
+    lacking = times.happened_us[negative] - times.known_us[negative]
+    offset, missing = spec.venues[instrument.venue].clock_offset / 1e3, float(np.median(lacking)) / 1e3
     raise DataError(
-        f"{instrument.key}: expected quotes that were received after they happened, found {negative.size} of {lag.size} received before, by "
+        f"{instrument.key}: expected quotes that were received after they happened, found {negative.size} of {rows} received before, by "
         f"{missing:g} ms at the median: the recorder's clock was behind; venues.{instrument.venue}.clock_offset ({offset:g} ms) must be "
         "larger by that and by the feed's true latency"
     )

@@ -1,20 +1,30 @@
 """What the same run would have come to where one of its conditions was worse."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from contextlib import suppress
+from typing import NamedTuple
 
 import polars as pl
 
-from engine import guard, ledger, panel
+from engine import ledger, market, panel
 from engine.config import Spec, Tier, Venue, parse_spec
 from engine.errors import DataError, SpecError
+from engine.guard import Guard
+from engine.guard import build as build_guard
+from engine.kernels.market import Market, World
 from engine.panel import Panel
-from engine.path import walk_path
+from engine.path import Found, candidates, walk_path
 from engine.schema import SeriesKey
-from engine.series import Series
 
 
-def excesses(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel) -> dict[str, float]:
+class _Variant(NamedTuple):
+    spec: Spec
+    panel: Panel
+    world: World
+    found: Found
+
+
+def excesses(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel, *, guard: Guard, found: Found) -> dict[str, float]:
     """Return the excess of each variant at the end [numeraire]; one that would change nothing, or could not run, is left out.
 
     Parameters
@@ -23,36 +33,39 @@ def excesses(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel) ->
         The run's.
     data : Mapping[SeriesKey, pl.DataFrame]
         What it ran on.
-    seen : Panel
-        The panel of it; the variants share what does not change.
+    seen, guard, found : Panel, Guard, Found
+        What it saw, when its guard halted it, and its candidates; the variants share what does not change.
 
     Notes
     -----
     By the names of `engine.wording.STRESS`. `latencies_doubled`: feed and order latencies of all venues × 2; receive times that were
     recorded stay as they are. `worse_tier`: each tier pays the rate of the one before it. `shares_halved`: take_share and volume_share × 0.5.
     """
-    return {name: _excess(variant, aligned) for name, variant, aligned in _variants(spec, data, seen)}
+    return {name: _excess(variant) for name, variant in _variants(spec, data, seen, guard, found)}
 
 
-def _variants(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel) -> Iterator[tuple[str, Spec, Panel]]:
+def _variants(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel, guard: Guard, found: Found) -> Iterator[tuple[str, _Variant]]:
     slower = spec.model_copy(update={"venues": {name: _slower(venue) for name, venue in spec.venues.items()}})
     if slower != spec:
-        try:
-            slower = parse_spec(slower.canonical())  # feed latencies of bars must stay below the interval
-            yield "latencies_doubled", slower, panel.build(slower, data)
-        except (SpecError, DataError):
-            pass
+        with suppress(SpecError, DataError):
+            yield "latencies_doubled", _later(parse_spec(slower.canonical()), data, seen, found)  # feed latencies of bars stay below the interval
     dearer = spec.model_copy(update={"venues": {name: _dearer(venue) for name, venue in spec.venues.items()}})
-    if dearer != spec:
-        yield "worse_tier", dearer, seen
+    if dearer != spec:  # no pair reaches the threshold that did not before
+        yield "worse_tier", _Variant(dearer, seen, market.world(dearer, seen, guard), found)
     shares = {name: getattr(spec.execution, name) / 2 for name in ("take_share", "volume_share")}
     halved = spec.model_copy(update={"execution": spec.execution.model_copy(update=shares)})
-    yield "shares_halved", halved, replace(seen, series=tuple(map(_halved, seen.series)))
+    yield "shares_halved", _Variant(halved, seen, market.world(halved, seen, guard, observed=_halved(market.market(spec, seen))), found)
 
 
-def _excess(spec: Spec, seen: Panel) -> float:
-    path = walk_path(spec, seen, guard.build(spec, seen.marks))
-    return ledger.excess(ledger.holdings(spec, path), seen.marks)
+def _later(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel, found: Found) -> _Variant:
+    then = panel.delayed(spec, data, seen)
+    world = market.world(spec, then, build_guard(spec, then.marks))
+    return _Variant(spec, then, world, found if then is seen else candidates(world, spec.strategy.threshold_bps))
+
+
+def _excess(variant: _Variant) -> float:
+    path = walk_path(variant.spec, variant.world, variant.found)
+    return ledger.excess(ledger.holdings(variant.spec, path), variant.panel.marks)
 
 
 def _slower(venue: Venue) -> Venue:
@@ -69,7 +82,6 @@ def _shifted(tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
     return tuple(tier.model_copy(update={"taker_bps": rate}) for tier, rate in zip(tiers, rates, strict=False))
 
 
-def _halved(series: Series) -> Series:
+def _halved(whole: Market) -> Market:
     # floor(s / 2 * x) is half of floor(s * x), rounded down: what a panel of the halved share would have
-    sizes = {name: getattr(series, name) // 2 for name in ("bid_size", "ask_size", "volume_cap")}
-    return replace(series, **sizes)
+    return whole._replace(size=whole.size >> 1, volume_cap=whole.volume_cap >> 1)

@@ -99,7 +99,7 @@ def load(libpq_uri: str, wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, p
     with adbc.transaction(libpq_uri) as cursor:
         known = _instruments(series.coverage(cursor))
         found = {key: _covering(key, reach, known) for key, reach in wanted.items()}
-        frames = {key: _load(cursor, found[key], reach) for key, reach in wanted.items()}
+        frames = {key: _load(cursor, found[key], reach).rechunk() for key, reach in wanted.items()}  # in one piece, a column is read as it lies
     for key, frame in frames.items():
         if not frame.height:
             raise _nothing(key, found[key], wanted[key])

@@ -1,8 +1,8 @@
 """What the kernels are given: the market, the venues, the strategy and the rules. Nothing of it changes in a run.
 
 V legs come first among S series; the rest convert. N observations of all series lie one after the other: series s has rows
-series[s].first to series[s + 1].first. What has one row a thing is a table of records: a function that takes two dozen arrays
-compiles ten times as long as one that takes two.
+series[s].first to series[s + 1].first, and what only marks comes after them. What has one row a thing is a table of records: a function
+that takes two dozen arrays compiles ten times as long as one that takes two.
 """
 
 from typing import NamedTuple
@@ -75,7 +75,7 @@ class Market(NamedTuple):
     price: Floats  # (2, N, L) bids and asks, best first; nan: no such level [quote per base]
     size: Int64s  # (2, N, L) [atoms of base]
     epoch: Int32s  # (2, N) row at which the best price began to be what it is
-    open_us: Int64s  # (B,) bars alone: leg v has rows legs[v].first_bar to legs[v + 1].first_bar
+    open_us: Int64s  # (B,) bars alone: leg v has rows legs[v].first_bar to legs[v + 1].first_bar; bars of others come after them
     fill_price: Floats  # (2, B) what a sell and a buy get in this bar
     volume_cap: Int64s  # (B,) [atoms of base]
     blocked: Bools  # (B,) nothing fills
@@ -116,9 +116,11 @@ def epochs(price: Floats, good: Bools, first: Int64s) -> Int32s:
     found = np.empty(price.shape[:2], np.int32)
     for side in range(2):
         for series in range(first.size - 1):
+            began, before, was_good = first[series], np.nan, False
             for row in range(first[series], first[series + 1]):
-                goes_on = row > first[series] and good[row] and good[row - 1] and price[side, row, 0] == price[side, row - 1, 0]
-                found[side, row] = found[side, row - 1] if goes_on else row
+                best = price[side, row, 0]
+                began = began if was_good & good[row] & (best == before) else row  # no branch: whether a price moves is hard to guess
+                found[side, row], before, was_good = began, best, good[row]
     return found
 
 

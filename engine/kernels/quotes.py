@@ -12,6 +12,60 @@ Doubts = NDArray[np.uint8]
 
 LARGEST_ATOMS = 2.0**62
 NO_NUMBER, NOT_POSITIVE, CROSSED = 1, 2, 4
+_EARLIEST_US = -(2**63)
+
+
+@compiled
+def first_reached(times: Int64s, at_us: int) -> int:
+    """Return the first of some times (N,), in any order, that is at or after a time [µs]; N where none is."""
+    for i in range(times.size):
+        if times[i] >= at_us:
+            return i
+    return int(times.size)
+
+
+@compiled
+def order_times(happened_us: Int64s, known_us: Int64s, event_us: Int64s, available_us: Int64s) -> None:
+    """Write when rows (N,) count: the latest event so far, and the latest time so far at which one was known, never before its event.
+
+    Parameters
+    ----------
+    happened_us, known_us : (N,) int64 [µs]
+        As recorded.
+    event_us, available_us : (N,) int64 [µs]
+        Changed in place.
+    """
+    latest = known = _EARLIEST_US
+    for i in range(happened_us.size):
+        latest = max(latest, happened_us[i])
+        known = max(known, known_us[i], happened_us[i])
+        event_us[i], available_us[i] = latest, known
+
+
+@compiled
+def odd_times(happened_us: Int64s, known_us: Int64s, event_us: Int64s, start_us: int, max_age_us: int) -> tuple[int, int, int, int]:
+    """Return how many rows (N,) happened before an earlier one, were known before they happened, and follow a gap; and the longest gap.
+
+    Parameters
+    ----------
+    happened_us, known_us : (N,) int64 [µs]
+        As recorded.
+    event_us : (N,) int64 [µs]
+        The latest event so far.
+    start_us : int [µs]
+        From when on the longest gap is looked for; it is one of its ends.
+    max_age_us : int [µs]
+        A gap is so long that something older than this is in view.
+    """
+    disorder = negative = gaps = longest_us = 0
+    last_us = start_us
+    for i in range(event_us.size):
+        disorder += happened_us[i] < event_us[i]
+        negative += known_us[i] < happened_us[i]
+        gaps += i > 0 and event_us[i] - event_us[i - 1] > max_age_us + 1
+        if event_us[i] >= start_us:
+            longest_us, last_us = max(longest_us, event_us[i] - last_us), event_us[i]
+    return disorder, negative, gaps, longest_us
 
 
 @compiled

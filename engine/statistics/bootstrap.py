@@ -112,8 +112,7 @@ def stationary_indices(count: int, *, samples: int, seed: int, block_length: flo
     for done in range(0, samples, step):
         shape = (min(step, samples - done), count)
         starts, is_start = random.integers(count, size=shape), random.random(shape) < 1 / block_length
-        is_start[:, 0] = True
-        began = np.maximum.accumulate(np.where(is_start, places, 0), axis=1)
+        began = np.maximum.accumulate(np.where(is_start, places, 0), axis=1)  # the first place starts a block in any case
         yield (np.take_along_axis(starts, began, axis=1) + places - began) % count
 
 

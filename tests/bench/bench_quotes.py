@@ -85,7 +85,7 @@ def hold_equal(data: Mapping[SeriesKey, pl.DataFrame], venues: int, minutes: int
     cut = {key: data[key].filter(pl.col("ts") < end) for key in short.series}
     seen = panel.build(short, cut)
     world = market.world(short, seen, guard.build(short, seen.marks))
-    ours, whole = walking.walk_world(short, world).orders, walking.walk_world(short, world, compact=False).orders
+    ours, whole = (walking.walk_path(short, world, walking.candidates(world, bps)).orders for bps in (short.strategy.threshold_bps, -np.inf))
     theirs = replay(short, cut).orders
     same = [
         (leg, planned, filled, flow, fee) == (o.leg, o.planned, o.filled, o.flow, o.fee)

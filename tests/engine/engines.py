@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine import attribution, guard, ledger, panel, trading_back
+from engine import attribution, guard, ledger, market, panel, trading_back
 from engine.events import DECISIONS, OUTCOMES, ROLES, SIDES, Path
 from engine.oracle import replay
-from engine.path import walk_path
+from engine.path import candidates, walk_path
 from engine.schema import SeriesKey, micros
 from tests.strategies import World
 
@@ -169,7 +169,8 @@ def by_kernel(world: World) -> Outcome:
     """Run the world through the steps of `engine.backtest.run` that bring numbers."""
     spec, seen = world.spec, panel.build(world.spec, world.data)
     watch = guard.build(spec, seen.marks)
-    path = walk_path(spec, seen, watch)
+    built = market.world(spec, seen, watch)
+    path = walk_path(spec, built, candidates(built, spec.strategy.threshold_bps))
     held = ledger.holdings(spec, path)
     lines = attribution.fill_lines(spec, path, seen.marks)
     back = trading_back.trade_back(spec, path, seen, held)

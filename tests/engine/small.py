@@ -5,8 +5,11 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from engine.config import parse_spec
+from engine import bar_series, quote_series
+from engine.config import Instrument, Spec, parse_spec
+from engine.observations import Observed
 from engine.schema import ATOMS_PER_UNIT, SeriesKey
+from engine.series import room
 from tests.strategies import EPOCH_US, MINUTE, World, frame, iso, quote_frame
 
 START = EPOCH_US + 60 * MINUTE
@@ -74,6 +77,13 @@ def level(price: float) -> pl.DataFrame:
 
 def _levels(book: Book) -> tuple[float | None, ...]:
     return (book.bid, book.bid_size, book.ask, book.ask_size, *(x for further in book.more for x in further))
+
+
+def alone(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Observed:
+    """Return what becomes of one instrument's frame, in columns of its own."""
+    reader = bar_series if instrument.data == "bars" else quote_series
+    found = reader.read(spec, instrument, frame)
+    return reader.fill(spec, found, room(found.rows, found.bars, found.levels))
 
 
 def small(

@@ -5,13 +5,12 @@ from datetime import UTC
 import polars as pl
 import pytest
 
-from engine import bar_series
 from engine.config import MARK_MAX_AGE_US
 from engine.errors import DataError
 from engine.observations import window
 from engine.schema import SeriesKey, micros
 from engine.series import Series
-from tests.engine.small import START, Bar, bars, small
+from tests.engine.small import START, Bar, alone, bars, small
 from tests.strategies import MINUTE, World
 
 ALFA, BRAVO = SeriesKey("alfa", "BTC/USD"), SeriesKey("bravo", "BTC/USD")
@@ -23,7 +22,7 @@ def world(bravo: pl.DataFrame, **changes: object) -> World:
 
 def read(market: World) -> Series:
     """Return what becomes of bravo's bars."""
-    return bar_series.build(market.spec, market.spec.instruments[1], market.data[BRAVO]).series
+    return alone(market.spec, market.spec.instruments[1], market.data[BRAVO]).series
 
 
 def refused(market: World) -> str:
@@ -55,7 +54,7 @@ def test_the_window_reaches_from_five_minutes_before_the_start_to_the_end() -> N
 def test_a_bar_offers_its_close_less_half_a_spread_and_our_share_of_its_volume_on_both_sides() -> None:
     found = read(world(bars({0: Bar(200.0, volume=3.0)}), instruments={"bravo BTC/USD": {"half_spread_bps": 10.0}}, execution={"volume_share": 0.5}))
     assert (found.bid[2, 0], found.ask[2, 0]) == (199.8, pytest.approx(200.2, rel=1e-15))
-    assert found.price[2] == 200.0
+    assert found.close[2] == 200.0
     assert found.bid.shape == found.ask.shape == found.bid_size.shape == found.ask_size.shape == (8, 1)
     assert found.bid_size[2, 0] == found.ask_size[2, 0] == found.volume_cap[2] == 150_000_000
 
@@ -71,7 +70,7 @@ def test_an_order_fills_at_the_open_or_at_the_worst_price_of_the_bar() -> None:
 def test_a_bar_whose_bid_rounds_to_nothing_offers_nothing_and_still_has_a_price() -> None:
     found = read(world(bars({0: Bar(0.004)})))
     assert str(found.bid[2, 0]) == str(found.ask[2, 0]) == "nan"
-    assert (found.good[2], found.price[2]) == (True, 0.004)
+    assert (found.good[2], found.close[2]) == (True, 0.004)
 
 
 def test_our_share_of_a_volume_is_rounded_down_to_atoms() -> None:

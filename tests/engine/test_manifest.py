@@ -58,9 +58,9 @@ def test_the_digest_is_that_of_its_sorted_json() -> None:
 
 def test_the_hash_of_columns_is_that_of_their_names_and_little_endian_bytes() -> None:
     expected = hashlib.sha256(b"ts\n" + struct.pack("<2q", 1, -2) + b"bid\n" + struct.pack("<2d", 0.5, 3.0)).hexdigest()
-    assert manifest.columns_hash({"ts": np.array([1, -2]), "bid": np.array([0.5, 3.0])}) == expected
-    assert manifest.columns_hash({"ts": np.array([1, -2], dtype=">i8"), "bid": np.array([0.5, 9, 3.0, 9])[::2]}) == expected
-    assert manifest.columns_hash({"received": np.array([1, -2]), "bid": np.array([0.5, 3.0])}) != expected
+    assert manifest.columns_hash({"ts": np.array([1, -2]), "bid": np.array([0.5, 3.0])}.items()) == expected
+    assert manifest.columns_hash({"ts": np.array([1, -2], dtype=">i8"), "bid": np.array([0.5, 9, 3.0, 9])[::2]}.items()) == expected
+    assert manifest.columns_hash({"received": np.array([1, -2]), "bid": np.array([0.5, 3.0])}.items()) != expected
 
 
 def test_a_series_is_hashed_by_day_over_the_bars_that_the_run_reads() -> None:

@@ -1,6 +1,7 @@
 """What currencies are worth, from data alone."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from statistics import median
 from typing import Any
 
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import marks, panel
-from engine.config import MARK_MAX_AGE_US
+from engine.arrays import Floats, Int64s
+from engine.config import MARK_MAX_AGE_US, Instrument
 from engine.errors import DataError
 from engine.schema import SeriesKey
+from engine.series import Series, room, series
 from tests.engine.small import Bar, Book, after, bars, books, level, small
 from tests.strategies import World, quote_frame
 
@@ -200,21 +203,21 @@ def test_a_mark_may_be_very_old() -> None:
 def apart(count: int) -> marks.Marks:
     """Return the marks of a coin that is priced every 610 s, in USDC, which are priced 305 s after that: together they are fresh at first only."""
     ends_us, none = 610_000_000 * np.arange(count, dtype=np.int64), np.empty(0, np.int64)
-    coin = marks.Source(SeriesKey("alfa", "BTC/USDC"), ends_us, ends_us, np.full(count, 200.0))
-    first = marks.Source(SeriesKey("alfa", "USDC/USD"), ends_us[:1], ends_us[:1], np.full(1, 0.9))
-    peg = marks.Source(SeriesKey("bravo", "USDC/USD"), ends_us + 305_000_000, ends_us + 305_000_000, np.full(count, 0.5))
+    coin = priced("alfa BTC/USDC", ends_us, ends_us, np.full(count, 200.0))
+    first = priced("alfa USDC/USD", ends_us[:1], ends_us[:1], np.full(1, 0.9))
+    peg = priced("bravo USDC/USD", ends_us + 305_000_000, ends_us + 305_000_000, np.full(count, 0.5))
     return marks.Marks(numeraire="USD", currencies=("BTC",), sources=(coin, first, peg), ticks_us=none, ticks={}, stale={})
 
 
 def test_what_a_mark_costs_grows_with_what_there_is_and_not_with_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    look = marks.Source.seen
+    look = marks.seen
 
-    def counting(source: marks.Source, at_us: np.ndarray[tuple[int], np.dtype[np.int64]]) -> marks.Seen:
+    def counting(source: Series, at_us: Int64s) -> marks.Seen:
         asked.append(at_us.size)
         return look(source, at_us)
 
-    monkeypatch.setattr(marks.Source, "seen", counting)
+    monkeypatch.setattr(marks, "seen", counting)
     looked = []
     for count in (1_000, 8_000):
         asked.clear()
@@ -233,16 +236,25 @@ def test_a_stale_mark_is_found_going_back_from_one_time_at_which_something_ended
 ) -> None:
     sources = tuple(_source(name, rows) for name, rows in spoken.items())
     found = marks.Marks(numeraire="USD", currencies=("BTC", "USDC"), sources=sources, ticks_us=np.empty(0, np.int64), ticks={}, stale={})
-    known = {s.key: list(zip(s.available_us // 1_000_000, s.event_us // 1_000_000, s.price, strict=True)) for s in sources}
+    known = {s.key: list(zip(s.available_us // 1_000_000, s.event_us // 1_000_000, s.bid[:, 0], strict=True)) for s in sources}
     for currency, values in found.at(np.array(seconds, dtype=np.int64) * 1_000_000).items():
         np.testing.assert_array_equal(values, [going_back(known, currency, second) for second in seconds])
 
 
-def _source(name: str, rows: list[tuple[int, int]]) -> marks.Source:
+def _source(name: str, rows: list[tuple[int, int]]) -> Series:
     event_us = np.cumsum([gap for gap, _ in rows]) * 1_000_000
     available_us = np.maximum.accumulate(event_us + np.array([lag for _, lag in rows]) * 1_000_000)
     price = 100.0 + np.arange(len(rows)) if "BTC" in name else 1.0 + np.arange(len(rows)) / 64
-    return marks.Source(SeriesKey(*name.split(" ")), available_us, event_us, price)
+    return priced(name, available_us, event_us, price)
+
+
+def priced(name: str, available_us: Int64s, event_us: Int64s, price: Floats) -> Series:
+    """Return quotes whose bids are their asks."""
+    columns = room(price.size, 0, 1)
+    columns.available_us[:], columns.event_us[:], columns.good[:], columns.price[:, :, 0] = available_us, event_us, True, price
+    venue, _, pair = name.partition(" ")
+    size = Decimal("0.01")
+    return series(Instrument(venue=venue, name=pair, data="quotes", tick=size, lot=size, min_notional=size), columns)
 
 
 def going_back(known: Mapping[SeriesKey, list[tuple[int, int, float]]], currency: str, second: int) -> float:

@@ -57,11 +57,12 @@ def test_every_change_names_the_test_that_catches_it_or_why_none_can() -> None:
             assert test in names_in(file), mutation.name
 
 
-def test_every_part_of_the_kernels_and_of_the_spine_has_changes() -> None:
+def test_every_part_of_the_kernels_the_spine_and_the_statistics_has_changes() -> None:
     kernels = {f"engine/kernels/{path.name}" for path in (ROOT / "engine" / "kernels").glob("*.py")} - {"engine/kernels/__init__.py"}
     spine = ("attribution", "bar_series", "guard", "hours", "ledger", "market", "marks", "observations", "opportunities", "panel", "path", "prices")
     spine += ("quality", "quote_series", "trading_back")
-    assert {m.file for m in LIST} >= kernels | {f"engine/{name}.py" for name in spine}
+    statistics = {f"engine/statistics/{path.name}" for path in (ROOT / "engine" / "statistics").glob("*.py")} - {"engine/statistics/__init__.py"}
+    assert {m.file for m in LIST} >= kernels | statistics | {f"engine/{name}.py" for name in spine}
     assert len(LIST) >= 200
 
 

@@ -1,16 +1,21 @@
 """All series of a run together: what they must bring, and that nothing later changes what was seen."""
 
+from contextlib import suppress
+from dataclasses import fields
+
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine import panel
-from engine.errors import DataError
+from engine import market, panel, stress
+from engine.config import parse_spec
+from engine.errors import DataError, SpecError
 from engine.schema import SeriesKey
+from engine.series import Series
 from tests.engine.small import Bar, Book, after, bars, books, small
-from tests.strategies import MINUTE, World, quote_frame
+from tests.strategies import MINUTE, World, quote_frame, worlds
 
 ALFA, BRAVO, LINK = SeriesKey("alfa", "BTC/USD"), SeriesKey("bravo", "BTC/USDC"), SeriesKey("alfa", "USDC/USD")
 
@@ -55,6 +60,51 @@ def test_bars_quotes_and_quote_bars_are_read_side_by_side() -> None:
         ("quote_bars", False),
     ]
     assert [row["data"] for row in found.quality] == ["bars", "quotes", "bars", "quote_bars"]
+
+
+def test_series_and_market_are_parts_of_the_columns_and_no_copies() -> None:
+    seen = panel.build(world().spec, world().data)
+    given = market.market(world().spec, seen)
+    assert given.price is seen.columns.price
+    for one in seen.series:
+        assert np.shares_memory(one.bid, given.price)
+        assert np.shares_memory(one.available_us, given.available_us)
+
+
+def same(a: panel.Panel, b: panel.Panel) -> None:
+    """Hold two panels to be equal in all that a walk or a mark goes by."""
+    for name, column in a.columns._asdict().items():
+        np.testing.assert_array_equal(column, getattr(b.columns, name), err_msg=name)
+    np.testing.assert_array_equal(a.epoch, b.epoch)
+    for one, other in zip(a.series, b.series, strict=True):
+        for field in fields(Series):
+            np.testing.assert_array_equal(getattr(one, field.name), getattr(other, field.name), err_msg=field.name)
+    for currency, values in a.marks.ticks.items():
+        np.testing.assert_array_equal(values, b.marks.ticks[currency])
+
+
+@settings(max_examples=60)
+@given(worlds(data="quotes") | worlds())
+def test_a_panel_with_other_latencies_is_that_of_a_run_that_has_them(found: World) -> None:
+    slower = found.spec.model_copy(update={"venues": {name: stress._slower(venue) for name, venue in found.spec.venues.items()}})
+    with suppress(SpecError, DataError):  # a feed as late as a bar is long, or no mark at the start
+        slower = parse_spec(slower.canonical())
+        expected = panel.build(slower, found.data)
+        same(panel.delayed(slower, found.data, panel.build(found.spec, found.data)), expected)
+
+
+def test_outages_that_begin_together_are_as_late_as_each_other() -> None:
+    outages = [{"start": "2024-01-01T01:00:10Z", "end": f"2024-01-01T01:00:{end}Z"} for end in (20, 30)]
+    quotes = {"alfa BTC/USD": books({5: Book(99.0, 101.0)}), "bravo BTC/USD": books()}
+    slow, slower = (small(quotes, venues={"alfa": {"outages": outages, "feed_latency": latency}}) for latency in ("1s", "2s"))
+    then = panel.delayed(slower.spec, slower.data, panel.build(slow.spec, slow.data))
+    assert then.of(ALFA).available_us.tolist() == [after(-8), after(7), after(10), after(10)]
+    same(then, panel.build(slower.spec, slower.data))
+
+
+def test_a_panel_without_feed_latencies_stays_the_same_whatever_orders_take() -> None:
+    seen = panel.build(world().spec, world().data)
+    assert panel.delayed(world(venues={"alfa": {"order_latency": "9s"}}).spec, world().data, seen) is seen
 
 
 WICKED = bars({2: Bar(100.0, high=106.0)})

@@ -26,7 +26,7 @@ def test_engine_and_oracle_see_the_same_observations_flags_and_blocks(world: Wor
         assert series.blocked.tolist() == [row.bar.blocked for row in rows if row.bar is not None]
         assert series.volume_cap.tolist() == [row.bar.volume_cap for row in rows if row.bar is not None]
         for n in np.flatnonzero(series.good):
-            assert float(series.price[n]) == rows[n].price
+            assert float(series.prices(np.array([n]))[0]) == rows[n].price
             assert levels(series.bid[n], series.bid_size[n]) == told(rows[n].bids)
             assert levels(series.ask[n], series.ask_size[n]) == told(rows[n].asks)
 

@@ -17,7 +17,8 @@ from tests.strategies import World, worlds
 def walked(world: World, *, compact: bool = True) -> Path:
     """Return the path of a world, by its candidates or by all its instants."""
     seen = panel.build(world.spec, world.data)
-    return path.walk_world(world.spec, market.world(world.spec, seen, guard.build(world.spec, seen.marks)), compact=compact)
+    built = market.world(world.spec, seen, guard.build(world.spec, seen.marks))
+    return path.walk_path(world.spec, built, path.candidates(built, world.spec.strategy.threshold_bps if compact else -np.inf))
 
 
 def columns(found: Path) -> Iterator[tuple[str, np.ndarray]]:

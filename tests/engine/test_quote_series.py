@@ -7,11 +7,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine import quote_series
 from engine.errors import DataError
 from engine.observations import Observed, window
 from engine.schema import SeriesKey
-from tests.engine.small import Book, after, books, small
+from tests.engine.small import Book, after, alone, books, small
 from tests.strategies import QuoteRow, World, quote_frame
 
 BRAVO = SeriesKey("bravo", "BTC/USD")
@@ -27,7 +26,7 @@ def world(bravo: pl.DataFrame, *, venue: dict[str, object] | None = None, **chan
 def observed(rows: Sequence[QuoteRow], **changes: Any) -> Observed:
     """Return what becomes of rows at bravo, whose feed latency is 2 s unless told otherwise."""
     market = world(quote_frame(rows), venue={"feed_latency": "2s", **changes.pop("venue", {})}, **changes)
-    return quote_series.build(market.spec, market.spec.instruments[1], market.data[BRAVO])
+    return alone(market.spec, market.spec.instruments[1], market.data[BRAVO])
 
 
 def refused(rows: Sequence[QuoteRow], **changes: Any) -> str:
@@ -100,20 +99,20 @@ def test_the_window_is_one_stretch_of_the_file_by_events_that_never_go_back() ->
     kept = window(market.spec, market.spec.instruments[1], frame)
     # the third happened before the second; what follows 361 counts as later
     assert kept["bid"].to_list() == [2.0, 3.0, 4.0]
-    assert seconds(quote_series.build(market.spec, market.spec.instruments[1], frame).series.event_us) == [-300, -300, -100]
+    assert seconds(alone(market.spec, market.spec.instruments[1], frame).series.event_us) == [-300, -300, -100]
 
 
 def test_what_was_before_the_window_delays_nothing_in_it() -> None:
     frame = quote_frame([(after(-400), after(200), *OFFER), (after(0), after(1), *OFFER)])
     market = world(frame)
-    assert seconds(quote_series.build(market.spec, market.spec.instruments[1], frame).series.available_us) == [1]
+    assert seconds(alone(market.spec, market.spec.instruments[1], frame).series.available_us) == [1]
 
 
 def test_a_quote_offers_our_share_of_what_is_displayed_in_whole_atoms() -> None:
     series = observed([(after(0), None, 100.0, 0.00000031, 100.5, 21.95)], execution={"take_share": 0.1}).series
     # 3.1 atoms; 0.1 × 21.95 is 2.1949999999999998
     assert (series.bid_size.tolist(), series.ask_size.tolist()) == ([[3]], [[219_499_999]])
-    assert (series.bid.tolist(), series.ask.tolist(), series.price.tolist()) == ([[100.0]], [[100.5]], [100.25])
+    assert (series.bid.tolist(), series.ask.tolist(), series.prices(slice(None)).tolist()) == ([[100.0]], [[100.5]], [100.25])
 
 
 def test_recorded_prices_stand_as_they_are_beside_the_tick() -> None:
@@ -168,7 +167,7 @@ def test_an_outage_flags_what_happens_in_it_and_puts_in_a_row_as_it_begins() -> 
     assert seconds(series.available_us) == [0.5, 9.5, 10, 10.5, 15.5, 20.5, 25.5]
     assert series.good.tolist() == [True, True, False, False, False, True, True]
     np.testing.assert_array_equal(series.bid[:, 0], [50, 59, NAN, NAN, NAN, 70, 75])
-    np.testing.assert_array_equal(series.price, [75, 79.5, NAN, NAN, NAN, 85, 87.5])
+    np.testing.assert_array_equal(series.prices(slice(None)), [75, 79.5, NAN, NAN, NAN, 85, 87.5])
     assert series.bid_size[:, 0].tolist() == series.ask_size[:, 0].tolist() == [10**8, 10**8, 0, 0, 0, 10**8, 10**8]
     assert (found.row["rows"], found.row["flagged"]) == (6, 2)
 
@@ -219,7 +218,7 @@ def test_columns_of_another_kind_of_data_are_refused() -> None:
     market = world(books())
     instrument = market.spec.instruments[1]
     with pytest.raises(DataError, match="bravo BTC/USD: expected columns"):
-        quote_series.build(market.spec, instrument, books().drop("received"))
+        alone(market.spec, instrument, books().drop("received"))
 
 
 @pytest.mark.parametrize(
@@ -240,7 +239,7 @@ def test_nulls_and_frames_in_pieces_are_read_like_any_other() -> None:
     whole = quote_frame([(after(n), None, None if n == 3 else 100.0 + n, 1.0, 200.0, 1.0) for n in range(6)])
     pieces = pl.concat([whole[:2], whole[2:]], rechunk=False)
     market = world(whole)
-    a, b = (quote_series.build(market.spec, market.spec.instruments[1], frame).series for frame in (whole, pieces))
+    a, b = (alone(market.spec, market.spec.instruments[1], frame).series for frame in (whole, pieces))
     np.testing.assert_array_equal(a.bid, b.bid)
     assert a.good.tolist() == b.good.tolist() == [True, True, True, False, True, True]
 
@@ -248,5 +247,5 @@ def test_nulls_and_frames_in_pieces_are_read_like_any_other() -> None:
 def test_a_book_that_is_renewed_by_the_second_keeps_every_row() -> None:
     frame = books({n: Book(99.0, 101.0) for n in range(300)})
     market = world(frame)
-    found = quote_series.build(market.spec, market.spec.instruments[1], frame)
+    found = alone(market.spec, market.spec.instruments[1], frame)
     assert found.series.event_us.size == found.row["rows"] == 301

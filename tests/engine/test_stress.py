@@ -1,13 +1,11 @@
 """What a run would have come to under worse conditions, against runs whose spec says so."""
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 
-from engine import panel, stress
+from engine import guard, market, panel, stress
 from engine.backtest import run
-from engine.series import Series
+from engine.path import candidates
 from engine.wording import STRESS
 from tests.engine.small import Bar, Book, bars, books, dear_alfa, small
 from tests.strategies import World
@@ -15,7 +13,10 @@ from tests.strategies import World
 
 def stressed(world: World) -> dict[str, float]:
     """Return the excess of each variant of a world."""
-    return stress.excesses(world.spec, world.data, panel.build(world.spec, world.data))
+    seen = panel.build(world.spec, world.data)
+    watch = guard.build(world.spec, seen.marks)
+    found = candidates(market.world(world.spec, seen, watch), world.spec.strategy.threshold_bps)
+    return stress.excesses(world.spec, world.data, seen, guard=watch, found=found)
 
 
 def excess(world: World) -> float:
@@ -79,10 +80,9 @@ def test_half_of_the_sizes_is_what_a_panel_of_half_the_share_has(share: float) -
     deep = books({at: Book(100.0, 101.0, next(sizes), next(sizes), ((99.0, next(sizes), 102.0, next(sizes)),)) for at in range(99)})
     series = {"alfa BTC/USD": deep, "bravo BTC/USD": deep, "bravo USDC/USD": bars({n: Bar(1.0, volume=1.1**n) for n in range(9)}, level=1.0)}
     world, halved = (small(series, execution={"take_share": share / by, "volume_share": share / by}) for by in (1, 2))
-    for built, other in zip(panel.build(halved.spec, halved.data).series, panel.build(world.spec, world.data).series, strict=True):
-        shared = stress._halved(other)
-        for name in (field.name for field in fields(Series) if field.name != "instrument"):
-            np.testing.assert_array_equal(getattr(shared, name), getattr(built, name), err_msg=name)
+    built, whole = (market.market(w.spec, panel.build(w.spec, w.data)) for w in (halved, world))
+    for name, column in stress._halved(whole)._asdict().items():
+        np.testing.assert_array_equal(column, getattr(built, name), err_msg=name)
 
 
 def test_every_variant_has_words() -> None:

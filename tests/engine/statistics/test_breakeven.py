@@ -24,6 +24,7 @@ def test_by_runs_it_is_the_straight_one_where_trades_stay_as_they_were(cost_bps:
     assert straight is not None
     assert straight - 1e-9 <= found.cost_bps <= straight + 0.01 + 1e-9
     assert found.excess <= 1e-9 * turnover
+    assert found.excess == pytest.approx(excess - found.cost_bps * 1e-4 * turnover, abs=1e-9 * turnover)
 
 
 def test_where_costs_prevent_trades_it_is_the_cost_of_the_last_one() -> None:

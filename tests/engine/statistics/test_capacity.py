@@ -42,6 +42,13 @@ def test_the_turn_may_lie_below_the_smallest_size() -> None:
     assert found.zero_scale == pytest.approx(4.0)
 
 
+def test_a_loss_below_the_best_size_is_no_end() -> None:
+    # a fixed cost that small sizes do not earn
+    found = capacity(SCALES, np.array([-2.0, -1.0, 4.0, 9.0, 7.0]))
+    assert found.zero_scale is None
+    assert found.turning_scale == pytest.approx(5.5)  # 2.5 a unit up to 4, 0.5 a unit down to 8: 3 - 2.5 / (2 × -3/6)
+
+
 def test_a_curve_that_grows_to_the_end_has_no_turn_yet() -> None:
     found = capacity(SCALES, np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
     assert (found.best_scale, found.turning_scale, found.zero_scale) == (8.0, None, None)

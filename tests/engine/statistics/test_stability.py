@@ -62,6 +62,11 @@ def test_the_nearest_are_a_step_to_each_side_of_a_lattice() -> None:
     assert nearest_neighbours(lattice[:3], 1, count=9).tolist() == [0, 2]
 
 
+def test_a_design_has_two_neighbours_a_parameter() -> None:
+    points = np.random.default_rng(1).random((50, 3))
+    assert nearest_neighbours(points, 7).size == 6
+
+
 @given(st.integers(0, 1000), st.integers(1, 4), st.integers(2, 40), st.integers(1, 12))
 @examples(60)
 def test_the_nearest_are_those_of_plain_python(seed: int, dimensions: int, trials: int, count: int) -> None:
