@@ -55,13 +55,13 @@ def test_columns_have_their_own_types() -> None:
     found = walked(dear_alfa())
     kinds = {name: column.dtype for name, column in columns(found)}
     small_ints = {"Orders.leg", "Orders.side", "Orders.role", "Orders.outcome", "Transfers.route"}
-    small_ints |= {"Opportunities.sell", "Opportunities.buy", "Opportunities.outcome"}
+    small_ints |= {"Opportunities.combination", "Opportunities.outcome"}
     assert {name for name, kind in kinds.items() if kind == np.int32} == small_ints
     assert kinds["Transfers.credited"] == np.bool_
     assert {name for name, kind in kinds.items() if kind == np.float64} == {
         "Orders.decision_price", "Orders.limit_price", "Orders.price", "Orders.edge_bps", "Opportunities.edge_bps",
     }  # fmt: skip
-    assert [len(fields(table)) for table in (Orders, Transfers, Opportunities)] == [19, 6, 7]
+    assert [len(fields(table)) for table in (Orders, Transfers, Opportunities)] == [19, 6, 6]
 
 
 def test_a_run_longer_than_the_first_room_for_orders_loses_none() -> None:

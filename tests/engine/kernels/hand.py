@@ -104,6 +104,8 @@ def world(seen: Any, **changes: Any) -> Any:
         "legs": legs(),
         **tiers(0.0, 0.0),
         "stated_volume": ints(0, 0),
+        "cycles": records(market.CYCLE, [{}]),
+        "steps": records(market.STEP, []),
         "wallet_currency": ints(BTC, USD, BTC, USD, 2),
         "start": ints(0, 0, 0),
         "max_asset": np.full(3, np.inf),
@@ -114,14 +116,14 @@ def world(seen: Any, **changes: Any) -> Any:
     return market.World(market=seen, **{**usual, **changes})
 
 
-def fresh(seen: Any, *, free: Sequence[float] = (100, 100_000, 100, 100_000, 0), routes: int = 0, days: int = 1) -> Any:
+def fresh(seen: Any, *, free: Sequence[float] = (100, 100_000, 100, 100_000, 0), legs: int = 2, routes: int = 0, days: int = 1) -> Any:
     """Return the state of a run that has not begun, with so much free."""
     return state.State(
         counts=records(state.COUNT, [{"stopped_us": state.NEVER_US}]),
         wallets=records(state.WALLET, [{"free": coins(amount)} for amount in free]),
         currencies=records(state.CURRENCY, [{}] * 3),
-        pairs=records(state.PAIR, [{"last_decision_us": state.NEVER_US, "stood": -2, "episode": -1}] * 4),
-        sides=records(state.SIDE, [{"taken_epoch": -1, "known_epoch": -1}] * 4),
+        combinations=records(state.STANDING, [{"last_decision_us": state.NEVER_US, "stood": -2, "episode": -1}] * 4),
+        sides=records(state.SIDE, [{"taken_epoch": -1, "known_epoch": -1}] * 2 * legs),
         seen=records(state.SEEN, [{"row": first - 1, "in_force": first - 1} for first in seen.series.first[:-1]]),
         routes=records(state.SENT_TODAY, [{"day": state.NEVER_US}] * routes),
         bar_taken=np.zeros(seen.open_us.size, np.int64),
@@ -134,17 +136,18 @@ def log(rows: int = 16) -> Any:
     """Return an empty log."""
     return state.Log(
         orders=records(state.ORDER, [{}] * rows),
+        packages=records(state.PACKAGE, [{}] * rows),
         opportunities=records(state.OPPORTUNITY, [{}] * rows),
         transfers=records(state.TRANSFER, [{}] * rows),
         queue=np.zeros((2 * rows, 3), np.int64),
     )
 
 
-def scratch(depth: int = 3) -> Any:
+def scratch(depth: int = 3, legs: int = 2) -> Any:
     """Return room for a decision."""
     return state.Scratch(
-        received=np.empty(2), spent=np.empty(2), ranked=np.empty(4, np.int64), edges=np.empty(4),
-        reach=np.zeros(2 * depth + 1, np.int64), level=np.zeros((2, 2 * depth + 1), np.int64),
+        received=np.empty(legs), spent=np.empty(legs), ranked=np.empty(4, np.int64), edges=np.empty(4),
+        reach=np.zeros(2 * depth + 1, np.int64), level=np.zeros((2, 2 * depth + 1), np.int64), plan=records(state.PLANNED, [{}] * legs),
     )  # fmt: skip
 
 

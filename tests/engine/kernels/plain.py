@@ -31,6 +31,7 @@ def _is_kernel(name: str) -> bool:
 
 
 _found = _uncompiled()
-amounts, fees, market, orders = (_found[name] for name in ("amounts", "fees", "market", "orders"))
+amounts, chain, cycles, decisions = (_found[name] for name in ("amounts", "chain", "cycles", "decisions"))
+fees, market, orders = (_found[name] for name in ("fees", "market", "orders"))
 path, residuals, scan, sizing = (_found[name] for name in ("path", "residuals", "scan", "sizing"))
 state, ticks, transfers = (_found[name] for name in ("state", "ticks", "transfers"))

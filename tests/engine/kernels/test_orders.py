@@ -97,14 +97,14 @@ def test_a_sell_reserves_its_coins_and_counts_as_open_and_expected_at_the_best_p
     assert (done.queue[0].tolist(), now.counts[0].queue, now.counts[0].orders) == ([75, state.RESOLVE, 0], 1, 1)
 
 
-def test_a_buy_reserves_what_its_limit_costs_with_its_fee_and_expects_nothing() -> None:
+def test_a_buy_reserves_what_its_limit_costs_with_its_fee_and_expects_its_coins() -> None:
     now, done = fresh(QUOTES), log()
     orders.send(world(QUOTES), now, done, plan(BUY, 1, limit=103.0, rate=0.001), 0)
     # 2 × 103 and a thousandth of it
     assert done.orders[0].reserve == coins(206.206)
     assert (now.wallets[BRAVO_USD].free, now.wallets[BRAVO_USD].reserved) == (coins(100_000 - 206.206), coins(206.206))
     assert now.sides.under_way.tolist() == [0, 0, 0, coins(2)]
-    assert (now.open_value.tolist(), now.currencies.expected.tolist()) == ([0, coins(204)], [0, 0, 0])
+    assert (now.open_value.tolist(), now.currencies.expected.tolist()) == ([0, coins(204)], [coins(2), 0, 0])
 
 
 def test_an_order_on_bars_resolves_with_its_bar_and_is_noticed_after_that() -> None:
@@ -334,11 +334,11 @@ def test_money_is_reserved_when_sent_pending_when_it_resolves_and_free_at_the_no
     assert now.currencies.held.tolist() == [coins(-1.5), coins(151.197), 0]
     assert now.wallets.committed[:4].tolist() == [0, 0, 0, coins(204.204)]
     assert wallets(now) == {"free": [98.5, 151.197, 0, 795.796], "reserved": [0, 0, 0, 0], "pending": [0, 0, 2, 4.004]}
-    assert (now.open_value.tolist(), now.currencies.expected.tolist()) == ([0, coins(204)], [0, 0, 0])
+    assert (now.open_value.tolist(), now.currencies.expected.tolist()) == ([0, coins(204)], [coins(2), 0, 0])
     assert not orders.completes(done.orders, 0)
     orders.learn(one, now, done, 1)
     assert wallets(now) == {"free": [98.5, 151.197, 2, 799.8], "reserved": [0, 0, 0, 0], "pending": [0, 0, 0, 0]}
-    assert (now.sides.under_way.tolist(), now.open_value.tolist()) == ([0] * 4, [0, 0])
+    assert (now.sides.under_way.tolist(), now.open_value.tolist(), now.currencies.expected.tolist()) == ([0] * 4, [0, 0], [0] * 3)
     assert (now.currencies.held.tolist(), now.wallets.committed[:4].tolist()) == ([coins(0.5), coins(-49.003), 0], [0] * 4)
     # what was taken is known, by side
     assert now.sides.known_taken.tolist() == [coins(1.5), 0, 0, coins(2)]

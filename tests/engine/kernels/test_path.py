@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from tests.engine.kernels.hand import (
     ALFA_BTC,
     BRAVO_BTC,
-    BTC,
     Quote,
     coins,
     fresh,
@@ -74,26 +73,26 @@ def test_pairs_with_news_are_ranked_by_edge_then_by_sell_leg_then_by_buy_leg(leg
     edges = {(s, b): 1e4 * (legs_[s][0] / legs_[b][1] - 1) for s in range(count) for b in range(count) if s != b}
     standing = [key for key, edge in edges.items() if edge >= threshold]
     expected = sorted((key for key in standing if legs_[key[0]][2] or legs_[key[1]][2]), key=lambda key: (-edges[key], key))
-    now = fresh(QUOTES)._replace(pairs=records(state.PAIR, [{"stood": 2, "episode": 7}] * count**2))
+    now = fresh(QUOTES)._replace(combinations=records(state.STANDING, [{"stood": 2, "episode": 7}] * count**2))
     room = state.Scratch(
         received=np.array([r for r, _, _ in legs_]), spent=np.array([s for _, s, _ in legs_]), ranked=np.zeros(count**2, np.int64),
-        edges=np.zeros(count**2), reach=ints(), level=ints(),
+        edges=np.zeros(count**2), reach=ints(), level=ints(), plan=records(state.PLANNED, []),
     )  # fmt: skip
     rows = candidates([0], [(0, 0)], ordinals=[3])._replace(news=np.array([[news for _, _, news in legs_]]))
     number = path.rank_pairs(rows, now, 0, threshold, room)
     assert [divmod(int(ranked), count) for ranked in room.ranked[:number]] == expected
     assert room.edges[:number].tolist() == [edges[key] for key in expected]
-    assert [divmod(k, count) for k in np.flatnonzero(now.pairs.stood == 3)] == standing
+    assert [divmod(k, count) for k in np.flatnonzero(now.combinations.stood == 3)] == standing
 
 
 @pytest.mark.parametrize(("stood", "episode"), [(4, 7), (3, -1), (-2, -1)])
 def test_an_episode_goes_on_where_the_pair_stood_at_the_instant_before(stood: int, episode: int) -> None:
     now, room = fresh(QUOTES), scratch()
-    now.pairs[1].stood, now.pairs[1].episode = stood, 7
+    now.combinations[1].stood, now.combinations[1].episode = stood, 7
     room.received[:], room.spent[:] = [101.0, 99.0], [102.0, 100.0]
     rows = candidates([0], [(0, 1)], ordinals=[5], news=[(False, False)])
     assert path.rank_pairs(rows, now, 0, 1.0, room) == 0
-    assert (now.pairs[1].episode, now.pairs[1].stood) == (episode, 5)
+    assert (now.combinations[1].episode, now.combinations[1].stood) == (episode, 5)
 
 
 def test_an_opportunity_has_the_fees_of_its_own_legs() -> None:
@@ -107,46 +106,21 @@ def test_an_opportunity_has_the_fees_of_its_own_legs() -> None:
     assert path.pair_of(one, rows, fresh(QUOTES), 0, 0, 1).reserve_rate == 0.02
 
 
-LAST = state.NEVER_US
-
-
-@pytest.mark.parametrize(
-    ("limits", "counts", "halted", "last", "outcome"),
-    [
-        ({}, {}, False, LAST, "SENT"),
-        # 101 against 100 is 100 bps
-        ({"max_gross_edge_bps": 99.9}, {"stopped_us": 3}, True, 120, "ALARM"),
-        ({"max_gross_edge_bps": 1e4 * (101.0 / 100.0 - 1)}, {}, False, LAST, "SENT"),
-        ({}, {"stopped_us": 3}, True, 120, "STOPPED"),
-        ({"max_residual": 200.0}, {"net_residual": coins(9)}, True, 120, "HALTED"),
-        ({"max_residual": 200.0}, {"net_residual": coins(2.01)}, False, 120, "RESIDUAL"),
-        ({"max_residual": 200.0}, {"net_residual": coins(-2.01)}, False, 120, "RESIDUAL"),
-        ({"max_residual": 200.0}, {"net_residual": coins(2)}, False, LAST, "SENT"),
-        ({"cool_down_us": 10}, {}, False, 111, "COOL_DOWN"),
-        ({"cool_down_us": 10}, {}, False, 110, "SENT"),
-    ],
-)
-def test_the_first_reason_against_a_package_counts(limits: dict[str, object], counts: dict[str, int], halted: bool, last: int, outcome: str) -> None:
-    one, now = world(QUOTES, rules=rules(**limits)), fresh(QUOTES)
-    one.halted[2] = halted  # from 120 on
-    for name, value in counts.items():
-        now.counts[0][name] = value
-    assert path.forbidden(one, now, pair(), last, 120) == getattr(state, outcome)
-
-
 def test_a_gross_edge_counts_conversions_and_no_fees() -> None:
-    one = world(QUOTES, rules=rules(max_gross_edge_bps=150.0))
-    assert path.forbidden(one, fresh(QUOTES), pair(sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.SENT
-    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01), LAST, 0) == state.ALARM
-    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01, sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.ALARM
-    assert path.forbidden(one, fresh(QUOTES), pair(spent_at=0.99), LAST, 0) == state.ALARM
-    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01, spent_at=1.01), LAST, 0) == state.SENT
+    one = world(QUOTES)
+    assert path.gross_of(one, pair(sell_rate=0.9, buy_rate=0.9)) == 1e4 * (101.0 / 100.0 - 1)
+    assert path.gross_of(one, pair(received_at=1.01)) == pytest.approx(1e4 * (1.0201 - 1))
+    assert path.gross_of(one, pair(spent_at=0.5)) == pytest.approx(1e4 * (2.02 - 1))
 
 
-def test_a_residual_counts_at_the_mark_of_the_last_tick() -> None:
-    one, now = world(QUOTES, rules=rules(max_residual=200.0, base_currency=BTC)), fresh(QUOTES)
-    one.mark[1, BTC], now.counts[0].net_residual = 101.0, coins(2)
-    assert [path.forbidden(one, now, pair(), LAST, at) for at in (59, 60, 119, 120)] == [state.SENT, state.RESIDUAL, state.RESIDUAL, state.SENT]
+def test_an_alarm_goes_by_the_gross_edge_of_its_own_pair_and_its_rest_by_its_own_last_package() -> None:
+    # 101 for 100 is 100 bps, 90 after the fee; 99 for 102 is a loss
+    for limits, outcome in (({"max_gross_edge_bps": 99.9}, state.ALARM), ({"cool_down_us": 10}, state.COOL_DOWN)):
+        one, now, done = world(QUOTES, rules=rules(threshold_bps=-1000.0, **limits), **tiers(0.001, 0.0)), fresh(QUOTES), log()
+        now.combinations[1].last_decision_us = 55
+        path.decide(one, candidates([60], [(0, 1)]), now, done, scratch(), 0)
+        found = done.opportunities[: now.counts[0].opportunities]
+        assert [(int(row.combination), int(row.outcome)) for row in found] == [(1, outcome), (2, state.SENT)]
 
 
 DEEP = observations([Quote(0, [(101.0, 1.0), (100.5, 9.0)], [(102.0, 9.0)])], [Quote(0, [(99.0, 9.0)], [(100.0, 1.5), (100.2, 9.0)])])
@@ -195,28 +169,13 @@ def test_a_package_is_priced_after_what_is_taken_and_limited_on_the_ticks_of_its
     assert done.orders.limit_price[4:6].tolist() == [100.5, 100.0]
 
 
-def test_an_opportunity_is_listed_with_its_episode_and_only_a_package_begins_a_cool_down() -> None:
-    now, done = fresh(QUOTES), log()
-    now.counts[0].episodes, now.counts[0].packages = 4, 9
-    for at, outcome in ((60, state.NO_FUNDS), (70, state.SENT), (80, state.ALARM)):
-        path.list_opportunity(now, done, 2, at, 12.0, outcome)
-    first, second, _ = done.opportunities[:3]
-    assert (first.at_us, first.sell, first.buy, first.edge_bps) == (60, 1, 0, 12.0)
-    assert (first.outcome, first.package, second.outcome, second.package) == (state.NO_FUNDS, -1, state.SENT, 8)
-    assert done.opportunities.episode[:3].tolist() == [4, 4, 4]
-    assert (now.counts[0].episodes, now.counts[0].opportunities) == (5, 3)
-    assert now.pairs[2].last_decision_us == 70
-    path.list_opportunity(now, done, 1, 90, 12.0, state.NO_FUNDS)
-    assert (done.opportunities[3].episode, now.pairs[1].last_decision_us) == (5, state.NEVER_US)
-
-
 def test_later_opportunities_of_an_instant_get_what_earlier_ones_left() -> None:
     # both directions pay: alfa's 103 and bravo's 102 against 100 and 101; bravo has coins for none of it after the first
     books = observations([Quote(0, [(103.0, 9.0)], [(101.0, 9.0)])], [Quote(0, [(102.0, 9.0)], [(100.0, 9.0)])])
     one, now, done = world(books, rules=rules(threshold_bps=1.0)), fresh(books, free=(4, 0, 0, 1e6, 0)), log()
     path.decide(one, candidates([60], [(0, 1)]), now, done, scratch(), 0)
     found = done.opportunities[: now.counts[0].opportunities]
-    assert [(int(row.sell), int(row.buy), int(row.outcome)) for row in found] == [(0, 1, state.SENT), (1, 0, state.NO_FUNDS)]
+    assert [(int(row.combination), int(row.outcome)) for row in found] == [(1, state.SENT), (2, state.NO_FUNDS)]
     assert [o.planned for o in done.orders[: now.counts[0].orders]] == [coins(4), coins(4)]
 
 
@@ -226,7 +185,7 @@ def test_a_noticed_residual_order_changes_the_net_residual_and_completes_nothing
     order = done.orders[0]
     order.role, order.side, order.filled, order.planned = state.RESIDUAL_ORDER, side, coins(2), coins(5)
     now.counts[0].net_residual, now.counts[0].open_packages = coins(10), 1
-    path.take_notice(world(QUOTES), now, done, 0, 60)
+    path.take_notice(world(QUOTES), now, done, scratch(), 0, 60)
     assert (now.counts[0].net_residual, now.counts[0].open_packages) == (residual, 1)
 
 
@@ -237,11 +196,11 @@ def test_what_waits_happens_up_to_and_at_a_time_in_its_order() -> None:
     path.send(one, now, done, plan, 60)
     state.push(done.queue, now.counts, (60, state.CREDIT, 3))
     done.transfers[3].amount = coins(1)
-    path.settle_until(one, ways, now, done, 59)
+    path.settle_until(one, ways, now, done, scratch(), 59)
     assert (done.orders[0].outcome, now.counts[0].queue) == (state.OPEN, 2)
-    path.settle_until(one, ways, now, done, 64)
+    path.settle_until(one, ways, now, done, scratch(), 64)
     assert (done.orders[0].outcome, done.orders[0].noticed, done.transfers[3].credited) == (state.FILLED, 0, 1)
-    path.settle_until(one, ways, now, done, 65)
+    path.settle_until(one, ways, now, done, scratch(), 65)
     assert (done.orders[0].noticed, now.counts[0].queue) == (1, 0)
 
 
@@ -316,14 +275,16 @@ def test_a_walk_stops_before_its_logs_overflow_and_goes_on_in_larger_ones() -> N
 @pytest.mark.parametrize(
     ("name", "used", "room"),
     [
-        ("orders", 12, True),  # 2 pairs may send 4
-        ("orders", 13, False),
-        ("opportunities", 14, True),
-        ("opportunities", 15, False),
+        ("orders", 8, True),  # 4 pairs may send 8
+        ("orders", 9, False),
+        ("packages", 12, True),
+        ("packages", 13, False),
+        ("opportunities", 12, True),
+        ("opportunities", 13, False),
         ("transfers", 4, True),  # a route, two for each of five wallets, and one
         ("transfers", 5, False),
-        ("open_packages", 12, True),  # each may leave an order
-        ("open_packages", 13, False),
+        ("open_packages", 2, True),  # each may send both legs again, and what is left of them
+        ("open_packages", 3, False),
     ],
 )
 def test_logs_have_room_for_all_that_can_come_before_they_are_looked_at_again(name: str, used: int, room: bool) -> None:

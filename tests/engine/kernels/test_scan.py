@@ -9,6 +9,8 @@ import pytest
 from tests.engine.kernels.hand import Quote, legs, observations, records
 from tests.engine.kernels.plain import market, scan
 
+NO_CYCLES = (records(market.CYCLE, [{}]), records(market.STEP, []))
+
 
 def flat(at: int, price: float = 100.0, known: int | None = None) -> Quote:
     """Return a quote of one price on both sides."""
@@ -25,7 +27,7 @@ def scanned(
     units = records(scan.UNIT, [{"gets": np.nan, "pays": np.nan}] * (both.size - 1))
     place = records(scan.PLACE, [{"threshold_bps": threshold, "start_us": start, "end_us": end}])
     found = candidates(room, units.size)
-    while not scan.scan(seen, both, view, units, place, found):
+    while not scan.scan(seen, both, NO_CYCLES, view, units, place, found):
         assert place[0].found == found.at_us.size
         found = market.Candidates(*(np.concatenate([old, new]) for old, new in zip(found, candidates(found.at_us.size, units.size), strict=True)))
     return market.Candidates(*(column[: place[0].found] for column in found)), int(place[0].instants), float(place[0].best_bps)
