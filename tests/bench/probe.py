@@ -2,6 +2,7 @@
 
 import os
 import platform
+import statistics
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,12 +14,21 @@ import polars as pl
 
 def best_of(times: int, work: Callable[[], object]) -> float:
     """Return the shortest of several timings [s]."""
+    return min(_timings(times, work))
+
+
+def median_of(times: int, work: Callable[[], object]) -> float:
+    """Return the median of several timings after one that warms up [s]."""
+    return statistics.median(_timings(times + 1, work)[1:])
+
+
+def _timings(times: int, work: Callable[[], object]) -> list[float]:
     found = []
     for _ in range(times):
         began = time.perf_counter()
         work()
         found.append(time.perf_counter() - began)
-    return min(found)
+    return found
 
 
 def copy_gib_per_s() -> float:
