@@ -79,12 +79,12 @@ def bootstrap(series: Floats, *, samples: int = 1000, seed: int = 0, confidence:
     length = optimal_block_length(series) if block_length is None else block_length
     if not 1 <= length < math.inf:
         raise StatisticsError(f"expected a mean block length of 1 period or more, found {length:g}")
-    drawn = [series[indices] for indices in stationary_indices(series.size, samples=samples, seed=seed, block_length=length)]
-    means = np.concatenate([part.mean(axis=1) for part in drawn])
-    of_mean = _interval(float(series.mean()), means, confidence)
+    drawn = (series[indices] for indices in stationary_indices(series.size, samples=samples, seed=seed, block_length=length))
+    means, ratios = np.concatenate([np.stack([part.mean(axis=1), sharpe_ratios(part.T)]) for part in drawn], axis=1)
+    sharpe = float(sharpe_ratios(series[:, None])[0])
     return Intervals(
-        mean=of_mean,
-        sharpe=_of_sharpe(series, drawn, confidence),
+        mean=_interval(float(series.mean()), means, confidence),
+        sharpe=_interval(sharpe, ratios, confidence) if varies(series[:, None])[0] else None,
         total=_interval(float(series.sum()), means * series.size, confidence),
         confidence=confidence,
         block_length=length,
@@ -176,12 +176,6 @@ def _interval(estimate: float, found: Floats, confidence: float) -> Interval:
         basic_low=2 * estimate - high,
         basic_high=2 * estimate - low,
     )
-
-
-def _of_sharpe(series: Floats, drawn: list[Floats], confidence: float) -> Interval | None:
-    if not varies(series[:, None])[0]:
-        return None
-    return _interval(float(sharpe_ratios(series[:, None])[0]), np.concatenate([sharpe_ratios(part.T) for part in drawn]), confidence)
 
 
 def _autocovariances(series: Floats, last: int) -> Floats:

@@ -81,7 +81,7 @@ def deflated_sharpe(periods: Floats, *, trials: float | None = None) -> Deflated
     D. H. Bailey, M. López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management 40(5), 2014.
     """
     varying = _varying(periods)
-    found = sharpe_ratios(periods[:, varying])
+    found = sharpe_ratios(periods)[varying]
     best = int(varying[np.argmax(found)])
     record = moments(periods[:, best])
     assert record is not None
@@ -146,6 +146,7 @@ def effective_rank(periods: Floats) -> float:
     Notes
     -----
     exp(-Σ p_k ln p_k), p_k the eigenvalues of the correlation matrix over their sum. It cannot see more trials than there are periods.
+    Its last digits depend on the linear algebra of the machine: round it before it becomes part of a result that is compared byte by byte.
 
     References
     ----------
