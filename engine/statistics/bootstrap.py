@@ -48,7 +48,7 @@ def bootstrap(series: Floats, *, samples: int = 1000, seed: int = 0, confidence:
     samples : int
         Resamples, 100 or more.
     seed : int
-        Of PCG64: the same series, settings and numpy give the same intervals.
+        Of PCG64, 0 or more: the same series, settings and numpy give the same intervals.
     confidence : float
         Of both intervals, above 0 and below 1.
     block_length : float [periods]
@@ -62,7 +62,7 @@ def bootstrap(series: Floats, *, samples: int = 1000, seed: int = 0, confidence:
     Raises
     ------
     StatisticsError
-        Where there are fewer than two periods or 100 samples, or confidence or block length is out of range.
+        Where there are fewer than two periods or 100 samples, or seed, confidence or block length is out of range.
 
     Notes
     -----
@@ -76,6 +76,8 @@ def bootstrap(series: Floats, *, samples: int = 1000, seed: int = 0, confidence:
     A. C. Davison, D. V. Hinkley, "Bootstrap Methods and their Application", Cambridge 1997, section 5.2 (basic) and 5.3 (percentile).
     """
     _check(series, samples, confidence)
+    if seed < 0:
+        raise StatisticsError(f"expected a seed of 0 or more, found {seed}")
     length = optimal_block_length(series) if block_length is None else block_length
     if not 1 <= length < math.inf:
         raise StatisticsError(f"expected a mean block length of 1 period or more, found {length:g}")

@@ -149,6 +149,11 @@ def minimum_track_record(found: Moments, *, benchmark: float = 0.0, confidence: 
     -------
     float [periods]; None where the ratio is not above the benchmark: no length would do.
 
+    Raises
+    ------
+    StatisticsError
+        Where the confidence is out of range.
+
     Notes
     -----
     MinTRL = 1 + (1 - γ3 SR + (γ4 - 1) / 4 SR²) (Φ⁻¹(confidence) / (SR - SR*))².
@@ -157,6 +162,8 @@ def minimum_track_record(found: Moments, *, benchmark: float = 0.0, confidence: 
     ----------
     D. H. Bailey, M. López de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15(2), 2012/13 (minimum track record length).
     """
+    if not 0.5 < confidence < 1:
+        raise StatisticsError(f"expected a confidence above 0.5 and below 1, found {confidence:g}")
     if found.sharpe <= benchmark:
         return None
     needed = NORMAL.inv_cdf(confidence) / (found.sharpe - benchmark)
