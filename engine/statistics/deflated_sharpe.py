@@ -38,7 +38,7 @@ def expected_maximum(deviation: float, trials: float) -> float:
 
     Notes
     -----
-    SR0 = √V ((1 - γ) Φ⁻¹(1 - 1 / N) + γ Φ⁻¹(1 - 1 / (N e))), γ = 0.5772 (Euler-Mascheroni); never below 0, which the approximation is for N < 1.4.
+    SR0 = √V ((1 - γ) Φ⁻¹(1 - 1 / N) + γ Φ⁻¹(1 - 1 / (N e))), γ = 0.5772 (Euler-Mascheroni); never below 0, which the approximation is for N < 1.28.
 
     References
     ----------
