@@ -7,6 +7,7 @@ import polars as pl
 
 from engine.arrays import Floats, Int64s
 from engine.schema import US_PER_SECOND
+from engine.statistics.breakeven import breakeven_bps
 
 _HOUR_US = 3_600 * US_PER_SECOND
 _DAY_US = 24 * _HOUR_US
@@ -105,5 +106,5 @@ def trading(packages: pl.DataFrame, *, turnover: float, excess: float) -> dict[s
         "hit_rate": float((packages["pnl"] > 0).sum()) / count if count else None,
         "miss_rate": float((packages["kept"] < 1).sum()) / count if count else None,
         "mean_edge_bps": float(np.mean(packages["edge_bps"].to_numpy())) if count else None,
-        "breakeven_bps": 1e4 * excess / turnover if turnover > 0 else None,
+        "breakeven_bps": breakeven_bps(excess, turnover),
     }

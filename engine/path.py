@@ -60,7 +60,14 @@ def candidates(world: World, threshold_bps: float) -> Found:
         found.append(_room(2 * found[-1].at_us.size, legs))
         place.found = 0
     found[-1] = Candidates._make(column[: place[0].found] for column in found[-1])
-    return Candidates._make(map(np.concatenate, zip(*found, strict=True))), place[0]
+    return _joined(found), place[0]
+
+
+def _joined(found: list[Candidates]) -> Candidates:
+    # column by column, each of whose pieces go before the next is put together
+    pieces = [list(columns) for columns in zip(*found, strict=True)]
+    found.clear()
+    return Candidates._make(np.concatenate(pieces.pop(0)) for _ in Candidates._fields)
 
 
 def _room(rows: int, legs: int) -> Candidates:

@@ -48,7 +48,7 @@ def bootstrap(series: Floats, *, samples: int = 1000, seed: int = 0, confidence:
     samples : int
         Resamples, 100 or more.
     seed : int
-        Of PCG64: the same series, settings and numpy give the same intervals.
+        Of PCG64, 0 or more: the same series, settings and numpy give the same intervals.
     confidence : float
         Of both intervals, above 0 and below 1.
     block_length : float [periods]
@@ -62,7 +62,7 @@ def bootstrap(series: Floats, *, samples: int = 1000, seed: int = 0, confidence:
     Raises
     ------
     StatisticsError
-        Where there are fewer than two periods or 100 samples, or confidence or block length is out of range.
+        Where there are fewer than two periods or 100 samples, or seed, confidence or block length is out of range.
 
     Notes
     -----
@@ -76,15 +76,17 @@ def bootstrap(series: Floats, *, samples: int = 1000, seed: int = 0, confidence:
     A. C. Davison, D. V. Hinkley, "Bootstrap Methods and their Application", Cambridge 1997, section 5.2 (basic) and 5.3 (percentile).
     """
     _check(series, samples, confidence)
+    if seed < 0:
+        raise StatisticsError(f"expected a seed of 0 or more, found {seed}")
     length = optimal_block_length(series) if block_length is None else block_length
     if not 1 <= length < math.inf:
         raise StatisticsError(f"expected a mean block length of 1 period or more, found {length:g}")
-    drawn = [series[indices] for indices in stationary_indices(series.size, samples=samples, seed=seed, block_length=length)]
-    means = np.concatenate([part.mean(axis=1) for part in drawn])
-    of_mean = _interval(float(series.mean()), means, confidence)
+    drawn = (series[indices] for indices in stationary_indices(series.size, samples=samples, seed=seed, block_length=length))
+    means, ratios = np.concatenate([np.stack([part.mean(axis=1), sharpe_ratios(part.T)]) for part in drawn], axis=1)
+    sharpe = float(sharpe_ratios(series[:, None])[0])
     return Intervals(
-        mean=of_mean,
-        sharpe=_of_sharpe(series, drawn, confidence),
+        mean=_interval(float(series.mean()), means, confidence),
+        sharpe=_interval(sharpe, ratios, confidence) if varies(series[:, None])[0] else None,
         total=_interval(float(series.sum()), means * series.size, confidence),
         confidence=confidence,
         block_length=length,
@@ -176,12 +178,6 @@ def _interval(estimate: float, found: Floats, confidence: float) -> Interval:
         basic_low=2 * estimate - high,
         basic_high=2 * estimate - low,
     )
-
-
-def _of_sharpe(series: Floats, drawn: list[Floats], confidence: float) -> Interval | None:
-    if not varies(series[:, None])[0]:
-        return None
-    return _interval(float(sharpe_ratios(series[:, None])[0]), np.concatenate([sharpe_ratios(part.T) for part in drawn]), confidence)
 
 
 def _autocovariances(series: Floats, last: int) -> Floats:

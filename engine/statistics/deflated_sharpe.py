@@ -38,7 +38,7 @@ def expected_maximum(deviation: float, trials: float) -> float:
 
     Notes
     -----
-    SR0 = √V ((1 - γ) Φ⁻¹(1 - 1 / N) + γ Φ⁻¹(1 - 1 / (N e))), γ = 0.5772 (Euler-Mascheroni); never below 0, which the approximation is for N < 1.4.
+    SR0 = √V ((1 - γ) Φ⁻¹(1 - 1 / N) + γ Φ⁻¹(1 - 1 / (N e))), γ = 0.5772 (Euler-Mascheroni); never below 0, which the approximation is for N < 1.28.
 
     References
     ----------
@@ -46,7 +46,7 @@ def expected_maximum(deviation: float, trials: float) -> float:
     """
     if trials <= 1:
         return 0.0
-    first, second = NORMAL.inv_cdf(1 - 1 / trials), NORMAL.inv_cdf(1 - 1 / (trials * math.e))
+    first, second = -NORMAL.inv_cdf(1 / trials), -NORMAL.inv_cdf(1 / (trials * math.e))
     return max(deviation * ((1 - _EULER) * first + _EULER * second), 0.0)  # SR0
 
 
@@ -69,7 +69,7 @@ def deflated_sharpe(periods: Floats, *, trials: float | None = None) -> Deflated
     Raises
     ------
     StatisticsError
-        Where there are fewer than two periods, or no column varies.
+        Where there are fewer than two periods, no column varies, or `trials` is below 1.
 
     Notes
     -----
@@ -80,8 +80,10 @@ def deflated_sharpe(periods: Floats, *, trials: float | None = None) -> Deflated
     ----------
     D. H. Bailey, M. López de Prado, "The Deflated Sharpe Ratio", Journal of Portfolio Management 40(5), 2014.
     """
+    if trials is not None and not 1 <= trials < math.inf:
+        raise StatisticsError(f"expected 1 trial or more, found {trials:g}; leave it out to count those that are here")
     varying = _varying(periods)
-    found = sharpe_ratios(periods[:, varying])
+    found = sharpe_ratios(periods)[varying]
     best = int(varying[np.argmax(found)])
     record = moments(periods[:, best])
     assert record is not None
@@ -146,6 +148,7 @@ def effective_rank(periods: Floats) -> float:
     Notes
     -----
     exp(-Σ p_k ln p_k), p_k the eigenvalues of the correlation matrix over their sum. It cannot see more trials than there are periods.
+    Its last digits depend on the linear algebra of the machine: round it before it becomes part of a result that is compared byte by byte.
 
     References
     ----------

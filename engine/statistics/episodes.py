@@ -9,6 +9,7 @@ from scipy.special import stdtr, stdtrit
 
 from engine.arrays import Floats, Int64s
 from engine.errors import StatisticsError
+from engine.statistics.sharpe import varies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ def by_episode(episode: Int64s, pnl: Floats) -> ByEpisode:
 
 
 def _t(values: Floats) -> tuple[float | None, float | None, float | None]:
-    if values.size < 2 or not np.ptp(values) > 0:
+    if values.size < 2 or not varies(values[:, None])[0]:
         return None, None, None
     mean, error = float(values.mean()), float(values.std(ddof=1)) / math.sqrt(values.size)
     return mean, error, mean / error

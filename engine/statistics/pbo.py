@@ -60,7 +60,7 @@ def probability_of_overfitting(periods: Floats, *, blocks: int = 16) -> Overfitt
     -----
     For each of the S! / (S/2)!² ways to take half of the blocks: n* is the trial of the highest Sharpe ratio in them, ω its rank in the other half,
     1 (worst) to P, over P + 1, and the logit ln(ω / (1 - ω)). PBO is the share of logits ≤ 0. A half's Sharpe ratio comes from the blocks' Σ x and
-    Σ x², added in a fixed order, so that equal trials stay equal. About 2 S! / (S/2)!² × P Sharpe ratios; memory some 100 (P + 2^17) + 16 S P bytes.
+    Σ x², added in a fixed order, so that equal trials stay equal. 2 S! / (S/2)!² × P ratios; memory some 64 S P + 100 max(P, 2^17) bytes.
 
     References
     ----------

@@ -13,6 +13,7 @@ NORMAL = NormalDist()
 """The standard normal distribution."""
 
 _VARIES = 1e-12
+_CHUNK = 1 << 20  # numbers that are squared at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +57,19 @@ def ratios(sums: Floats, squares: Floats, count: int) -> Floats:
     """
     deviations = squares - sums * sums / count
     varied = deviations > _VARIES * squares
-    return np.where(varied, sums / count / np.sqrt(np.where(varied, deviations, 1.0) / (count - 1)), 0.0)
+    return np.where(varied, sums / np.sqrt(np.where(varied, deviations, 1.0)) * (math.sqrt(count - 1) / count), 0.0)
 
 
 def varies(periods: Floats) -> Bools:
     """Return which columns of (T, P) vary, (P,): Σ (x - mean)² > 1e-12 × Σ x²."""
-    found: Bools = np.square(periods - periods.mean(axis=0)).sum(axis=0) > _VARIES * np.square(periods).sum(axis=0)
+    sums, squares = _sums(periods)
+    found: Bools = squares - sums * sums / len(periods) > _VARIES * squares
     return found
 
 
 def sharpe_ratios(periods: Floats) -> Floats:
     """Return the Sharpe ratio of each column of (T, P), T ≥ 2, per period, (P,); 0 where it does not vary."""
-    return ratios(periods.sum(axis=0), np.square(periods).sum(axis=0), len(periods))
+    return ratios(*_sums(periods), len(periods))
 
 
 def moments(series: Floats) -> Moments | None:
@@ -87,6 +89,15 @@ def moments(series: Floats) -> Moments | None:
         skewness=third / second**1.5,
         kurtosis=fourth / second**2,
     )
+
+
+def _sums(periods: Floats) -> tuple[Floats, Floats]:
+    # Σ x and Σ x² of each column, added in a fixed order, so that equal columns have equal ones
+    step = max(_CHUNK // periods.shape[1], 1)
+    squares = np.zeros(periods.shape[1])
+    for start in range(0, len(periods), step):
+        squares += np.square(periods[start : start + step]).sum(axis=0)
+    return periods.sum(axis=0), squares
 
 
 def _unit_variance(sharpe: float, skewness: float, kurtosis: float) -> float:
@@ -138,6 +149,11 @@ def minimum_track_record(found: Moments, *, benchmark: float = 0.0, confidence: 
     -------
     float [periods]; None where the ratio is not above the benchmark: no length would do.
 
+    Raises
+    ------
+    StatisticsError
+        Where the confidence is out of range.
+
     Notes
     -----
     MinTRL = 1 + (1 - γ3 SR + (γ4 - 1) / 4 SR²) (Φ⁻¹(confidence) / (SR - SR*))².
@@ -146,6 +162,8 @@ def minimum_track_record(found: Moments, *, benchmark: float = 0.0, confidence: 
     ----------
     D. H. Bailey, M. López de Prado, "The Sharpe Ratio Efficient Frontier", Journal of Risk 15(2), 2012/13 (minimum track record length).
     """
+    if not 0.5 < confidence < 1:
+        raise StatisticsError(f"expected a confidence above 0.5 and below 1, found {confidence:g}")
     if found.sharpe <= benchmark:
         return None
     needed = NORMAL.inv_cdf(confidence) / (found.sharpe - benchmark)

@@ -1,15 +1,22 @@
 """A run of five venues with a million quotes each, whole and by its parts: `python -m tests.bench.bench_quotes`.
 
 Equality first: on a stretch of the same quotes the oracle must come to the same orders, and a walk over every instant to the same
-as one over the candidates. Then, best of five in a warm process, beside what the machine's memory and arithmetic give: the run from
-frames to Parquet in memory, with hashing, quality, report and all; alignment and edge on one core; the path, on five venues and on two.
+as one over the candidates. Then, beside what the machine's memory and arithmetic give: the run from frames to Parquet in memory, with
+hashing, quality, report and all, without and with stress runs, each in a warm process of its own, the median of five and the most that
+it held, data included; an eighth of the rows; two runs at once; and, best of five on one core, alignment and edge, and the path, on five
+venues and on two.
 """
 
-import resource
+import json
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +28,7 @@ from engine.config import Spec, parse_spec
 from engine.kernels.market import World
 from engine.oracle import replay
 from engine.schema import TIMESTAMP, SeriesKey, instant, micros, quotes_schema
-from tests.bench.probe import best_of, copy_gib_per_s, machine, two_thread_speedup
+from tests.bench.probe import best_of, copy_gib_per_s, gflop_per_s, machine, two_thread_speedup
 
 QUOTES_EACH = 1_000_000
 HOURS = 4
@@ -29,11 +36,16 @@ START_US = 1_700_000_000_000_000 // 3_600_000_000 * 3_600_000_000
 SPAN_US = HOURS * 3_600_000_000
 
 
-def spec(venues: int, *, minutes: int = 60 * HOURS, threshold_bps: float = 22.0) -> Spec:
-    """Return a spec with every rule of the model at work: tiers, limits, a drawdown stop, a cool-down and residual orders."""
+def spec(venues: int, *, minutes: int = 60 * HOURS, threshold_bps: float = 20.0) -> Spec:
+    """Return a spec with the rules of the model at work: tiers, limits, a drawdown stop, a cool-down, residual orders, and rebalancing."""
     names = [f"v{n}" for n in range(venues)]
     tiers = [{"volume": 0, "taker_bps": 2.0}, {"volume": 50_000_000, "taker_bps": 1.0}]
     venue = {"feed_latency": "20ms", "order_latency": "30ms", "balances": {"USD": 5_000_000, "BTC": 200}, "fees": [{"tiers": tiers}]}
+    routes = [
+        {"name": f"{a} to {b}", "currency": "USD", "source": a, "destination": b, "fee": 1, "delay": "10m"}
+        for a, b in zip(names, [*names[1:], names[0]], strict=True)
+    ]
+    wallets = [{"venue": name, "currency": "USD", "floor": 4_000_000, "target": 5_000_000} for name in names]
     risk = {"max_drawdown": 1_000_000, "max_residual": 1_000_000, "max_venue_open": 10_000_000, "max_misses": 1_000_000}
     return parse_spec(
         {
@@ -44,6 +56,8 @@ def spec(venues: int, *, minutes: int = 60 * HOURS, threshold_bps: float = 22.0)
             "strategy": {"kind": "spatial", "threshold_bps": threshold_bps, "max_notional": 20_000, "cool_down": "200ms"},
             "execution": {"tolerance_bps": 1.0},
             "risk": risk,
+            "routes": routes,
+            "rebalance": {"policy": "threshold", "every": "10m", "wallets": wallets},
             "venues": dict.fromkeys(names, venue),
             "instruments": [
                 {"venue": name, "name": "BTC/USD", "data": "quotes", "tick": "0.1", "lot": "0.0001", "min_notional": 10} for name in names
@@ -123,6 +137,46 @@ def parts(venues: int, data: Mapping[SeriesKey, pl.DataFrame]) -> str:
     return f"{venues} venues: {rates} ({of})"
 
 
+def in_child(folder: Path, *options: str) -> dict[str, Any]:
+    """Return what a run on the saved data took, in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.quotes_child", str(folder), *options]
+    found: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    return found
+
+
+def whole_runs(data: Mapping[SeriesKey, pl.DataFrame]) -> list[str]:
+    """Return a line on the run without, and one with stress runs."""
+    lines = []
+    with tempfile.TemporaryDirectory() as name:
+        for key, frame in data.items():
+            frame.write_parquet(Path(name) / f"{key.venue}.parquet")
+        for told, options in (("run, frames to files", ()), ("the same with three stress runs", ("--stress",))):
+            found = in_child(Path(name), str(len(data)), *options)
+            held = f"{found['peak_bytes'] / 1e9:.3f} GB held at most, {found['held_before_bytes'] / 1e9:.3f} of it by process and data before"
+            took = f"{found['wall_s']:.3f} s ({found['processor_s']:.3f} s of processor time)"
+            lines.append(f"{told}: {took} for {len(data)} × {QUOTES_EACH:,} quotes, {found['counts']['fills']:,} fills; {held}")
+    return lines
+
+
+def scaling(data: Mapping[SeriesKey, pl.DataFrame]) -> str:
+    """Return a line on eight times the rows, and on two walks at once on two threads."""
+    few, many = spec(5, minutes=60 * HOURS // 8), spec(5)
+    short, long = (best_of(5, lambda one=one: backtest.run(one, data, stress=False).files()) for one in (few, many))
+    seen = panel.build(many, data)
+    world = market.world(many, seen, guard.build(many, seen.marks))
+
+    def walk() -> None:
+        walking.walk_path(many, world, walking.candidates(world, many.strategy.threshold_bps))
+
+    def twice() -> None:
+        with ThreadPoolExecutor(2) as threads:
+            for done in [threads.submit(walk) for _ in range(2)]:
+                done.result()
+
+    one, two = best_of(5, walk), best_of(5, twice)
+    return f"scaling: 8 times the rows take {long / short:.1f} times as long; alignment, edge and path on two threads {2 * one / two:.2f} times one"
+
+
 def main() -> None:
     """Print one table."""
     whole = spec(5)
@@ -130,17 +184,12 @@ def main() -> None:
     backtest.run(spec(5, minutes=2), data)
     agreed = hold_equal(data, 5, 3)
     print(machine())
-    print(f"probe: memory copy {copy_gib_per_s():.1f} GiB/s, two threads {two_thread_speedup():.2f} times one")
+    print(f"probe: memory copy {copy_gib_per_s():.1f} GiB/s, a core {gflop_per_s():.2f} Gflop/s, two threads {two_thread_speedup():.2f} times one")
     print(f"equality: {agreed} orders of the first 3 minutes equal the oracle's, and those of a walk over every instant")
-    result = backtest.run(whole, data, stress=False)
-    counts = result.summary["counts"]
-    assert isinstance(counts, dict)
-    plain = best_of(5, lambda: backtest.run(whole, data, stress=False).files())
-    stressed = best_of(3, lambda: backtest.run(whole, data).files())
-    print(f"run, frames to files: {plain:.3f} s for 5 × {QUOTES_EACH:,} quotes, {counts['fills']:,} fills; with three stress runs {stressed:.3f} s")
-    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB at most, data included")
+    for line in (*whole_runs(data), scaling(data)):
+        print(line, flush=True)
     for venues in (5, 2):
-        print(parts(venues, data))
+        print(parts(venues, data), flush=True)
 
 
 if __name__ == "__main__":

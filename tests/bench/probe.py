@@ -2,6 +2,7 @@
 
 import os
 import platform
+import statistics
 import subprocess
 import time
 from collections.abc import Callable
@@ -9,16 +10,26 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numba import njit
 
 
 def best_of(times: int, work: Callable[[], object]) -> float:
     """Return the shortest of several timings [s]."""
+    return min(_timings(times, work))
+
+
+def median_of(times: int, work: Callable[[], object]) -> float:
+    """Return the median of several timings after one that warms up [s]."""
+    return statistics.median(_timings(times + 1, work)[1:])
+
+
+def _timings(times: int, work: Callable[[], object]) -> list[float]:
     found = []
     for _ in range(times):
         began = time.perf_counter()
         work()
         found.append(time.perf_counter() - began)
-    return min(found)
+    return found
 
 
 def copy_gib_per_s() -> float:
@@ -26,6 +37,20 @@ def copy_gib_per_s() -> float:
     source = np.ones(2**25)
     target = np.empty_like(source)
     return 2 * source.nbytes / 2**30 / best_of(5, lambda: np.copyto(target, source))
+
+
+def gflop_per_s() -> float:
+    """Return how many additions and multiplications, each waiting for the one before, a core does in a second, in billions."""
+    count, value = 20_000_000, 1.0
+
+    @njit(nogil=True)
+    def chain(value: float, count: int) -> float:
+        for _ in range(count):
+            value = value * 0.999_999 + 1e-6
+        return value
+
+    chain(value, 1)
+    return 2 * count / 1e9 / best_of(5, lambda: chain(value, count))
 
 
 def two_thread_speedup() -> float:

@@ -154,6 +154,7 @@ def test_what_does_not_vary_has_an_interval_of_no_width_and_no_sharpe_ratio() ->
         ([], {}, "expected a matrix of periods by trials"),
         ([1.0, np.inf], {}, "expected finite numbers, found inf in period 1"),
         ([1.0, 2.0], {"samples": 99}, "expected 100 samples or more, found 99"),
+        ([1.0, 2.0], {"seed": -1}, "expected a seed of 0 or more, found -1"),
         ([1.0, 2.0], {"confidence": 1.0}, "expected a confidence between 0 and 1, found 1"),
         ([1.0, 2.0], {"confidence": 0.0}, "expected a confidence between 0 and 1, found 0"),
         ([1.0, 2.0], {"block_length": 0.5}, "expected a mean block length of 1 period or more, found 0.5"),

@@ -132,6 +132,16 @@ def test_copies_of_one_trial_are_one_and_opposed_groups_are_told_by_the_rank() -
     assert effective_rank(opposed) == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("trials", [0.9, -3.0, math.inf, math.nan])
+def test_a_number_of_trials_that_is_none_is_refused(trials: float) -> None:
+    with pytest.raises(StatisticsError, match="expected 1 trial or more, found"):
+        deflated_sharpe(noise(9, 2), trials=trials)
+
+
+def test_the_expected_maximum_of_very_many_is_finite() -> None:
+    assert 8.0 < expected_maximum(1.0, 1e18) < 9.5
+
+
 def test_what_cannot_be_deflated_is_refused() -> None:
     with pytest.raises(StatisticsError, match="expected two periods or more, found one"):
         deflated_sharpe(np.ones((1, 3)))

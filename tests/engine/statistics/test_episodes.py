@@ -57,7 +57,7 @@ def test_packages_taken_for_independent_claim_too_much() -> None:
     assert found.effective == pytest.approx(12.0)
 
 
-@pytest.mark.parametrize(("episode", "pnl"), [([], []), ([3], [7.0]), ([3, 3], [7.0, 1.0]), ([3, 4], [7.0, 7.0])])
+@pytest.mark.parametrize(("episode", "pnl"), [([], []), ([3], [7.0]), ([3, 3], [7.0, 1.0]), ([3, 4], [7.0, 7.0]), ([3, 3, 4], [0.1, 0.2, 0.3])])
 def test_one_episode_or_several_equal_ones_prove_nothing(episode: list[int], pnl: list[float]) -> None:
     found = by_episode(np.array(episode, dtype=np.int64), np.array(pnl))
     assert (found.mean, found.standard_error, found.t, found.p, found.low, found.high) == (None,) * 6

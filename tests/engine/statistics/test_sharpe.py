@@ -56,6 +56,12 @@ def test_no_length_makes_a_ratio_exceed_what_it_does_not(sharpe: float) -> None:
     assert minimum_track_record(record(sharpe), benchmark=0.1) is None
 
 
+@pytest.mark.parametrize("confidence", [0.5, 1.0, math.nan])
+def test_a_confidence_that_is_none_is_refused(confidence: float) -> None:
+    with pytest.raises(StatisticsError, match=r"expected a confidence above 0\.5 and below 1, found"):
+        minimum_track_record(record(0.2), confidence=confidence)
+
+
 def test_an_estimate_without_variance_has_no_probability() -> None:
     # 1 - 2 × 1 + (5 - 1) / 4 × 1 = 0
     assert probabilistic_sharpe(record(1.0, skewness=2.0, kurtosis=5.0)) is None
