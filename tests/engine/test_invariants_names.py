@@ -13,7 +13,7 @@ from engine.backtest import run
 from engine.schema import SeriesKey
 from tests.engine.engines import ENGINES, Chance, Engine, Outcome, by_kernel, by_oracle
 from tests.profiles import examples
-from tests.strategies import World, bystanders, world_of, worlds
+from tests.strategies import World, any_worlds, bystanders, cycles_of, world_of, worlds
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
 few = examples(40)
@@ -46,8 +46,14 @@ def permuted(world: World, draw: st.DataObject) -> World:
     venues = {name: mixed(draw, venue) for name, venue in mixed(draw, form["venues"]).items()}
     lists = {name: draw.draw(st.permutations(form[name])) for name in ("instruments", "routes", "suspensions", "assume_par") if name in form}
     moving = {"rebalance": mixed(draw, form["rebalance"])} if "rebalance" in form else {}
-    shuffled = world.but(venues=venues, **lists, **moving)
+    shuffled = world.but(venues=venues, strategy=_in_any_order(draw, form["strategy"]), **lists, **moving)
     return shuffled.on(dict(draw.draw(st.permutations(list(world.data.items())))))
+
+
+def _in_any_order(draw: st.DataObject, strategy: dict[str, Any]) -> dict[str, Any]:
+    # cycles may be listed in any order, but each is one
+    cycles = {"cycles": draw.draw(st.permutations(strategy["cycles"]))} if "cycles" in strategy else {}
+    return {**strategy, **cycles}
 
 
 ORDERED = {"tiers"}
@@ -101,11 +107,16 @@ def renamed(world: World, name: Rename) -> World:
     }
     rule = form.get("rebalance")
     moving = None if rule is None else {**rule, "wallets": [{**w, "venue": name(w["venue"])} for w in rule["wallets"]]}
-    if "cycles" in form["strategy"]:
-        cycles = [[f"{name(venue)} {pair}" for venue, pair in map(str.split, cycle)] for cycle in form["strategy"]["cycles"]]
-        lists["strategy"] = {**form["strategy"], "cycles": cycles}
-    found = world.but(venues={name(v): venue for v, venue in form["venues"].items()}, rebalance=moving, **lists)
+    found = world.but(
+        venues={name(v): venue for v, venue in form["venues"].items()}, rebalance=moving, strategy=_renamed_cycles(form["strategy"], name), **lists
+    )
     return found.on({_renamed_key(key, name): table for key, table in world.data.items()})
+
+
+def _renamed_cycles(strategy: dict[str, Any], name: Rename) -> dict[str, Any]:
+    if "cycles" not in strategy:
+        return strategy
+    return {**strategy, "cycles": [[f"{name(venue)} {pair}" for venue, pair in map(str.split, cycle)] for cycle in strategy["cycles"]]}
 
 
 def _renamed_key(key: SeriesKey, name: Rename) -> SeriesKey:

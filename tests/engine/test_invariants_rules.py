@@ -45,7 +45,10 @@ def test_every_package_keeps_the_rules_of_its_decision(engine: Engine, world: Wo
             # a flow of several levels is rounded at each
             assert round(o.planned * o.decision_price) >= atoms(terms[o.key].min_notional) - 4
             assert o.arrival == o.decided + spec.venues[o.venue].order_latency
-            assert o.limit_price * (1 if o.side == "sell" else -1) <= o.decision_price * (1 if o.side == "sell"@both_engines
+            assert o.limit_price * (1 if o.side == "sell" else -1) <= o.decision_price * (1 if o.side == "sell" else -1) + float(terms[o.key].tick)
+
+
+@both_engines
 @few
 @given(world=cycle_worlds())
 def test_every_package_of_a_cycle_keeps_the_rules_of_its_decision(engine: Engine, world: World) -> None:
@@ -92,9 +95,6 @@ def _keeps_its_terms(spec: Spec, o: Row) -> None:
     assert round(o.planned * o.decision_price) >= atoms(terms.min_notional) - 4
     assert o.arrival == o.decided + spec.venues[o.venue].order_latency
     assert o.limit_price * sign <= o.decision_price * sign + float(terms.tick)
-
-
- else -1) + float(terms[o.key].tick)
 
 
 @both_engines

@@ -153,6 +153,14 @@ def test_a_step_spends_what_the_one_before_brings_after_its_fee(engine: Engine) 
     assert [(o.fee, o.fee_currency) for o in taken.orders] == [(coins(0.001), "BTC"), (coins(0.01998), "ETH"), (coins(0.101796), "USD")]
 
 
+def test_a_sell_on_the_way_brings_its_flow_less_its_fee(engine: Engine) -> None:
+    # at 10 bps 100 USD buy 19.98 ETH for 99.9 + 0.0999; these bring 0.999 BTC less 0.000999, of which 0.998 are sold for 103
+    lots = {"alfa BTC/USD": {"lot": "0.001"}}
+    strategy = {"size": "fixed", "fixed_notional": "100"}
+    found = engine(cyclic(btc={5: thick(103.0, 104.0)}, instruments=lots, strategy=strategy, venues={"alfa": {"fee_bps": 10.0}}))
+    assert planned(found) == [19.98, 19.98, 0.998]
+
+
 def test_the_levels_that_the_last_units_come_from_reach_the_threshold(engine: Engine) -> None:
     # 5.1 for 10, 5.02 for 20, 5.0 for 30: 200, 40 and 0 bps. 30 ETH come from 1.5 BTC; the average of the bids is 5.1 - 0.08 × 20 / 30
     deep = Book(5.1, 5.2, 10.0, 10.0, ((5.02, 20.0, 5.3, 1.0), (5.0, 30.0, 5.4, 1.0)))

@@ -194,6 +194,11 @@ def test_in_sequence_a_step_below_the_minimum_or_absent_is_not_sent(engine: Engi
         assert len(found.orders) == sent
 
 
+def test_in_sequence_a_step_that_is_not_sent_is_a_miss(engine: Engine) -> None:
+    # ETH/USD is crossed when the ETH are told of, at 7 s
+    assert engine(in_sequence(None, None, Book(5.2, 5.1), risk={"max_misses": 1})).stops == [(after(7), "misses")]
+
+
 def test_in_sequence_a_second_attempt_is_made_for_what_a_later_step_lacks(engine: Engine) -> None:
     # 12 of 20 ETH are there at 7 s, 5 more at 8 s: what 17 bring goes on at 8 s, and arrives at 9 s
     cross = {7.0: Book(0.049, 0.05, 10.0, 12.0), 7.5: Book(0.049, 0.0501, 10.0, 5.0), 8.5: thick(0.05)}

@@ -107,12 +107,19 @@ def test_a_listed_cycle_that_is_none_is_refused_with_the_reason(names: tuple[str
     assert said(form(listed(*names))) == [f"strategy.cycles.0: {expected}"]
 
 
-def test_every_cycle_that_is_none_is_named_by_its_place() -> None:
-    wrong = ["alfa BTC/USD", "alfa BTC/USDC"]
-    assert [line.partition(":")[0] for line in said(form(("strategy.cycles", [list(FORMED), wrong, wrong])))] == [
-        "strategy.cycles.1",
+def test_every_cycle_that_is_none_is_named_by_its_place_once_they_are_sorted() -> None:
+    open_ended, back_again = ["alfa BTC/USD", "alfa BTC/USDC"], ["alfa USDC/USD", "alfa USDC/USD"]
+    assert [line.partition(":")[0] for line in said(form(("strategy.cycles", [back_again, list(FORMED), open_ended])))] == [
+        "strategy.cycles.0",
         "strategy.cycles.2",
     ]
+
+
+def test_a_cycle_has_two_to_eight_steps() -> None:
+    assert said(form(listed("alfa BTC/USD"))) == [
+        "strategy.cycles.0: Tuple should have at least 2 items after validation, not 1, found ['alfa BTC/USD']"
+    ]
+    assert said(form(listed(*["alfa BTC/USD"] * 9)))[0].startswith("strategy.cycles.0: Tuple should have at most 8 items after validation, not 9")
 
 
 @pytest.mark.parametrize(("venues", "where"), [("one", "within a venue"), ("all", "over all venues")])
@@ -206,4 +213,6 @@ def test_cycles_survive_their_canonical_form() -> None:
     again = parse_spec(found.canonical())
     assert again == found
     assert (again.strategy, again.combinations) == (found.strategy, found.combinations)
+    both = [list(FORMED), ["charlie BTC/USD", "alfa BTC/USD"]]
+    assert spec(("strategy.cycles", both)).hash() == spec(("strategy.cycles", both[::-1])).hash()
     assert spec(("strategy.venues", "all")).hash() != spec().hash() != spec(("strategy.start", "USDC")).hash()
