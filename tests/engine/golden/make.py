@@ -14,20 +14,23 @@ import polars as pl
 
 from engine import manifest
 from engine.config import parse_spec_toml
-from engine.schema import BARS, micros, quotes_schema
+from engine.schema import BARS, SeriesKey, micros, quotes_schema
 from tests.engine.engines import Engine, by_oracle
 from tests.strategies import World
 
 FOLDER = Path(__file__).parent
-NAMES = ("bars", "depth")
+NAMES = ("bars", "depth", "together", "sequence")
+_DATA = {"bars": "bars", "depth": "depth", "together": "cycles", "sequence": "cycles"}
 _MINUTE_US = 60_000_000
-_LEAD_US = {"bars": 5 * _MINUTE_US, "depth": 10_000_000}
+_LEAD_US = {"bars": 5 * _MINUTE_US, "depth": 10_000_000, "cycles": 10_000_000}
+_SCALES = {"BTC/USD": (1.0, 1), "ETH/BTC": (0.07 / 20_000, 7), "ETH/USD": (0.07, 2)}
+"""What a quote of BTC is multiplied with for that of another instrument, and to how many digits that is recorded."""
 
 
 def read(name: str) -> World:
     """Return a golden world from its spec and its data."""
     spec = parse_spec_toml((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    data = {key: _read_series(FOLDER / f"{name}_{key.venue}_{key.base}-{key.quote}.csv", name) for key in spec.series}
+    data = {key: _read_series(_path(name, key), name) for key in spec.series}
     return World(form=spec.canonical(), spec=spec, data=data)
 
 
@@ -49,6 +52,10 @@ def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(part) for part in value]
     return value
+
+
+def _path(name: str, key: SeriesKey) -> Path:
+    return FOLDER / f"{_DATA[name]}_{key.venue}_{key.base}-{key.quote}.csv"
 
 
 def _read_series(path: Path, name: str) -> pl.DataFrame:
@@ -85,7 +92,9 @@ def _peg_bars(first_us: int, peg: list[float]) -> list[tuple[int | float | None,
     return rows
 
 
-def _quotes(chance: random.Random, first_us: int, last_us: int, late_us: int) -> list[tuple[int | float | None, ...]]:
+def _quotes(
+    chance: random.Random, first_us: int, last_us: int, late_us: int, *, scale: float = 1.0, digits: int = 1
+) -> list[tuple[int | float | None, ...]]:
     rows, at, mid, own = [], first_us, 20_000.0, 0.0
     while at < last_us:
         at += chance.randrange(50_000, 900_000)
@@ -93,9 +102,8 @@ def _quotes(chance: random.Random, first_us: int, last_us: int, late_us: int) ->
         bid = round(mid + 30 * math.sin(at / 4e7) + own, 1)
         ask = round(bid + chance.choice((0.1, 0.1, 0.5, 2.0)) - (3.0 if chance.random() < 0.01 else 0.0), 1)
         received = at + late_us + chance.randrange(5_000, 40_000)
-        levels = [
-            (round(bid - k, 1), round(chance.expovariate(2) + 0.001, 3), round(ask + k, 1), round(chance.expovariate(2) + 0.001, 3)) for k in range(3)
-        ]
+        sizes = [round(chance.expovariate(2) + 0.001, 3) for _ in range(6)]
+        levels = [(round((bid - k) * scale, digits), sizes[2 * k], round((ask + k) * scale, digits), sizes[2 * k + 1]) for k in range(3)]
         depth = 3 if chance.random() < 0.8 else 1
         flat = [value for level in levels[:depth] for value in level] + [None] * (4 * (3 - depth))
         rows.append((at, received, *flat))
@@ -105,12 +113,15 @@ def _quotes(chance: random.Random, first_us: int, last_us: int, late_us: int) ->
 def _invent(name: str) -> None:
     chance = random.Random(20230311)
     spec = parse_spec_toml((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    first, last = micros(spec.start) - _LEAD_US[name], micros(spec.end)
+    first, last = micros(spec.start) - _LEAD_US[_DATA[name]], micros(spec.end)
     count = (last - first) // _MINUTE_US
     peg = [1.0 - 0.04 * max(0.0, math.sin((n - 60) / 40)) for n in range(count)]
     for key in spec.series:
-        path = FOLDER / f"{name}_{key.venue}_{key.base}-{key.quote}.csv"
-        if name == "depth":
+        path = _path(name, key)
+        if _DATA[name] == "cycles":
+            scale, digits = _SCALES[key.instrument]
+            _write_series(path, _quotes(chance, first, last, 0, scale=scale, digits=digits), quotes_schema(3))
+        elif name == "depth":
             _write_series(path, _quotes(chance, first, last, -1_200_000 if key.venue == "alfa" else 0), quotes_schema(3))
         elif key.base == spec.base:
             factor = 1.0 if key.quote in {"USD", "USDC"} else 1 / 300
@@ -122,7 +133,7 @@ def _invent(name: str) -> None:
 def main() -> None:
     """Invent the data where it is not there, and write what the oracle says."""
     for name in NAMES:
-        if not list(FOLDER.glob(f"{name}_*.csv")):
+        if not list(FOLDER.glob(f"{_DATA[name]}_*.csv")):
             _invent(name)
         world = read(name)
         text = json.dumps({"made_from": made_from(world), "expected": said(by_oracle, world)}, sort_keys=True, separators=(",", ":"))
