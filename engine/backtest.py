@@ -12,6 +12,7 @@ from engine.events import Path
 from engine.path import candidates, walk_path
 from engine.result import Result
 from engine.schema import SeriesKey
+from engine.spread import spread_table
 from engine.stress import excesses
 from engine.synth import as_quotes, depeg_weekend
 
@@ -70,6 +71,7 @@ def run(
         equity=parts.equity,
         opportunities=opportunities.opportunities_table(spec, path.opportunities),
         transfers=ledger.transfers_table(spec, path.transfers),
+        spread=spread_table(spec, path, seen),
     )
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from engine.arrays import Bools, Floats, Int64s
 from engine.config import Instrument, Spec, Window
 from engine.kernels.alignment import union
-from engine.kernels.quotes import CROSSED, NO_NUMBER, NOT_POSITIVE, doubt_crossed, doubt_level, odd_times
+from engine.kernels.quotes import CROSSED, DISORDERED, NO_NUMBER, NOT_POSITIVE, doubt_crossed, doubt_level, doubt_order, odd_times
 from engine.marks import Marks, median
 from engine.schema import US_PER_SECOND, instant, micros
 from engine.series import Series, Times
@@ -37,8 +37,9 @@ def check_levels(levels: Sequence[Level]) -> Checked:
 
     Notes
     -----
-    `nan`: a price or size that is no finite number. `zero_or_negative`: price ≤ 0 or size < 0. `crossed`: bid > ask. These flag the row.
-    `locked`: bid = ask. A row counts once in each check; further levels count in the first two until one has no price.
+    `nan`: a price or size that is no finite number. `zero_or_negative`: price ≤ 0 or size < 0. `disordered_levels`: a further level whose
+    price is better than that of the one before. `crossed`: bid > ask. These flag the row. `locked`: bid = ask. A row counts once in each
+    check; further levels count in the first three until one has no price.
     """
     bid, _, ask, _ = levels[0]
     doubts = np.zeros(bid.size, np.uint8)
@@ -46,8 +47,10 @@ def check_levels(levels: Sequence[Level]) -> Checked:
         ended = np.zeros(bid.size, np.bool_)
         for depth, level in enumerate(levels):
             doubt_level(level[side], level[side + 1], depth == 0, ended, doubts)
+            if depth:
+                doubt_order(level[side], levels[depth - 1][side], side == 0, ended, doubts)
     locked = doubt_crossed(bid, ask, doubts)
-    flags = {"nan": NO_NUMBER, "zero_or_negative": NOT_POSITIVE, "crossed": CROSSED}
+    flags = {"nan": NO_NUMBER, "zero_or_negative": NOT_POSITIVE, "disordered_levels": DISORDERED, "crossed": CROSSED}
     counts = {name: int(np.count_nonzero(doubts & bit)) for name, bit in flags.items()}
     return Checked(doubts == 0, {**counts, "locked": int(locked)})
 

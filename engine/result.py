@@ -9,7 +9,7 @@ import polars as pl
 from engine.config import Spec
 from engine.report import render
 
-TABLES = ("fills", "packages", "equity", "opportunities", "transfers")
+TABLES = ("fills", "packages", "equity", "opportunities", "transfers", "spread")
 FILES = ("report.html", "summary.json", "manifest.json", *(f"{table}.parquet" for table in TABLES))
 """The files of a result."""
 
@@ -26,13 +26,14 @@ class Result:
     equity: pl.DataFrame  # one row a tick: ts, equity, hold, excess [numeraire]
     opportunities: pl.DataFrame  # (engine.opportunities.opportunities_table)
     transfers: pl.DataFrame  # (engine.ledger.transfers_table)
+    spread: pl.DataFrame  # of the pair that matters most, what a chart shows (engine.spread.spread_table)
 
     def files(self) -> dict[str, bytes]:
         """Return the result as files: tables as Parquet, summary and manifest as JSON, the report as one HTML page."""
-        found = {f"{table}.parquet": _parquet(getattr(self, table)) for table in TABLES}
+        tables: dict[str, pl.DataFrame] = {name: getattr(self, name) for name in TABLES}
+        found = {f"{name}.parquet": _parquet(table) for name, table in tables.items()}
         found |= {"summary.json": _json(self.summary), "manifest.json": _json(self.manifest)}
-        page = render(self.summary, self.manifest, equity=self.equity, packages=self.packages, transfers=self.transfers)
-        return found | {"report.html": page.encode()}
+        return found | {"report.html": render(self.summary, self.manifest, tables).encode()}
 
 
 def _parquet(table: pl.DataFrame) -> bytes:

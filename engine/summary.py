@@ -9,11 +9,13 @@ from engine import metrics
 from engine.attribution import LINES, TRADE_LINES, FillLines
 from engine.config import Spec
 from engine.events import OUTCOMES, RESIDUAL, Path
+from engine.headline import Edge
+from engine.headline import headline as edge_headline
 from engine.opportunities import decisions
-from engine.schema import SYNTHETIC_PREFIX, instant
+from engine.schema import STABLECOINS, SYNTHETIC_PREFIX, instant
 from engine.trading_back import TradeBack
 from engine.units import iso
-from engine.wording import PASSED_OVER, STOPS
+from engine.wording import PASSED_OVER, STOPS, STRESS
 
 Row = dict[str, str | int | float | None]
 Table = list[dict[str, str | int | float]]
@@ -52,6 +54,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
     return {
         "name": spec.name,
         "strategy": spec.strategy.kind,
+        "headline": headline(spec, parts),
         "verdict": verdict(spec, parts),
         "synthetic": is_synthetic(spec),
         "indicative": is_indicative(spec),
@@ -94,22 +97,44 @@ def is_indicative(spec: Spec) -> bool:
     return not on_quotes or bool(spec.assume_par) or is_synthetic(spec)
 
 
+def headline(spec: Spec, parts: Parts) -> str:
+    """Return the sentence that names what decided: no edge, no funds, a cost, revaluation, or trading back."""
+    packages, turnover = parts.packages.height, float(parts.lines.turnover.sum())
+    if not parts.path.opportunities.at_us.size:
+        best = _best(parts.path.best_edge_bps)
+        return f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {best}."
+    if not packages:
+        return _passed_over(parts)
+    if turnover <= 0:
+        return f"Nothing filled: no leg of {packages:,} package{'s' if packages > 1 else ''} met a price within its limit."
+    coins = [currency for currency in spec.currencies if currency in STABLECOINS and currency != spec.numeraire]
+    back, indicative = parts.trade_back.amount, is_indicative(spec)
+    return edge_headline(Edge(lines=parts.attribution, turnover=turnover, back=back, indicative=indicative, stablecoins=coins))
+
+
 def verdict(spec: Spec, parts: Parts) -> str:
-    """Return the sentences that say what this would have earned, after trading back."""
-    packages, seen = parts.packages.height, parts.path.opportunities.at_us.size
-    if not seen:
-        said = (
-            f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {_best(parts.path.best_edge_bps)}."
-        )
-    elif not packages:
-        counts = decisions(parts.path.opportunities)
-        reasons = ", ".join(f"{counts[reason]} {meaning}" for reason, meaning in PASSED_OVER.items() if counts[reason])
-        said = f"Nothing traded: {seen} opportunities, all passed over: {reasons}."
-    else:
-        said = _earned(spec, parts)
-    if not packages and parts.attribution["transfers"]:
-        said += f" Transfers cost {-parts.attribution['transfers']:,.2f} {spec.numeraire}."
-    return " ".join([said, *(f"Stopped at {_at(at_us)} by the limit on {STOPS[why]}." for at_us, why in parts.path.stops)])
+    """Return the sentences that say what this would have earned, after trading back; the first is the headline."""
+    said = [headline(spec, parts)]
+    if parts.packages.height:
+        said += [_earned(spec, parts), *_fragile(parts)]
+    elif parts.attribution["transfers"]:
+        said.append(f"Transfers cost {-parts.attribution['transfers']:,.2f} {spec.numeraire}.")
+    return " ".join([*said, *(f"Stopped at {_at(at_us)} by the limit on {STOPS[why]}." for at_us, why in parts.path.stops)])
+
+
+def _passed_over(parts: Parts) -> str:
+    counts, seen = decisions(parts.path.opportunities), parts.path.opportunities.at_us.size
+    reasons = ", ".join(f"{counts[reason]:,} {meaning}" for reason, meaning in PASSED_OVER.items() if counts[reason])
+    led = "An edge, but no funds for it" if 2 * counts["no_funds"] > seen else "Nothing traded"
+    return f"{led}: {seen:,} opportunities, all passed over: {reasons}."
+
+
+def _fragile(parts: Parts) -> list[str]:
+    # a gain that worse conditions take
+    taken = [words for name, words in STRESS.items() if parts.stress.get(name, 1.0) <= 0]
+    if parts.excess + parts.trade_back.amount <= 0 or not taken:
+        return []
+    return [f"It would have been a loss with {' or with '.join(taken)}."]
 
 
 def _earned(spec: Spec, parts: Parts) -> str:
@@ -211,7 +236,7 @@ def _row_warnings(row: Row) -> list[str]:
         if silent > intervals / 4:
             found.append(f"{series} traded in only {100 - 100 * silent / intervals:.0f} % of its intervals")
     else:
-        doubted = count["nan"] + count["zero_or_negative"] + count["crossed"]
+        doubted = sum(count[check] for check in ("nan", "zero_or_negative", "disordered_levels", "crossed"))
         if doubted > rows / 100:
             found.append(f"{series} has {doubted:,} of {rows:,} rows that are no quotes; it was away from each until the next good one")
         if count["truncated"]:

@@ -11,29 +11,29 @@ LINE_MEANINGS = {
     "hold": "starting balances, revalued: not from trading",
 }
 FIGURES = (
-    ("excess", "excess over holding, at marks", "money"),
-    ("excess_return_bps", "on starting equity", "bps"),
-    ("annual_return", "annualised return of the excess", "share"),
-    ("annual_volatility", "annualised volatility", "share"),
-    ("sharpe", "Sharpe ratio", "ratio"),
-    ("sortino", "Sortino ratio", "ratio"),
-    ("calmar", "Calmar ratio", "ratio"),
-    ("max_drawdown", "largest drawdown", "money"),
-    ("max_drawdown_s", "its length", "duration"),
-    ("turnover", "turnover", "money"),
-    ("peak_capital", "most tied up at one time", "money"),
-    ("breakeven_bps", "further cost that would take it all", "bps"),
-    ("mean_edge_bps", "mean net edge when decided", "bps"),
-    ("hit_rate", "packages that paid", "share"),
-    ("miss_rate", "packages with a leg missed, whole or in part", "share"),
-    ("markout_short_bps", "mid moved our way 1 s (bars: 1) after fills", "bps"),
-    ("markout_medium_bps", "5 s (bars: 5) after", "bps"),
-    ("markout_long_bps", "60 s (bars: 15) after", "bps"),
-    ("mean_age_s", "mean age of what was decided on", "seconds"),
-    ("median_episode_s", "median length of episodes", "seconds"),
-    ("outlast_rate", "episodes that outlast the orders' latency", "share"),
+    ("excess", "excess over holding, at marks", "money", "what the run is worth at the end beyond its starting balances left alone"),
+    ("excess_return_bps", "on starting equity", "bps", "the excess as a share of what the run began with; 100 bps are 1 %"),
+    ("annual_return", "annualised return of the excess", "share", "that share, had the whole year been like this run"),
+    ("annual_volatility", "annualised volatility", "share", "how much the excess swings from period to period, scaled to a year"),
+    ("sharpe", "Sharpe ratio", "ratio", "annual return for each unit of swing; from few periods it says little"),
+    ("sortino", "Sortino ratio", "ratio", "the same, counting only swings downwards"),
+    ("calmar", "Calmar ratio", "ratio", "annual return for each unit of the largest drawdown"),
+    ("max_drawdown", "largest drawdown", "money", "the deepest fall of the excess from an earlier high"),
+    ("max_drawdown_s", "its length", "duration", "from that high until it was reached again, or the end"),
+    ("turnover", "turnover", "money", "all that was paid and received in fills, buys and sells added up"),
+    ("peak_capital", "most tied up at one time", "money", "what orders had reserved and transfers had under way, at the worst moment"),
+    ("breakeven_bps", "further cost that would take it all", "bps", "of turnover: below 0 the excess is a loss already"),
+    ("mean_edge_bps", "mean net edge when decided", "bps", "what packages promised after fees, before anything went wrong"),
+    ("hit_rate", "packages that paid", "share", "that were above 0 after slippage, missed legs and fees"),
+    ("miss_rate", "packages with a leg missed, whole or in part", "share", "where less was filled than was planned, so that the legs were not equal"),
+    ("markout_short_bps", "mid moved our way 1 s (bars: 1) after fills", "bps", "below 0 the market moved against us: we met those who knew more"),
+    ("markout_medium_bps", "5 s (bars: 5) after", "bps", "the same, later"),
+    ("markout_long_bps", "60 s (bars: 15) after", "bps", "the same, later still"),
+    ("mean_age_s", "mean age of what was decided on", "seconds", "how old the prices were, by the venue's clock, when we decided"),
+    ("median_episode_s", "median length of episodes", "seconds", "half of all stretches with an edge were over by then"),
+    ("outlast_rate", "episodes that outlast the orders' latency", "share", "the others were gone before an order could have arrived"),
 )
-"""Metrics in the order in which they are shown: name, label, kind."""
+"""Metrics in the order in which they are shown: name, label, kind, and what it means to somebody who sees it for the first time."""
 
 FLAGS = {"synthetic": "SYNTHETIC DATA: invented prices, no market", "indicative": "INDICATIVE: not from recorded quotes alone"}
 """What stands before the verdict where the summary says so."""
@@ -64,3 +64,12 @@ STRESS = {
     "shares_halved": "half of the size that counts as ours",
 }
 """The worse conditions under which a run is walked again, in the order in which they are shown."""
+
+NOT_MODELLED = (
+    "Bars are not quotes: depth, queues and the path inside a bar are unknown, and the half-spread is an assumption of the spec.",
+    "No market impact beyond what we take at a price until it changes; nobody reacts to us.",
+    "No maker fills, no borrowing, no short positions.",
+    "Outages, suspensions and fee changes that the spec does not name; the insolvency of a venue.",
+    "Trading back at the end meets the best bid or ask, whatever its size.",
+)
+"""What no run knows, whatever its spec says."""

@@ -11,7 +11,7 @@ Doubts = NDArray[np.uint8]
 """(N,) bits: what is wrong with each row."""
 
 LARGEST_ATOMS = 2.0**62
-NO_NUMBER, NOT_POSITIVE, CROSSED = 1, 2, 4
+NO_NUMBER, NOT_POSITIVE, CROSSED, DISORDERED = 1, 2, 4, 8
 _EARLIEST_US = -(2**63)
 
 
@@ -91,6 +91,26 @@ def doubt_level(price: Floats, size: Floats, is_best: bool, ended: Bools, doubts
             doubts[i] |= NO_NUMBER
         if price[i] <= 0 or size[i] < 0:
             doubts[i] |= NOT_POSITIVE
+
+
+@compiled
+def doubt_order(price: Floats, before: Floats, is_bid: bool, ended: Bools, doubts: Doubts) -> None:
+    """Mark rows whose price on one level of one side is better than that of the level before it.
+
+    Parameters
+    ----------
+    price, before : (N,) float64
+        As recorded.
+    is_bid : bool
+        Whether better is higher.
+    ended : (N,) bool
+        Whether the side has no such level.
+    doubts : (N,) uint8
+        Changed in place.
+    """
+    for i in range(price.size):
+        if not ended[i] and (price[i] > before[i] if is_bid else price[i] < before[i]):
+            doubts[i] |= DISORDERED
 
 
 @compiled

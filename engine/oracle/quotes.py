@@ -90,16 +90,19 @@ def _observation(spec: Spec, instrument: Instrument, message: Message, available
     )
 
 
-# Best first, up to the first level beyond the best without a price; none where a number is bad, which flags the row.
+# Best first, up to the first level beyond the best without a price; none where a number is bad, or a level better than the one before it,
+# which flags the row.
 def _levels(spec: Spec, row: Row | None, side: str) -> Levels:
     if row is None:
         return []
-    found = []
+    found: Levels = []
     for n in range(1, sum(name.startswith(f"{side}_size") for name in row) + 1):
         price, size = (_number(row[name if n == 1 else f"{name}_{n}"]) for name in (side, f"{side}_size"))
         if n > 1 and isnan(price):
             break
         if not (isfinite(price) and isfinite(size) and price > 0 and size >= 0):
+            return []
+        if found and (price > found[-1].price if side == "bid" else price < found[-1].price):
             return []
         found.append(Level(price, rules.size(spec.execution.take_share, size)))
     return found

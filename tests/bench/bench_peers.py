@@ -2,6 +2,15 @@
 
 `make bench-peers` installs them and runs it. Equality first: hftbacktest's fills order by order, vectorbt's final cash. Then the median of
 five in warm processes. `--quick` takes small feeds, to see that it works; `--write` puts what it prints in docs/benchmarks.md.
+
+hftbacktest replays the quotes of two venues and trades on them as the engine does, with the same latencies. Its exchange knows levels and
+limits of IOC orders, but not what was taken before at a price; ages, funds and residual orders would be for the strategy. The job leaves
+these out of its fills, not out of the engine (tests/bench/peers/against_hftbacktest.py says how). Its events are changes of depth, one to
+four a quote, made ready beforehand, as the engine's columns are for the replay; a whole run begins at the frames and ends with the result.
+
+vectorbt has no latencies, limits or funds at a venue. It is given the fills that the engine came to, and keeps the account; beside it, it
+decides by itself, or works out metrics, too (tests/bench/peers/against_vectorbt.py). Each line takes the faster of its engines, numba and
+Rust, and of one or all sets a call.
 """
 
 import argparse

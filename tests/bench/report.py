@@ -28,8 +28,7 @@ def save(name: str, text: str, page: Path = PAGE) -> None:
 def section(name: str, text: str) -> str:
     """Return a section's text: what the benchmark is, then what it printed."""
     whole = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text())) or ""
-    lines = [f"    {line}".rstrip() for line in text.strip().splitlines()]
-    return "\n".join([whole.split("\n\n")[0], "", *lines])
+    return "\n".join([whole, "", *(f"    {line}".rstrip() for line in text.strip().splitlines())])
 
 
 def main(names: list[str]) -> None:

@@ -245,7 +245,7 @@ def _levels(spec: Spec, row: dict[str, float | None]) -> tuple[Levels, Levels]:
     return bids, asks
 
 
-# None where a price or a size is no number or below zero; further levels end at the first without a price.
+# None where a price or a size is no number or below zero, or a level better than the one before; further levels end at the first without a price.
 def _side(spec: Spec, row: dict[str, float | None], side: str) -> Levels | None:
     found: Levels = []
     for n in range(1, 5):
@@ -254,6 +254,8 @@ def _side(spec: Spec, row: dict[str, float | None], side: str) -> Levels | None:
         if price is None or isnan(price):
             return None if n == 1 else found
         if size is None or isnan(size) or size < 0 or price <= 0:
+            return None
+        if found and (price > found[-1][0] if side == "bid" else price < found[-1][0]):
             return None
         found.append((price, int(spec.execution.take_share * size * ATOMS_PER_UNIT)))
     return found

@@ -189,6 +189,7 @@ def test_quotes_without_fault_have_nothing_to_count() -> None:
         "nan": 0,
         "zero_or_negative": 0,
         "crossed": 0,
+        "disordered_levels": 0,
         "locked": 0,
         "duplicates": 0,
         "disorder": 0,
@@ -218,18 +219,32 @@ def test_quotes_without_fault_have_nothing_to_count() -> None:
         ((-INFINITE, NAN, 101.0, 1.0), ["nan", "zero_or_negative"]),
         ((100.0, NAN, 101.0, 1.0, 99.0, -1.0, 102.0, 1.0), ["nan", "zero_or_negative"]),
         ((100.0, 1.0, 101.0, 1.0, 99.0, -1.0, 102.0, -1.0), ["zero_or_negative"]),
+        ((100.0, 1.0, 101.0, 1.0, 100.5, 1.0, 102.0, 1.0), ["disordered_levels"]),
+        ((100.0, 1.0, 101.0, 1.0, 99.0, 1.0, 100.9, 1.0), ["disordered_levels"]),
+        ((100.0, 1.0, 101.0, 1.0, 101.0, 1.0, 100.0, 1.0), ["disordered_levels"]),
+        ((100.0, 1.0, 101.0, 1.0, 99.0, 1.0, 102.0, 1.0, 99.5, 1.0, 103.0, 1.0), ["disordered_levels"]),
+        ((100.0, 1.0, 101.0, 1.0, INFINITE, 1.0, 102.0, 1.0), ["disordered_levels", "nan"]),
     ],
 )
 def test_what_is_no_offer_is_counted_by_what_is_wrong_and_flags_its_row_alone(offer: tuple[float | None, ...], checks: list[str]) -> None:
     whole: QuoteRow = (after(3), None, *OFFER, 99.0, 1.0, 102.0, 1.0)
     row = judged([(after(1), None, *OFFER), (after(2), None, *offer), whole])
-    assert sorted(name for name in ("nan", "zero_or_negative", "crossed", "locked") if row[name]) == checks
+    assert sorted(name for name in ("nan", "zero_or_negative", "crossed", "disordered_levels", "locked") if row[name]) == checks
     assert {row[name] for name in checks} == {1}
     assert row["flagged"] == 1
 
 
-@pytest.mark.parametrize("offer", [(100.0, 1.0, 100.0, 1.0), (100.0, 0.0, 101.0, 0.0), (100.0, 1.0, 101.0, 1.0, None, None, NAN, None)])
-def test_locked_quotes_sizes_of_zero_and_levels_that_end_flag_nothing(offer: tuple[float | None, ...]) -> None:
+@pytest.mark.parametrize(
+    "offer",
+    [
+        (100.0, 1.0, 100.0, 1.0),
+        (100.0, 0.0, 101.0, 0.0),
+        (100.0, 1.0, 101.0, 1.0, None, None, NAN, None),
+        (100.0, 1.0, 101.0, 1.0, 100.0, 1.0, 101.0, 1.0),
+        (100.0, 1.0, 101.0, 1.0, None, 1.0, 102.0, 1.0, 105.0, 1.0, 103.0, 1.0),
+    ],
+)
+def test_locked_quotes_sizes_of_zero_levels_that_end_and_levels_of_one_price_flag_nothing(offer: tuple[float | None, ...]) -> None:
     row = judged([(after(1), None, *OFFER), (after(2), None, *offer)])
     assert row["flagged"] == 0
     assert row["locked"] == (offer[0] == offer[2])

@@ -152,10 +152,13 @@ def test_a_further_level_that_is_no_offer_flags_the_whole_row(further: tuple[flo
     assert series.bid_size[1].tolist() == series.ask_size[1].tolist() == [0, 0]
 
 
-def test_further_levels_may_cross_or_lock_without_being_doubted() -> None:
-    found = observed([(after(0), None, *OFFER, 101.0, 1.0, 100.0, 1.0)])
-    assert found.series.good.tolist() == [True]
-    assert (found.row["crossed"], found.row["locked"]) == (0, 0)
+def test_a_level_that_is_better_than_the_one_before_it_takes_the_instrument_away() -> None:
+    rows: list[QuoteRow] = [
+        (after(n), None, *OFFER, bid, 1.0, ask, 1.0) for n, (bid, ask) in enumerate([(99.0, 102.0), (100.5, 102.0), (99.0, 100.5)])
+    ]
+    found = observed(rows)
+    assert found.series.good.tolist() == [True, False, False]
+    assert (found.row["disordered_levels"], found.row["crossed"], found.row["flagged"]) == (2, 0, 2)
 
 
 def test_an_outage_flags_what_happens_in_it_and_puts_in_a_row_as_it_begins() -> None:
@@ -227,7 +230,7 @@ def test_columns_of_another_kind_of_data_are_refused() -> None:
 )
 def test_sizes_and_prices_whose_product_leaves_int64_are_refused(sizes: tuple[float, ...], fits: bool) -> None:
     # 2**62 atoms are 4.61e10 units; an order may take all levels
-    levels = [x for n, size in enumerate(sizes) for x in (90.0 - n, 1.0, 100.0 - n / 4, size)]
+    levels = [x for n, size in enumerate(sizes) for x in (90.0 - n, 1.0, 100.0, size)]
     rows: list[QuoteRow] = [(after(0), None, *levels)]
     if fits:
         observed(rows, execution={"residual_bps": 0.0})

@@ -17,7 +17,7 @@ def result() -> Result:
     return weekend()
 
 
-def test_a_result_has_eight_files(result: Result) -> None:
+def test_a_result_has_nine_files(result: Result) -> None:
     assert sorted(result.files()) == [
         "equity.parquet",
         "fills.parquet",
@@ -25,6 +25,7 @@ def test_a_result_has_eight_files(result: Result) -> None:
         "opportunities.parquet",
         "packages.parquet",
         "report.html",
+        "spread.parquet",
         "summary.json",
         "transfers.parquet",
     ]
@@ -49,7 +50,7 @@ def test_summary_and_manifest_are_json_with_sorted_keys(result: Result, name: st
 
 
 def test_the_report_is_the_page_of_this_result(result: Result) -> None:
-    page = render(result.summary, result.manifest, equity=result.equity, packages=result.packages, transfers=result.transfers)
+    page = render(result.summary, result.manifest, {name: getattr(result, name) for name in TABLES})
     assert result.files()["report.html"].decode() == page
 
 

@@ -18,7 +18,8 @@ HELD = ledger.holdings(SPEC, PATH)
 
 BARS = {"venue": "alfa", "instrument": "BTC/USD", "data": "bars", "rows": 10, "no_trade": 0, "missing": 0, "wicks": 0, "longest_gap_s": 0.0}
 QUOTES = {
-    **dict.fromkeys(("nan", "zero_or_negative", "crossed", "locked", "disorder", "duplicates", "negative_latency", "gaps", "truncated"), 0),
+    **dict.fromkeys(("nan", "zero_or_negative", "crossed", "disordered_levels", "locked"), 0),
+    **dict.fromkeys(("disorder", "duplicates", "negative_latency", "gaps", "truncated"), 0),
     "venue": "alfa",
     "instrument": "BTC/USD",
     "data": "quotes",
@@ -54,7 +55,9 @@ IDLY = replace(
 
 def test_the_verdict_says_what_was_earned_or_lost_after_trading_back_and_by_what() -> None:
     # on paper: -9.76535 at marks; trading 0.392 - 0.39 - 0.266 - 0.756425 = -1.020425; transfers -1.93; the rest -6.814925
+    # turnover 101.5 * 0.95 + 40.2 + 52.6 * 0.94 = 186.069: gross 0.392 is 21.1 bps, fees 0.756425 are 40.7
     assert summary.verdict(SPEC, PARTS) == (
+        "No edge after costs: transfers took 103.7 of 21.1 bps gross. "
         "Lost 10.27 USD against holding: -1.02 from trading 2 packages, after fees, slippage and missed legs, -1.93 by transfers, "
         "-6.81 as what was left behind changed in value, and -0.50 by trading back to the starting balances."
     )
@@ -66,8 +69,10 @@ def test_the_verdict_says_what_was_earned_or_lost_after_trading_back_and_by_what
         equity=PARTS.equity.with_columns(excess=pl.lit(1234.5)),
         packages=PARTS.packages.head(1),
         trade_back=TradeBack(amount=0.25, at_mark=["BNB", "USDC"]),
+        stress={"shares_halved": 3.0},
     )
     assert summary.verdict(SPEC, gain) == (
+        "No edge after costs: fees took 40.7 of 21.1 bps gross. "
         "Earned 1,234.75 USD against holding: -1.02 from trading 1 package, after fees, slippage and missed legs, "
         "+1,235.52 as what was left behind changed in value, "
         "and +0.25 by trading back to the starting balances (BNB, USDC at the mark: nothing in view trades it)."
@@ -76,7 +81,7 @@ def test_the_verdict_says_what_was_earned_or_lost_after_trading_back_and_by_what
 
 def test_a_gain_that_trading_back_takes_is_a_loss() -> None:
     taken = replace(PARTS, equity=PARTS.equity.with_columns(excess=pl.lit(3.0)), trade_back=TradeBack(amount=-4.0, at_mark=[]))
-    assert summary.verdict(SPEC, taken).startswith("Lost 1.00 USD against holding: ")
+    assert ". Lost 1.00 USD against holding: " in summary.verdict(SPEC, taken)
 
 
 def test_less_than_a_cent_is_neither_lost_nor_negative() -> None:
@@ -86,12 +91,13 @@ def test_less_than_a_cent_is_neither_lost_nor_negative() -> None:
         attribution=dict.fromkeys(attribution.LINES, -1e-10),
         trade_back=TradeBack(amount=-1e-9, at_mark=[]),
     )
-    assert summary.verdict(SPEC, even).startswith("Earned 0.00 USD against holding: +0.00 from trading 2 packages")
+    assert ". Earned 0.00 USD against holding: +0.00 from trading 2 packages" in summary.verdict(SPEC, even)
     assert summary.verdict(SPEC, even).endswith("+0.00 as what was left behind changed in value, and +0.00 by trading back to the starting balances.")
 
 
 @pytest.mark.parametrize(
-    ("best", "said"), [(-12.345, "the best was -12.35 bps"), (0.5, "the best was +0.50 bps"), (None, "what is traded together never had prices at one time")]
+    ("best", "said"),
+    [(-12.345, "the best was -12.35 bps"), (0.5, "the best was +0.50 bps"), (None, "what is traded together never had prices at one time")],
 )
 def test_no_edge_after_costs_is_a_verdict_of_its_own(best: float | None, said: str) -> None:
     nothing = replace(IDLY, path=replace(IDLE, best_edge_bps=best))
@@ -102,6 +108,39 @@ def test_opportunities_that_were_all_passed_over_are_a_verdict_of_their_own_with
     assert summary.verdict(SPEC, IDLY) == (
         "Nothing traded: 5 opportunities, all passed over: 1 beyond what an edge can be, 1 after a stop, 1 within the cool-down, 2 without funds."
     )
+
+
+def test_opportunities_that_mostly_found_no_funds_are_an_edge_without_funds() -> None:
+    outcome = decided("no_funds", "no_funds", "alarm", "no_funds", "stopped")
+    poor = replace(IDLY, path=replace(IDLE, opportunities=replace(OPPORTUNITIES, outcome=outcome)))
+    assert summary.verdict(SPEC, poor) == (
+        "An edge, but no funds for it: 5 opportunities, all passed over: 1 beyond what an edge can be, 1 after a stop, 3 without funds."
+    )
+
+
+def test_packages_of_which_no_leg_filled_have_a_verdict_of_their_own() -> None:
+    missed = replace(PARTS, lines=replace(LINES, turnover=np.zeros(5)))
+    assert summary.headline(SPEC, missed) == "Nothing filled: no leg of 2 packages met a price within its limit."
+    one = replace(missed, packages=PARTS.packages.head(1))
+    assert summary.headline(SPEC, one) == "Nothing filled: no leg of 1 package met a price within its limit."
+
+
+def test_a_gain_that_worse_conditions_take_says_which() -> None:
+    gain = replace(PARTS, equity=PARTS.equity.with_columns(excess=pl.lit(50.0)), stress={"shares_halved": 1.0})
+    assert "would have been" not in summary.verdict(SPEC, gain)
+    worse = replace(gain, stress={"latencies_doubled": -1.0, "worse_tier": 0.0, "shares_halved": 1.0})
+    assert summary.verdict(SPEC, worse).endswith(
+        "balances. It would have been a loss with all latencies twice as long or with the next worse fee tier at every venue."
+    )
+    loss = replace(worse, equity=PARTS.equity)
+    assert "would have been" not in summary.verdict(SPEC, loss)
+
+
+def test_the_verdict_begins_with_the_headline() -> None:
+    for parts in (PARTS, IDLY, replace(IDLY, path=IDLE)):
+        found = summary.summarise(SPEC, parts, "abc")
+        assert str(found["verdict"]).startswith(str(found["headline"]))
+    assert "the revaluation of USDC" in summary.headline(SPEC, replace(PARTS, attribution={**PARTS.attribution, "peg": 90.0}))
 
 
 def test_transfers_are_told_where_nothing_traded_and_a_stop_wherever_there_was_one() -> None:
@@ -318,9 +357,9 @@ def test_bars_that_are_silent_for_more_than_a_quarter_are_warned_of(counts: dict
     ("counts", "said"),
     [
         ({}, []),
-        ({"nan": 5, "zero_or_negative": 3, "crossed": 2, "locked": 900}, []),  # a hundredth: not more
+        ({"nan": 5, "zero_or_negative": 2, "crossed": 2, "disordered_levels": 1, "locked": 900}, []),  # a hundredth: not more
         (
-            {"nan": 5, "zero_or_negative": 3, "crossed": 3},
+            {"nan": 5, "zero_or_negative": 2, "crossed": 3, "disordered_levels": 1},
             ["data: alfa BTC/USD has 11 of 1,000 rows that are no quotes; it was away from each until the next good one"],
         ),
         ({"truncated": 1}, ["data: alfa BTC/USD ends at 2024-01-01T01:05:00Z, before the run does"]),

@@ -139,4 +139,6 @@ def _spoilt(book: tuple[float | None, ...], kind: int) -> tuple[float | None, ..
         29: (bid, bid_size, ask, -1.0),
         30: (bid, bid_size, bid, ask_size),  # locked
     }
+    if kind == 31 and more and more[0] is not None:
+        return more[0], bid_size, ask, ask_size, bid, *more[1:]  # a second bid that is better than the best
     return (*bad[kind], *more) if kind in bad else book

@@ -373,6 +373,7 @@ def test_a_package_is_as_large_as_every_line_allows(changes: dict[str, Any], siz
     ("changes", "outcome"),
     [
         ({"threshold_bps": 201.0}, "NO_VOLUME"),
+        ({"threshold_bps": 201.0, "now": {"usd": 0.0}}, "NO_VOLUME"),
         ({"taken": {3: 10}}, "NO_VOLUME"),
         ({"taken": {4: 99.91}}, "NO_VOLUME"),  # less than a lot is left
         ({"taken": {2: 1000}, "fixed_notional": 50e8}, "NO_VOLUME"),
@@ -400,14 +401,32 @@ def test_the_first_line_that_leaves_nothing_or_not_all_gives_the_outcome_of_a_cy
     assert sized(**changes) == (getattr(state, outcome), None)
 
 
-def test_what_is_open_at_a_venue_counts_and_only_where_steps_are_sent() -> None:
-    for sends, open_value, outcome in ((market.TOGETHER, (100, 0), 0.5), (market.TOGETHER, (0, 999), None), (market.SEQUENCE, (0, 999), 1)):
-        one = cyclic(seen(), sends=sends, max_venue_open=251e8, legs=legs({}, {}, {"venue": 1 if open_value[1] else 0}))
-        now = begun(seen())
-        now.open_value[:] = [coins(amount) for amount in open_value]
-        steps = viewed(one, now)
-        found = chain.size_cycle(one, now, steps, 3, 0)
-        assert (found, steps[0].quantity) == (state.SENT, coins(outcome)) if outcome else found == state.VENUE_LIMIT
+@pytest.mark.parametrize(
+    ("sends", "elsewhere", "open_value", "quantity"),
+    [
+        (market.TOGETHER, False, (100, 0), 0.5),  # 302 a BTC
+        (market.TOGETHER, True, (0, 999), None),  # the last step goes to the other venue
+        (market.TOGETHER, True, (999, 0), None),
+        (market.TOGETHER, False, (0, 999), 0.83),  # nothing does
+        (market.SEQUENCE, True, (0, 999), 1),
+    ],
+)
+def test_what_is_open_at_a_venue_counts_and_only_where_steps_are_sent(
+    sends: int, elsewhere: bool, open_value: tuple[int, int], quantity: float | None
+) -> None:
+    one, now = cyclic(seen(), sends=sends, max_venue_open=251e8, legs=legs({}, {}, {"venue": int(elsewhere)})), begun(seen())
+    now.open_value[:] = [coins(amount) for amount in open_value]
+    steps = viewed(one, now)
+    outcome = chain.size_cycle(one, now, steps, 3, 0)
+    assert outcome == (state.VENUE_LIMIT if quantity is None else state.SENT)
+    assert quantity is None or steps[0].quantity == coins(quantity)
+
+
+def test_last_units_at_the_threshold_are_traded() -> None:
+    best = chain.edge_through(planned(100)[1], 3)
+    assert best == pytest.approx(200.0)
+    assert sized(threshold_bps=best) == (state.SENT, [1, 20, 20])
+    assert sized(threshold_bps=float(np.nextafter(best, 1e4))) == (state.NO_VOLUME, None)
 
 
 def test_the_most_that_can_go_is_what_the_first_step_has_left() -> None:

@@ -1,0 +1,108 @@
+"""The one sentence that says what became of a run's edge, and which cost decided it; in bps of turnover, from the attribution."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+COSTS = {"slippage": "slippage", "leg_misses": "missed legs", "fees": "fees", "transfers": "transfers"}
+"""The lines that take of the gross edge, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """What a headline is made from; amounts in the numeraire."""
+
+    lines: Mapping[str, float]  # the attribution
+    turnover: float  # sum of |flow| of all fills, above 0
+    back: float  # what trading back to the starting balances brings
+    indicative: bool  # whether anything but recorded quotes was used
+    stablecoins: Sequence[str]  # whose revaluation is the line `peg`
+
+    @property
+    def gross(self) -> float:
+        """What packages promised, at marks."""
+        return self.lines["gross"]
+
+    @property
+    def sure(self) -> float:
+        """What was left of it after all that costs took, without what slippage or missed legs happened to bring."""
+        return self.gross + sum(min(self.lines[name], 0.0) for name in COSTS)
+
+    @property
+    def left(self) -> float:
+        """The same with what they happened to bring."""
+        return self.gross + sum(self.lines[name] for name in COSTS)
+
+    @property
+    def revalued(self) -> float:
+        """What became of the coins that were left behind."""
+        return self.lines["peg"] + self.lines["inventory"]
+
+    @property
+    def result(self) -> float:
+        """What the run earned after trading back."""
+        return self.left + self.revalued + self.back
+
+    def bps(self, amount: float) -> str:
+        """Return an amount in bps of turnover."""
+        bps = 1e4 * amount / self.turnover
+        if abs(bps) >= 1:
+            return f"{bps:,.1f}"
+        return f"{bps:.2f}" if abs(bps) >= 0.005 else "under 0.01"
+
+
+def headline(edge: Edge) -> str:
+    """Return the sentence.
+
+    Notes
+    -----
+    Gross, less slippage, missed legs, fees and transfers, is the edge; what was left behind is revalued after that, and then traded back. The
+    sentence names the first of these steps after which nothing is left. Slippage and missed legs that happen to bring something are luck: an
+    edge has to be there without them.
+    """
+    if edge.gross <= 0:
+        return f"No edge: what was decided on was worth {edge.bps(edge.gross)} bps of turnover at marks, before any cost{_despite(edge)}."
+    if edge.sure <= 0:
+        brought = _despite(edge) or (_luck(edge) if edge.left > 0 else "")
+        return f"No edge after costs: {_deciding(edge)} of {edge.bps(edge.gross)} bps gross{brought}."
+    kept = f"{edge.bps(edge.sure)} of {edge.bps(edge.gross)} bps gross were left after {_costs(edge)}"
+    if edge.result > 0 and edge.sure + edge.back > 0:
+        return f"Edge after costs{', indicatively' if edge.indicative else ' on recorded quotes'}: {kept}{_luck(edge)}."
+    if edge.left + edge.revalued <= 0:
+        return f"An edge, lost again: {kept}, but {_moved(edge)} took {edge.bps(-edge.revalued)}."
+    return f"An edge at marks only: {kept}, but trading back to the starting balances takes {edge.bps(-edge.back)}{_despite(edge)}."
+
+
+def _despite(edge: Edge) -> str:
+    # where there is a gain without an edge: what it is
+    if edge.result <= 0:
+        return ""
+    if edge.revalued > 0:
+        return f"; the gain is {_moved(edge)}: a bet, no arbitrage"
+    return f"; the gain is luck{_luck(edge).replace(';', ':')}" if _luck(edge) else "; the gain is what trading back above marks brings"
+
+
+def _luck(edge: Edge) -> str:
+    lucky = {words: edge.bps(edge.lines[name]) for name, words in COSTS.items() if edge.lines[name] > 0}
+    return f"; {_listed([f'{words} happened to bring {bps}' for words, bps in lucky.items()])}" if lucky else ""
+
+
+def _deciding(edge: Edge) -> str:
+    # the largest costs, as many as it takes to use up the gross edge
+    costs = sorted(((-edge.lines[name], words) for name, words in COSTS.items() if edge.lines[name] < 0), key=lambda cost: -cost[0])
+    needed = 1 + sum(taken < edge.gross for taken in itertools.accumulate(amount for amount, _ in costs))
+    return _listed([f"{words} {'' if k else 'took '}{edge.bps(amount)}" for k, (amount, words) in enumerate(costs[:needed])])
+
+
+def _costs(edge: Edge) -> str:
+    return _listed([f"{words} ({edge.bps(-edge.lines[name])})" for name, words in COSTS.items() if edge.lines[name] < 0]) or "no costs"
+
+
+def _moved(edge: Edge) -> str:
+    if abs(edge.lines["peg"]) < abs(edge.lines["inventory"]):
+        return "the revaluation of coins that were left behind"
+    return f"the revaluation of {edge.stablecoins[0] if len(edge.stablecoins) == 1 else 'stablecoins'}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,0 +1,129 @@
+"""The page of a run."""
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from engine.headline import COSTS
+from engine.report import figures
+from engine.report.forms import figure
+from engine.report.page import rendered
+from engine.report.toml import as_toml
+from engine.report.words import COUNTS, LINES, WORDS
+from engine.statistics.episodes import by_episode, package_episodes
+from engine.strategies.combination import label_parts
+from engine.wording import FIGURES, FLAGS, LINE_MEANINGS, NOT_MODELLED, PASSED_OVER, SENT_AS, STOPS, STRESS
+
+_SHOWN = 50
+_LONGEST = 10
+_WAITING = ("mean_age_s", "median_episode_s", "outlast_rate", "markout_short_bps", "markout_medium_bps", "markout_long_bps")
+
+Tables = Mapping[str, pl.DataFrame]
+
+
+def render(summary: Mapping[str, object], manifest: Mapping[str, object], tables: Tables) -> str:
+    """Return the page of a result.
+
+    Parameters
+    ----------
+    summary, manifest : Mapping[str, object]
+        Of the result.
+    tables : Mapping[str, pl.DataFrame]
+        Its tables, by the names of `engine.result.TABLES`.
+    """
+    spec = _mapping(manifest["spec"])
+    return rendered(
+        "run.html.j2",
+        s=summary,
+        manifest=manifest,
+        spec=spec,
+        toml=as_toml(spec),
+        flags=[words for name, words in FLAGS.items() if summary[name]],
+        detail=str(summary["verdict"]).removeprefix(str(summary["headline"])).strip(),
+        not_modelled=NOT_MODELLED,
+        words=WORDS,
+        **_lists(summary, tables),
+        **_figures(summary),
+        **_charts(summary, tables),
+    )
+
+
+def _figures(summary: Mapping[str, object]) -> dict[str, object]:
+    metrics, counts = _mapping(summary["metrics"]), _mapping(summary["counts"])
+    lines = _lines(summary)
+    passed = {words: counts["alarms" if name == "alarm" else f"dropped_{name}"] for name, words in PASSED_OVER.items()}
+    return {
+        "lines": lines,
+        "meanings": LINE_MEANINGS,
+        "names": LINES,
+        "gross": lines["gross"],
+        "net": sum(lines[name] for name in ("gross", *COSTS)),
+        "sure": lines["gross"] + sum(min(lines[name], 0.0) for name in COSTS),
+        "costs": {name: lines[name] for name in COSTS},
+        "turnover": metrics["turnover"],
+        "figures": [(name, label, figure(metrics[name], kind), meaning) for name, label, kind, meaning in FIGURES],
+        "waiting": _WAITING,
+        "counts": [(label, counts[name], meaning) for name, label, meaning in COUNTS],
+        "passed_over": {words: count for words, count in passed.items() if count},
+        "stress": STRESS,
+        "sent_as": SENT_AS,
+        "stops": STOPS,
+    }
+
+
+def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
+    unit, lines = str(summary["numeraire"]), _lines(summary)
+    excess, back = summary["excess"], _mapping(summary["trade_back"])["amount"]
+    capacity = summary.get("capacity") or []
+    assert isinstance(excess, float)
+    assert isinstance(capacity, Sequence)
+    steps = [(LINES.get(name, name), amount) for name, amount in lines.items() if name != "hold"]
+    legs = str(tables["spread"]["legs"][0])
+    return {
+        "equity_chart": figures.equity_chart(tables["equity"], unit),
+        "drawdown_chart": figures.drawdown_chart(tables["equity"], unit),
+        "spread_chart": figures.spread_chart(tables["spread"], tables["packages"], fee_bps=_fee_bps(summary, legs)),
+        "spread_legs": legs,
+        "spread_sides": dict(label_parts(legs)) if summary["strategy"] == "spatial" else {},
+        "waterfall_chart": figures.waterfall_chart(steps, excess=excess, back=back, unit=unit),
+        "capacity": capacity,
+        "capacity_chart": figures.capacity_chart(capacity, unit) if len(capacity) > 1 else None,
+    }
+
+
+def _fee_bps(summary: Mapping[str, object], label: str) -> float | None:
+    # what the legs of a combination pay on average, of one leg's value; None where one of them traded nothing
+    legs = summary["legs"]
+    assert isinstance(legs, Sequence)
+    paid = {(leg["venue"], leg["instrument"]): -1e4 * leg["fees"] / leg["turnover"] for leg in legs if leg["turnover"]}
+    keys = [(key.venue, key.instrument) for _, key in label_parts(label)]
+    return sum(paid[key] for key in keys) if all(key in paid for key in keys) else None
+
+
+def _lists(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
+    packages, transfers = tables["packages"], tables["transfers"]
+    shown = packages.sort(pl.col("pnl").abs(), descending=True, maintain_order=True).head(_SHOWN).sort("package")
+    found = figures.episodes(tables["opportunities"])
+    longest = found.sort("length_s", descending=True, maintain_order=True).head(_LONGEST)
+    paid = by_episode(package_episodes(tables["opportunities"], packages), packages["pnl"].to_numpy())
+    return {
+        "paid": paid,
+        "packages": list(shown.iter_rows(named=True)),
+        "hidden": packages.height - shown.height,
+        "transfers": list(transfers.head(_SHOWN).iter_rows(named=True)),
+        "hidden_transfers": max(0, transfers.height - _SHOWN),
+        "episodes": found.height,
+        "longest": list(longest.iter_rows(named=True)),
+        "episode_chart": figures.episode_chart(found) if found.height else None,
+    }
+
+
+def _lines(summary: Mapping[str, object]) -> dict[str, float]:
+    rows = summary["attribution"]
+    assert isinstance(rows, Sequence)
+    return {row["line"]: row["amount"] for row in rows}
+
+
+def _mapping(value: object) -> dict[str, float]:
+    assert isinstance(value, dict)
+    return value

@@ -1,0 +1,116 @@
+"""The page of a sweep: whether its best trial is more than luck."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from markupsafe import Markup
+
+from engine.arrays import Floats
+from engine.charts.bars import Bin, histogram
+from engine.charts.heat import heat_map, legend
+from engine.charts.lines import Axis, Caption, Line, line_chart
+from engine.report.page import drawn, rendered
+from engine.report.trials import best_first, grid
+from engine.report.trust import checks, headline
+from engine.report.words import SWEEP_WORDS
+from engine.wording import FIGURES, FLAGS, NOT_MODELLED
+
+_BEST = 20
+_LOGITS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+_METRICS = ("excess", "after_trading_back", "sharpe", "max_drawdown", "turnover", "breakeven_bps", "packages", "fills")
+
+
+def render_sweep(sweep: Mapping[str, object], manifest: Mapping[str, object], trials: pl.DataFrame, *, axes: tuple[str, str] | None = None) -> str:
+    """Return the page of a sweep.
+
+    Parameters
+    ----------
+    sweep : Mapping[str, object]
+        `name`, `design`, `rank_by`, `numeraire`, `start`, `end`, `parameters` (their paths, columns of `trials`), `synthetic`, `indicative`,
+        `manifest_hash`, and `statistics`: by the names of the modules of `engine.statistics` (`deflated_sharpe`, `pbo`, `stability`,
+        `walk_forward`, `bootstrap`) the fields of what they return; one that is absent or None was not worked out.
+    manifest : Mapping[str, object]
+        What it was made from.
+    trials : pl.DataFrame
+        One row a trial: `trial`, a column a parameter, and metrics by their names; null: not defined.
+    axes : tuple[str, str] | None
+        The parameters that go down and across the heat map [the first two that vary].
+    """
+    rank_by, paths = str(sweep["rank_by"]), _texts(sweep["parameters"])
+    statistics = sweep["statistics"]
+    assert isinstance(statistics, Mapping)
+    ranked = best_first(trials, rank_by)
+    found = checks(ranked, statistics)
+    shown = [name for name in dict.fromkeys([rank_by, *_METRICS]) if name in trials.columns]
+    return rendered(
+        "sweep.html.j2",
+        s=sweep,
+        ranked_by={name: label for name, label, _, _ in FIGURES}.get(rank_by, rank_by),
+        manifest=manifest,
+        flags=[words for name, words in FLAGS.items() if sweep[name]],
+        headline=headline(ranked, found),
+        checks=found,
+        failed=[check for check in found if check.is_passed is False],
+        statistics=statistics,
+        trials=trials.height,
+        best=list(ranked.head(_BEST).iter_rows(named=True)),
+        paths=paths,
+        metrics=shown,
+        not_modelled=NOT_MODELLED,
+        words=SWEEP_WORDS,
+        trial_chart=_trial_chart(ranked, rank_by),
+        logit_chart=_logit_chart(statistics.get("pbo") or {}),
+        **_heat(ranked, rank_by, paths, axes),
+    )
+
+
+def _heat(ranked: pl.DataFrame, rank_by: str, paths: Sequence[str], axes: tuple[str, str] | None) -> dict[str, object]:
+    varying = [path for path in paths if ranked[path].n_unique() > 1] or list(paths[:1])
+    down, across = axes or (varying[1] if len(varying) > 1 else None, varying[0])
+    cells = grid(ranked, rank_by, down=down, across=across, others=[path for path in paths if path not in (down, across)])
+    known = cells.values[np.isfinite(cells.values)]
+    said = (
+        f"{rank_by} over {across}" + (f" and {down}" if down else "") + (f": from {known.min():,.3g} to {known.max():,.3g}." if known.size else ".")
+    )
+    caption = Caption(ident="chart-heat", title=f"{rank_by} of trials", description=said, unit="")
+    chart = heat_map(caption, cells.values, rows=cells.rows, columns=cells.columns, best=cells.best, form="{:.3g}")
+    return {
+        "heat_chart": drawn(chart),
+        "heat_legend": drawn(legend("legend-heat", float(np.abs(known).max()), rank_by)) if known.size else None,
+        "down": down,
+        "across": across,
+        "cells": cells,
+    }
+
+
+def _trial_chart(ranked: pl.DataFrame, rank_by: str) -> Markup:
+    values: Floats = ranked[rank_by].cast(pl.Float64).fill_nan(None).drop_nulls().to_numpy()
+    place = np.arange(1, values.size + 1, dtype=np.float64)
+    ticks = [(1.0, "best"), (float(values.size), f"{values.size:,}")] if values.size > 1 else [(1.0, "best")]
+    said = f"{np.count_nonzero(values > 0):,} of {ranked.height:,} trials are above 0."
+    caption = Caption(ident="chart-trials", title=f"{rank_by} of all trials, best first", description=said, unit="")
+    axis = Axis(low=1.0, high=float(max(values.size, 2)), ticks=ticks)
+    return drawn(line_chart(caption, axis, [Line(x=place, y=values, filled=True)], height=180, told=False))
+
+
+def _logit_chart(pbo: Mapping[str, object]) -> Markup | None:
+    if pbo.get("logits") is None:
+        return None
+    logits = np.asarray(pbo["logits"], np.float64)
+    row = np.searchsorted(_LOGITS, logits, side="left")  # 0 itself is below the middle
+    counts = np.bincount(row, minlength=len(_LOGITS) + 1).tolist()
+    names = ["below -3", *(f"{a:g} to {b:g}" for a, b in itertools.pairwise(_LOGITS)), "above 3"]
+    bins = [
+        Bin(name=name, counts=(count, 0) if k <= _LOGITS.index(0.0) else (0, count))
+        for k, (name, count) in enumerate(zip(names, counts, strict=True))
+    ]
+    said = f"{np.count_nonzero(logits <= 0):,} of {logits.size:,} ways ended below the middle."
+    caption = Caption(ident="chart-logits", title="Rank out of sample of the trial that was best in sample", description=said, unit="ways")
+    return drawn(histogram(caption, bins, kinds=[("below the middle", "bar-down"), ("above", "bar-up")]))
+
+
+def _texts(value: object) -> list[str]:
+    assert isinstance(value, Sequence)
+    return [str(part) for part in value]
