@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tests.engine.kernels.hand import BTC, USD, Level, Quote, coins, fresh, ints, observations, records, rules, tiers, world
-from tests.engine.kernels.plain import market, state
+from tests.engine.kernels.plain import chain, market, state
 
 SELL, BUY = market.SELL, market.BUY
 ETH = 2
@@ -64,3 +64,25 @@ def begun(quotes: Any, *, btc: float = 100, usd: float = 100_000, eth: float = 1
 def step(leg: int, side: int, **changes: object) -> Any:
     """Return a step of a plan on its leg's only row, all of which is left."""
     return records(state.PLANNED, [{"leg": leg, "side": side, "row": leg, "left": coins(1000), **changes}])[0]
+
+
+def fees(rate: float, how: int = market.CHARGED_QUOTE) -> dict[str, Any]:
+    """Return schedules of one rate on all legs."""
+    found = tiers(rate, rate, rate)
+    found["spans"].charged = how
+    return found
+
+
+def viewed(one: Any, now: Any, way: Any = FORTH) -> Any:
+    """Return the steps of a cycle with what they may take at 0."""
+    steps = records(state.PLANNED, [{"leg": leg, "side": side, "row": leg} for leg, side in way])
+    for planned_step in steps:
+        chain.view_step(one, now, planned_step, 0, np.inf if planned_step.side == BUY else -np.inf)
+    return steps
+
+
+def planned(amount: float, way: Any = FORTH, quotes: Any = None, **changes: Any) -> tuple[bool, Any]:
+    """Return whether every step of a plan trades, and its steps, seen at 0."""
+    quotes = seen() if quotes is None else quotes
+    one, steps = cyclic(quotes, way, **changes), viewed(cyclic(quotes, way, **changes), begun(quotes), way)
+    return chain.plan(one, steps, 3, coins(amount)), steps

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from tests.engine.kernels.hand import Quote, legs, observations, records
+from tests.engine.kernels.hand_cycles import BACK, FORTH
+from tests.engine.kernels.hand_cycles import legs as three_legs
 from tests.engine.kernels.plain import market, scan
 
 NO_CYCLES = (records(market.CYCLE, [{}]), records(market.STEP, []))
@@ -18,7 +20,14 @@ def flat(at: int, price: float = 100.0, known: int | None = None) -> Quote:
 
 
 def scanned(
-    *series: Sequence[Quote], threshold: float = 1.0, start: int = 0, end: int = 100, both: Any = None, room: int = 4096, **of_market: Any
+    *series: Sequence[Quote],
+    threshold: float = 1.0,
+    start: int = 0,
+    end: int = 100,
+    both: Any = None,
+    ways: Any = None,
+    room: int = 4096,
+    **of_market: Any,
 ) -> Any:
     """Return candidates, number of instants and best edge; `room` for candidates at first, doubled where they are more."""
     seen = observations(*series, **of_market)
@@ -27,7 +36,7 @@ def scanned(
     units = records(scan.UNIT, [{"gets": np.nan, "pays": np.nan}] * (both.size - 1))
     place = records(scan.PLACE, [{"threshold_bps": threshold, "start_us": start, "end_us": end}])
     found = candidates(room, units.size)
-    while not scan.scan(seen, both, NO_CYCLES, view, units, place, found):
+    while not scan.scan(seen, both, ways or NO_CYCLES, view, units, place, found):
         assert place[0].found == found.at_us.size
         found = market.Candidates(*(np.concatenate([old, new]) for old, new in zip(found, candidates(found.at_us.size, units.size), strict=True)))
     return market.Candidates(*(column[: place[0].found] for column in found)), int(place[0].instants), float(place[0].best_bps)
@@ -166,3 +175,45 @@ def test_the_best_edge_is_of_legs_that_are_there_together() -> None:
     wide, crossed = Quote(16, [(90.0, 1.0)], [(200.0, 1.0)]), Quote(16, [(103.0, 1.0)], [(100.0, 1.0)])
     assert scanned([flat(0, 101.0)], [flat(0), wide], [crossed], max_age=15, both=three)[2] == pytest.approx(100.0)
     assert scanned([flat(0, 101.0)], [flat(0), wide], [crossed], max_age=16, both=three)[2] == pytest.approx(1e4 * (103 / 101 - 1))
+
+
+def cycles(*ways: Sequence[tuple[int, int]]) -> Any:
+    """Return cycles as a scan is given them."""
+    firsts = np.cumsum([0, *map(len, ways)])
+    steps = [{"leg": leg, "side": side} for way in ways for leg, side in way]
+    return records(market.CYCLE, [{"first_step": first} for first in firsts]), records(market.STEP, steps)
+
+
+def around(*later: Quote, eth: Sequence[Quote] = (), **changes: Any) -> Any:
+    """Return what is found of a dollar's two ways round: BTC for 100, ETH for 0.05 BTC or later prices, 5.1 for ETH: 200 bps at first."""
+    rows = [Quote(0, [(99.0, 1.0)], [(100.0, 1.0)])], [Quote(0, [(0.049, 1.0)], [(0.05, 1.0)]), *later], [Quote(0, [(5.1, 1.0)], [(5.2, 1.0)]), *eth]
+    return scanned(*rows, **{"ways": cycles(FORTH, BACK), "both": three_legs(), **changes})
+
+
+def test_candidates_of_cycles_are_the_instants_at_which_the_best_of_them_reaches_the_threshold() -> None:
+    # 10: 1 / 100 / 0.0505 × 5.1, a hundred bps; 20: a loss; 30: back, 1 / 5.2 × 0.053 × 99
+    later = Quote(10, [(0.049, 1.0)], [(0.0505, 1.0)]), Quote(20, [(0.049, 1.0)], [(0.06, 1.0)]), Quote(30, [(0.053, 1.0)], [(0.06, 1.0)])
+    found, instants, best = around(*later)
+    assert (found.at_us.tolist(), found.ordinal.tolist(), instants) == ([0, 10, 30], [0, 1, 3], 4)
+    assert found.row.tolist() == [[0, 1, 5], [0, 2, 5], [0, 4, 5]]
+    assert found.news.tolist() == [[True] * 3, [False, True, False], [False, True, False]]
+    assert best == pytest.approx(1e4 * (5.1 / (100 * 0.05) - 1))
+    assert around(*later, ways=cycles(BACK))[0].at_us.tolist() == [30]
+    assert around(*later, ways=cycles(BACK))[2] == pytest.approx(1e4 * (0.053 * 99 / 5.2 - 1))
+    assert around(*later, threshold=around(*later)[2])[0].at_us.tolist() == [0]
+
+
+def test_a_cycle_is_of_legs_that_are_there_together() -> None:
+    gone = Quote(10, [], [])
+    assert around(gone, Quote(20, [(0.049, 1.0)], [(0.05, 1.0)]))[0].at_us.tolist() == [0, 20]
+    # BTC and ETH/USD are 16 old at 16
+    fresh = [Quote(at, [(0.049, 1.0)], [(0.05, 1.0)]) for at in (15, 16)]
+    assert around(*fresh, max_age=15)[0].at_us.tolist() == [0, 15]
+    assert np.isnan(around(ways=cycles(FORTH), good=np.array([True, False, True]))[2])
+
+
+def test_bounds_of_cycles_count_the_lowest_rates_of_the_run() -> None:
+    three = three_legs()
+    three.loosest_rate[:3] = 0.001
+    expected = 1e4 * (5.1 * 0.999 / (100 * 1.001 * 0.05 * 1.001) - 1)
+    assert around(both=three, ways=cycles(FORTH))[2] == pytest.approx(expected)
