@@ -96,7 +96,7 @@ def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> sum
 
 
 def warm() -> None:
-    """Compile (or load from the cache) everything that a run needs, by running a small one on bars and on quotes."""
+    """Compile (or load from the cache) everything that a run and its files need, by running a small one on bars and on quotes."""
     weekend = depeg_weekend(0)
-    run(parse_spec_toml(weekend.spec_toml), weekend.bars)
+    run(parse_spec_toml(weekend.spec_toml), weekend.bars).files()
     run(*as_quotes(weekend))

@@ -77,10 +77,12 @@ def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
     assert isinstance(capacity, Sequence)
     steps = [(LINES.get(name, name), amount) for name, amount in lines.items() if name != "hold"]
     pair = tables["spread"].row(0, named=True)
+    fee_bps = _fee_bps(summary, pair)
     return {
         "equity_chart": figures.equity_chart(tables["equity"], unit),
         "drawdown_chart": figures.drawdown_chart(tables["equity"], unit),
-        "spread_chart": figures.spread_chart(tables["spread"], tables["packages"], fee_bps=_fee_bps(summary, pair)),
+        "spread_chart": figures.spread_chart(tables["spread"], tables["packages"], fee_bps=fee_bps),
+        "fee_bps": fee_bps,
         "spread_pair": pair,
         "waterfall_chart": figures.waterfall_chart(steps, excess=excess, back=back, unit=unit),
         "capacity": capacity,

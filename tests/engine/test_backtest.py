@@ -178,8 +178,10 @@ def test_warming_runs_a_whole_backtest_on_bars_and_one_on_quotes(monkeypatch: py
     kinds: list[tuple[str, bool]] = []
     whole = backtest.run
 
-    def watched(spec: backtest.Spec, given: dict[SeriesKey, pl.DataFrame]) -> None:
-        kinds.append((spec.legs[0].data, whole(spec, given).packages.height > 5))
+    def watched(spec: backtest.Spec, given: dict[SeriesKey, pl.DataFrame]) -> backtest.Result:
+        found = whole(spec, given)
+        kinds.append((spec.legs[0].data, found.packages.height > 5))
+        return found
 
     monkeypatch.setattr(backtest, "run", watched)
     backtest.warm()
