@@ -48,7 +48,7 @@ def run(
     """
     on_progress("aligning", 0.0)
     seen = panel.build(spec, data)
-    with ThreadPoolExecutor(1) as beside:  # hashing holds no lock, and takes as long as all else but the scan
+    with ThreadPoolExecutor(1) as beside:  # hashing holds no lock, and all else is on one core
         hashed = beside.submit(manifest.build, spec, data, assumptions=summary.assumptions(spec))
         watch = guard.build(spec, seen.marks)
         on_progress("walking the path", 0.4)
