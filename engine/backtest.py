@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from engine import attribution, execution, guard, ledger, manifest, market, opportunities, panel, summary, trading_back
+from engine import attribution, daily, execution, guard, ledger, manifest, market, opportunities, panel, summary, trading_back
 from engine.config import Spec, parse_spec_toml
 from engine.events import Path
 from engine.path import candidates, walk_path
@@ -77,11 +77,13 @@ def run(
 
 def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> summary.Parts:
     held, lines = ledger.holdings(spec, path), attribution.fill_lines(spec, path, seen.marks)
+    equity = ledger.equity(held, seen.marks)
     return summary.Parts(
         path=path,
         packages=attribution.packages_table(spec, path, lines),
-        equity=ledger.equity(held, seen.marks),
+        equity=equity,
         attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
+        attribution_days=daily.by_day(spec, path, lines, held=held, marks=seen.marks, equity=equity),
         lines=lines,
         pairs=attribution.by_pair(spec, path, lines),
         legs=attribution.by_leg(spec, path, lines),

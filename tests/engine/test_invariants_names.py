@@ -114,6 +114,7 @@ def _renamed_outcome(found: Outcome, name: Rename) -> Outcome:
         found,
         orders=[o._replace(key=_renamed_key(o.key, name)) for o in found.orders],
         opportunities=[o._replace(sell=_renamed_key(o.sell, name), buy=_renamed_key(o.buy, name)) for o in found.opportunities],
+        quality=[{**row, "venue": name(str(row["venue"]))} for row in found.quality],
         balances={(name(venue), currency): parts for (venue, currency), parts in found.balances.items()},
     )
 

@@ -1,5 +1,6 @@
 """Hypothesis strategies that the engine's tests share: small random worlds, a spec and the data that it runs on."""
 
+from tests.strategies.dirt import dirty_world_of, dirty_worlds
 from tests.strategies.special import bystanders, flat_markets, free_books, free_pairs, peg_walks, price_columns, size_columns
 from tests.strategies.world import DAY, EPOCH_US, LEVEL_COLUMNS, MINUTE, PRICES, SECOND, QuoteRow, World, frame, iso, quote_frame, scaled
 from tests.strategies.worlds import month_of, months, unmarked_worlds, world_of, worlds
@@ -14,6 +15,8 @@ __all__ = [
     "QuoteRow",
     "World",
     "bystanders",
+    "dirty_world_of",
+    "dirty_worlds",
     "flat_markets",
     "frame",
     "free_books",
