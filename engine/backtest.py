@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from engine import attribution, execution, guard, ledger, manifest, market, opportunities, panel, summary, trading_back
+from engine import attribution, daily, execution, guard, ledger, manifest, market, opportunities, panel, summary, trading_back
 from engine.config import Spec, parse_spec_toml
 from engine.events import Path
 from engine.path import candidates, walk_path
@@ -48,7 +48,7 @@ def run(
     """
     on_progress("aligning", 0.0)
     seen = panel.build(spec, data)
-    with ThreadPoolExecutor(1) as beside:  # hashing holds no lock, and takes as long as all else but the scan
+    with ThreadPoolExecutor(1) as beside:  # hashing holds no lock, and all else is on one core
         hashed = beside.submit(manifest.build, spec, data, assumptions=summary.assumptions(spec))
         watch = guard.build(spec, seen.marks)
         on_progress("walking the path", 0.4)
@@ -77,11 +77,13 @@ def run(
 
 def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> summary.Parts:
     held, lines = ledger.holdings(spec, path), attribution.fill_lines(spec, path, seen.marks)
+    equity = ledger.equity(held, seen.marks)
     return summary.Parts(
         path=path,
         packages=attribution.packages_table(spec, path, lines),
-        equity=ledger.equity(held, seen.marks),
+        equity=equity,
         attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
+        attribution_days=daily.by_day(spec, path, lines, held=held, marks=seen.marks, equity=equity),
         lines=lines,
         combinations=attribution.by_combination(spec, path, lines),
         legs=attribution.by_leg(spec, path, lines),
@@ -96,7 +98,7 @@ def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> sum
 
 
 def warm() -> None:
-    """Compile (or load from the cache) everything that a run needs, by running a small one on bars and on quotes."""
+    """Compile (or load from the cache) everything that a run and its files need, by running a small one on bars and on quotes."""
     weekend = depeg_weekend(0)
-    run(parse_spec_toml(weekend.spec_toml), weekend.bars)
+    run(parse_spec_toml(weekend.spec_toml), weekend.bars).files()
     run(*as_quotes(weekend))

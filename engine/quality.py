@@ -86,11 +86,11 @@ def quote_times(spec: Spec, instrument: Instrument, times: Times) -> Row:
     disorder, negative, gaps, longest = odd_times(times.happened_us, times.known_us, times.event_us, start, max_age)
     rest = end - max(start, int(times.event_us[-1]))
     return {
-        "disorder": disorder,
-        "negative_latency": negative,
-        "gaps": gaps,
+        "disorder": int(disorder),  # of NumPy where kernels are not compiled
+        "negative_latency": int(negative),
+        "gaps": int(gaps),
         "truncated": int(end - times.event_us[-1] > max_age),
-        "longest_gap_s": max(longest, rest) / US_PER_SECOND,
+        "longest_gap_s": float(max(longest, rest) / US_PER_SECOND),
         "first": _iso(int(times.event_us[0])),
         "last": _iso(int(times.event_us[-1])),
     }

@@ -32,6 +32,7 @@ class Parts:
     packages: pl.DataFrame
     equity: pl.DataFrame
     attribution: dict[str, float]
+    attribution_days: list[dict[str, str | float]]  # (engine.daily.by_day)
     lines: FillLines
     combinations: Table  # (engine.attribution.by_combination)
     legs: Table  # (engine.attribution.by_leg)
@@ -73,6 +74,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
         "metrics": _metrics(parts),
         "counts": _counts(parts.path),
         "attribution": [{"line": line, "amount": parts.attribution[line]} for line in LINES],
+        "attribution_days": parts.attribution_days,
         "combinations": parts.combinations[:_COMBINATIONS],
         "legs": parts.legs,
         "stress": parts.stress,

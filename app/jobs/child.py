@@ -1,7 +1,10 @@
 """The computing process of a worker: `python -m app.jobs.child` imports and compiles once, then computes run after run."""
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import polars as pl
 
 from app.jobs import memory
 from app.jobs.serving import Say, serve
@@ -10,6 +13,7 @@ from app.services import market
 from app.services.wanted import reaches
 from engine import backtest
 from engine.config import parse_spec
+from engine.schema import BARS
 
 _READ, _COMPUTED = 0.15, 0.95  # where computing begins and ends in the run's progress
 
@@ -19,11 +23,18 @@ def compute(task: Task, say: Say) -> Mapping[str, bytes]:
     spec = parse_spec(task.spec)
     say(Progress(stage="reading data", fraction=0.0))
     data = market.load(os.environ[LIBPQ_URI], reaches(spec))
-    rows, held = (sum(values) for values in zip(*((frame.height, frame.estimated_size()) for frame in data.values()), strict=True))
-    say(Likely(data_bytes=memory.likely_bytes(rows, int(held))))
+    say(Likely(data_bytes=_likely_bytes(data.values())))
     result = backtest.run(spec, data, on_progress=lambda stage, fraction: say(Progress(stage=stage, fraction=_within(fraction))))
     say(Progress(stage="writing files", fraction=_COMPUTED))
     return result.files()
+
+
+def _likely_bytes(frames: Iterable[pl.DataFrame]) -> int:
+    rows, held = Counter[bool](), 0
+    for frame in frames:
+        rows[frame.schema == BARS] += frame.height
+        held += int(frame.estimated_size())
+    return memory.likely_bytes(bars=rows[True], quotes=rows[False], frame_bytes=held)
 
 
 def _within(fraction: float) -> float:

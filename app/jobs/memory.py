@@ -6,7 +6,8 @@ from pathlib import Path
 
 _MIB = 1 << 20
 _SPARE = 1.25
-_RUN_BYTES, _ROW_BYTES, _COPIES = 64 << 20, 300, 2  # measured: 30 MiB and 230 bytes a bar, with reports and fills of a busy run
+_RUN_BYTES, _BAR_BYTES, _QUOTE_BYTES, _COPIES = 64 << 20, 300, 100, 3
+"""Measured, with stress runs: 25 MB at least; 1.5M bars of 72 MB took 670 MB, 5M quotes of 240 MB 960 MB, 1M of ten levels, 340 MB, 1.1 GB."""
 _ASKED_BYTES = re.compile(r"memory allocation of (\d+) bytes failed")
 _ASKED_UNITS = re.compile(r"Unable to allocate ([\d.]+) ([KMGT]?i?B)")
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
@@ -36,9 +37,9 @@ def ran_out(words: str) -> bool:
     return bool(_SIGNS.search(words))
 
 
-def likely_bytes(rows: int, frame_bytes: int) -> int:
+def likely_bytes(*, bars: int, quotes: int, frame_bytes: int) -> int:
     """Return what a run on so many rows, in frames of this size, will hold at its peak, beyond what an idle child does."""
-    return _RUN_BYTES + _ROW_BYTES * rows + _COPIES * frame_bytes
+    return _RUN_BYTES + _BAR_BYTES * bars + _QUOTE_BYTES * quotes + _COPIES * frame_bytes
 
 
 def message(limit_bytes: int, words: str, likely: int) -> str:

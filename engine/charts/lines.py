@@ -17,6 +17,7 @@ _CELL = 4  # of a drawing of 1,000 by `height`: marks that lie in one are drawn 
 _STRIPS = 60
 _LEAST_STEP = 28  # of ticks that go up [px]
 _TOLD = 200
+_DOT = "h.01"  # a line so short that its ends are all of it; some printers drop those of no length
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,12 +125,10 @@ def thinned(values: Floats, points: int = _POINTS) -> Int64s:
     """Return the rows of at most about so many points that keep both ends, and each stretch's lowest and highest; of one without any, one."""
     if values.size <= points:
         return np.arange(values.size)
-    edges = np.linspace(0, values.size, points // 2 + 1).astype(np.int64)
-    rows = [0, values.size - 1]
-    for start, end in itertools.pairwise(edges.tolist()):
-        part = values[start:end]
-        rows += [start] if np.isnan(part).all() else [start + int(np.nanargmin(part)), start + int(np.nanargmax(part))]
-    return np.unique(np.array(rows, dtype=np.int64))
+    edges = np.linspace(0, values.size, points // 2 + 1).astype(np.int64).tolist()
+    low, high = (np.where(np.isnan(values), beyond, values) for beyond in (np.inf, -np.inf))
+    rows = [start + int(pick(part[start:end])) for start, end in itertools.pairwise(edges) for pick, part in ((np.argmin, low), (np.argmax, high))]
+    return np.unique(np.array([0, *rows, values.size - 1], dtype=np.int64))
 
 
 def _line(line: Line, x: Scale, y: Scale) -> list[str]:
@@ -146,15 +145,15 @@ def _line(line: Line, x: Scale, y: Scale) -> list[str]:
 
 
 def _path(points: list[tuple[float, float]]) -> str:
-    # a lone point is a line of no length, which round ends make a dot
+    # round ends make a lone point a dot
     first, *rest = [f"{across:.1f} {up:.1f}" for across, up in points]
-    return f"M{first}" + (f"L{' '.join(rest)}" if rest else "h0")
+    return f"M{first}" + (f"L{' '.join(rest)}" if rest else _DOT)
 
 
 def _marks(marks: Marks, x: Scale, y: Scale) -> str:
     across, up = (np.round(scale.at(values) / _CELL) for scale, values in ((x, marks.x), (y, marks.y)))
     places = np.unique(np.stack([across, up], axis=1), axis=0) * _CELL
-    return svg.element("path", class_=marks.style, d="".join(f"M{a:.0f} {b:.0f}h0" for a, b in places.tolist()))
+    return svg.element("path", class_=marks.style, d="".join(f"M{a:.0f} {b:.0f}{_DOT}" for a, b in places.tolist()))
 
 
 def _told(marks: Marks, x: Scale, y: Scale) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 import polars as pl
 
 from engine.config import Spec
-from engine.oracle.attribution import attribution, equity
+from engine.oracle.attribution import attribution, attribution_days, equity
 from engine.oracle.market import read_market
 from engine.oracle.marks import refuse_unmarked_start
 from engine.oracle.observations import instants, ticks
 from engine.oracle.path import walk
+from engine.oracle.quality import quality
 from engine.oracle.result import OracleOpportunity, OracleOrder, OracleResult, OracleTransfer
 from engine.oracle.risk import guard_events, halted_at
 from engine.oracle.state import Opportunity, Order, Run, Transfer, opening_wallets
@@ -43,7 +44,7 @@ def replay(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
     -------
     OracleResult
         Orders and transfers as they were sent; opportunities by time, then edge; equity as (tick [µs], equity, hold) and
-        attribution, both in the numeraire.
+        attribution, both in the numeraire; a row of counts about the data of each series.
 
     Raises
     ------
@@ -79,8 +80,10 @@ def replay(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
         marks=[(t, {currency: marks.at(currency, t) for currency in spec.currencies}) for t in ticks(spec)],
         equity=equity(run),
         attribution=attribution(run),
+        attribution_days=attribution_days(run),
         trade_back=back,
         trade_back_at_marks=at_marks,
+        quality=quality(spec, data, market, marks),
     )
 
 

@@ -2,10 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import pairwise
 
+from engine.oracle.fees import DAY
 from engine.oracle.observations import ticks
 from engine.oracle.state import Order, Run, starting
-from engine.schema import ATOMS_PER_UNIT, STABLECOINS, micros
+from engine.schema import ATOMS_PER_UNIT, STABLECOINS, instant, micros
 
 LINES = ("gross", "slippage", "leg_misses", "fees", "transfers", "peg", "inventory", "hold")
 
@@ -24,16 +26,34 @@ def equity(run: Run) -> list[tuple[int, float, float]]:
 
 def attribution(run: Run) -> dict[str, float]:
     """Return every line in the numeraire; together the change of equity."""
+    return _between(run, micros(run.spec.start), micros(run.spec.end))
+
+
+def attribution_days(run: Run) -> list[tuple[str, dict[str, float]]]:
+    """Return (UTC day, every line of it); together the change of equity from one midnight, or the start, to the next, or the end."""
+    start, end = micros(run.spec.start), micros(run.spec.end)
+    bounds = [start, *(t for t in ticks(run.spec) if t % DAY == 0 and start < t < end), end]
+    return [(f"{instant(begin):%Y-%m-%d}", _between(run, begin, until)) for begin, until in pairwise(bounds)]
+
+
+# The lines of what happened after `begin`, or at it where that is the start, and not after `end`.
+def _between(run: Run, begin: int, end: int) -> dict[str, float]:
+    def is_within(t: int) -> bool:
+        return t <= end and (begin < t or begin == micros(run.spec.start))
+
     lines = dict.fromkeys(LINES, 0.0)
     for order in run.orders:
-        if order.filled:
+        if order.filled and is_within(order.resolves):
             _add_fill(run, order, lines)
     for transfer in run.transfers:
-        lines["transfers"] -= transfer.fee / ATOMS_PER_UNIT * run.marks.at(transfer.route.currency, transfer.requested)
+        if is_within(transfer.requested):
+            lines["transfers"] -= transfer.fee / ATOMS_PER_UNIT * run.marks.at(transfer.route.currency, transfer.requested)
     for currency in run.spec.currencies:
-        line, last = _revaluation_line(currency), run.marks.at(currency, micros(run.spec.end))
-        lines[line] += sum(change * (last - run.marks.at(currency, at)) for at, change in _changes(run, currency))
-        lines["hold"] += _started(run, currency) / ATOMS_PER_UNIT * (last - run.marks.at(currency, micros(run.spec.start)))
+        line, first, last = _revaluation_line(currency), run.marks.at(currency, begin), run.marks.at(currency, end)
+        for at, change in _changes(run, currency):
+            if at <= end:
+                lines[line] += change * (last - (run.marks.at(currency, at) if is_within(at) else first))
+        lines["hold"] += _started(run, currency) / ATOMS_PER_UNIT * (last - first)
     return lines
 
 

@@ -43,13 +43,20 @@ def _blocked(row: Observation) -> Observation:
 
 
 def _is_wick(spec: Spec, market: Market, marks: Marks, key: SeriesKey, row: Observation) -> bool:
+    return is_off(spec, market, marks, key, row) and len(_closes(market, marks, key.base, row.event)) >= ENOUGH_TO_JUDGE
+
+
+def is_off(spec: Spec, market: Market, marks: Marks, key: SeriesKey, row: Observation) -> bool:
+    """Return whether a bar's high or low is far off the median close of all good bars of its base that end then."""
     unit = marks.find(key.quote, row.available)
     if row.bar is None or not row.good or unit is None:
         return False
-    closes = [close for other in market.values() if (close := _close(other, key.base, row.event, marks)) is not None]
-    middle, most = median(closes), spec.quality.wick_bps * 1e-4
-    is_off = abs(row.bar.high * unit - middle) > most * middle or abs(row.bar.low * unit - middle) > most * middle
-    return is_off and len(closes) >= ENOUGH_TO_JUDGE
+    middle, most = median(_closes(market, marks, key.base, row.event)), spec.quality.wick_bps * 1e-4
+    return abs(row.bar.high * unit - middle) > most * middle or abs(row.bar.low * unit - middle) > most * middle
+
+
+def _closes(market: Market, marks: Marks, base: str, event: int) -> list[float]:
+    return [close for series in market.values() if (close := _close(series, base, event, marks)) is not None]
 
 
 # What the bar of a series of the base that ends then closes at, in the numeraire.

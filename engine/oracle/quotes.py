@@ -29,18 +29,25 @@ class Message:
     event: int
     available: int
     row: Row | None
+    happened: int = 0  # as it came, however late
+    known: int = 0
 
 
 def read_quotes(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> list[Observation]:
     """Return the quotes whose events the run reads; DataError if too many were received before they happened."""
     _refuse_negative_latency(spec, instrument, frame)
-    came = [_message(spec, instrument, row) for row in frame.iter_rows(named=True)]
-    events = running_maximum(message.event for message in came)
-    read = [replace(message, event=event) for event, message in zip(events, came, strict=True) if in_window(spec, event)]
+    read = read_messages(spec, instrument, frame)
     for start, _ in outages(spec, instrument):
         _put_in(spec, read, start)
     availables = running_maximum(message.available for message in read)
     return _with_epochs([_observation(spec, instrument, m, available) for available, m in zip(availables, read, strict=True)])
+
+
+def read_messages(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> list[Message]:
+    """Return the rows that the run reads, with events that never fall."""
+    came = [_message(spec, instrument, row) for row in frame.iter_rows(named=True)]
+    events = running_maximum(message.event for message in came)
+    return [replace(message, event=event) for event, message in zip(events, came, strict=True) if in_window(spec, event)]
 
 
 # An outage that begins in the window stands before what happened then or later.
@@ -55,11 +62,11 @@ def _message(spec: Spec, instrument: Instrument, row: Row) -> Message:
     happened, came = _time(row, "ts"), _time(row, "received")
     if instrument.data == "quote_bars" or came is None:
         assert happened is not None, "a quote has a time"
-        return Message(event=happened, available=happened + venue.feed_latency, row=row)
-    received = came + venue.clock_offset
-    if happened is None:
-        return Message(event=received - venue.feed_latency, available=received, row=row)
-    return Message(event=happened, available=max(received, happened), row=row)
+        known = happened + venue.feed_latency
+    else:
+        known = came + venue.clock_offset
+        happened = known - venue.feed_latency if happened is None else happened
+    return Message(event=happened, available=max(known, happened), row=row, happened=happened, known=known)
 
 
 def _time(row: Row, name: str) -> int | None:
@@ -97,7 +104,7 @@ def _levels(spec: Spec, row: Row | None, side: str) -> Levels:
         return []
     found: Levels = []
     for n in range(1, sum(name.startswith(f"{side}_size") for name in row) + 1):
-        price, size = (_number(row[name if n == 1 else f"{name}_{n}"]) for name in (side, f"{side}_size"))
+        price, size = (number(row[name if n == 1 else f"{name}_{n}"]) for name in (side, f"{side}_size"))
         if n > 1 and isnan(price):
             break
         if not (isfinite(price) and isfinite(size) and price > 0 and size >= 0):
@@ -108,7 +115,8 @@ def _levels(spec: Spec, row: Row | None, side: str) -> Levels:
     return found
 
 
-def _number(value: object) -> float:
+def number(value: object) -> float:
+    """Return a value of a row as a float, nan where there is none."""
     return nan if value is None else float(cast(float, value))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from engine.oracle.quality import Counts
 from engine.oracle.risk import GuardEvent
 from engine.oracle.rules import Side
 from engine.oracle.state import Balances, Entry, Role
@@ -74,5 +75,7 @@ class OracleResult:
     marks: list[tuple[int, dict[str, float]]]
     equity: list[tuple[int, float, float]]
     attribution: dict[str, float]
+    attribution_days: list[tuple[str, dict[str, float]]]
     trade_back: float
     trade_back_at_marks: tuple[str, ...]
+    quality: list[Counts]

@@ -79,10 +79,12 @@ def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
     assert isinstance(capacity, Sequence)
     steps = [(LINES.get(name, name), amount) for name, amount in lines.items() if name != "hold"]
     legs = str(tables["spread"]["legs"][0])
+    fee_bps = _fee_bps(summary, legs)
     return {
         "equity_chart": figures.equity_chart(tables["equity"], unit),
         "drawdown_chart": figures.drawdown_chart(tables["equity"], unit),
-        "spread_chart": figures.spread_chart(tables["spread"], tables["packages"], fee_bps=_fee_bps(summary, legs)),
+        "spread_chart": figures.spread_chart(tables["spread"], tables["packages"], fee_bps=fee_bps),
+        "fee_bps": fee_bps,
         "spread_legs": legs,
         "spread_sides": dict(label_parts(legs)) if summary["strategy"] == "spatial" else {},
         "waterfall_chart": figures.waterfall_chart(steps, excess=excess, back=back, unit=unit),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine import attribution, guard, ledger, market, panel, trading_back
+from engine import attribution, daily, guard, ledger, market, panel, trading_back
 from engine.events import DECISIONS, OUTCOMES, ROLES, SIDES, Path
 from engine.oracle import replay
 from engine.path import candidates, walk_path
@@ -91,8 +91,10 @@ class Outcome:
     balances: dict[tuple[str, str], tuple[int, int, int]]
     equity: list[tuple[int, float, float]]
     attribution: dict[str, float]
+    attribution_days: list[tuple[str, dict[str, float]]]
     trade_back: float
     back_at_marks: list[str]
+    quality: list[dict[str, str | int | float | None]]
 
     @property
     def edges(self) -> list[tuple[int, SeriesKey, SeriesKey, float]]:
@@ -160,8 +162,10 @@ def by_oracle(world: World) -> Outcome:
         balances=found.balances,
         equity=found.equity,
         attribution=found.attribution,
+        attribution_days=found.attribution_days,
         trade_back=found.trade_back,
         back_at_marks=sorted(found.trade_back_at_marks),
+        quality=found.quality,
     )
 
 
@@ -172,7 +176,8 @@ def by_kernel(world: World) -> Outcome:
     built = market.world(spec, seen, watch)
     path = walk_path(spec, built, candidates(built, spec.strategy.threshold_bps))
     held = ledger.holdings(spec, path)
-    lines = attribution.fill_lines(spec, path, seen.marks)
+    lines, equity = attribution.fill_lines(spec, path, seen.marks), ledger.equity(held, seen.marks)
+    days = daily.by_day(spec, path, lines, held=held, marks=seen.marks, equity=equity)
     back = trading_back.trade_back(spec, path, seen, held)
     return Outcome(
         orders=_orders(world, path),
@@ -181,10 +186,12 @@ def by_kernel(world: World) -> Outcome:
         stops=path.stops,
         guard=watch.events,
         balances={key: tuple(row) for key, row in zip(path.wallets, path.balances.tolist(), strict=True)},
-        equity=[(micros(row["ts"]), row["equity"], row["hold"]) for row in ledger.equity(held, seen.marks).iter_rows(named=True)],
+        equity=[(micros(row["ts"]), row["equity"], row["hold"]) for row in equity.iter_rows(named=True)],
         attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
+        attribution_days=[(str(row["day"]), {line: float(row[line]) for line in attribution.LINES}) for row in days],
         trade_back=back.amount,
         back_at_marks=sorted(back.at_mark),
+        quality=seen.quality,
     )
 
 

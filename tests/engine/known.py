@@ -27,8 +27,10 @@ def as_of(found: Outcome, until: int) -> Outcome:
         equity=[row for row in found.equity if row[0] <= until],
         balances={},
         attribution={},
+        attribution_days=[],
         trade_back=0.0,
         back_at_marks=[],
+        quality=[],
     )
 
 

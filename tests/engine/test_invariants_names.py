@@ -128,6 +128,7 @@ def _renamed_outcome(found: Outcome, name: Rename) -> Outcome:
         found,
         orders=[o._replace(key=_renamed_key(o.key, name)) for o in found.orders],
         opportunities=[o._replace(steps=tuple((_renamed_key(key, name), side) for key, side in o.steps)) for o in found.opportunities],
+        quality=[{**row, "venue": name(str(row["venue"]))} for row in found.quality],
         balances={(name(venue), currency): parts for (venue, currency), parts in found.balances.items()},
     )
 

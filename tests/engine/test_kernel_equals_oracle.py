@@ -13,7 +13,7 @@ from engine.schema import ATOMS_PER_UNIT
 from engine.synth import depeg_weekend
 from tests.engine.engines import Outcome, by_kernel, by_oracle
 from tests.profiles import examples
-from tests.strategies import World, cycle_worlds, free_books, months, peg_walks, unmarked_worlds, worlds
+from tests.strategies import World, cycle_worlds, dirty_worlds, free_books, months, peg_walks, unmarked_worlds, worlds
 
 
 def assert_same(kernel: Outcome, oracle: Outcome) -> None:
@@ -27,7 +27,11 @@ def assert_same(kernel: Outcome, oracle: Outcome) -> None:
     assert [x for row in kernel.equity for x in row[1:]] == pytest.approx([x for row in oracle.equity for x in row[1:]], rel=1e-9)
     scale = oracle.equity[0][2] + sum(o.flow for o in oracle.orders) / ATOMS_PER_UNIT
     assert kernel.attribution == pytest.approx(oracle.attribution, rel=1e-9, abs=1e-12 * scale)
+    assert [day for day, _ in kernel.attribution_days] == [day for day, _ in oracle.attribution_days]
+    for (_, ours), (_, theirs) in zip(kernel.attribution_days, oracle.attribution_days, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-12 * scale)
     assert kernel.back_at_marks == oracle.back_at_marks
+    assert kernel.quality == oracle.quality
     assert kernel.trade_back == pytest.approx(oracle.trade_back, rel=1e-9, abs=1e-12 * scale)
 
 
@@ -63,6 +67,18 @@ def test_kernel_and_oracle_agree_on_books_that_cross_often(world: World) -> None
 @given(peg_walks())
 def test_kernel_and_oracle_agree_on_a_lost_peg(world: World) -> None:
     assert_same(by_kernel(world), by_oracle(world))
+
+
+@examples(60)
+@given(dirty_worlds())
+def test_kernel_and_oracle_agree_on_dirty_data_and_count_the_same_faults(world: World) -> None:
+    try:
+        found = by_oracle(world)
+    except DataError:
+        with pytest.raises(DataError):
+            by_kernel(world)
+    else:
+        assert_same(by_kernel(world), found)
 
 
 def test_kernel_and_oracle_agree_on_the_depeg_weekend() -> None:

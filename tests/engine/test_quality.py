@@ -241,7 +241,7 @@ def test_what_is_no_offer_is_counted_by_what_is_wrong_and_flags_its_row_alone(of
         (100.0, 0.0, 101.0, 0.0),
         (100.0, 1.0, 101.0, 1.0, None, None, NAN, None),
         (100.0, 1.0, 101.0, 1.0, 100.0, 1.0, 101.0, 1.0),
-        (100.0, 1.0, 101.0, 1.0, None, 1.0, 102.0, 1.0, 105.0, 1.0, 103.0, 1.0),
+        (100.0, 1.0, 101.0, 1.0, None, 1.0, 102.0, 1.0, 98.0, 1.0, 103.0, 1.0, 99.0, 1.0, 104.0, 1.0),
     ],
 )
 def test_locked_quotes_sizes_of_zero_levels_that_end_and_levels_of_one_price_flag_nothing(offer: tuple[float | None, ...]) -> None:
@@ -271,6 +271,7 @@ def test_rows_that_happened_before_an_earlier_one_are_in_disorder() -> None:
     [
         ([0, 5, 10.000001, 355], 1, 0, 344.999999),  # the old one counts for 5 s; a µs later there is the new one
         ([0, 5.000002, 355], 2, 0, 349.999998),
+        ([0, 300, 302, 355], 2, 0, 300.0),
         ([-20, 350], 1, 1, 350.0),  # it ends 10 s before the run does
         ([354.999999], 0, 1, 354.999999),
         ([355], 0, 0, 355.0),

@@ -32,6 +32,7 @@ PARTS = summary.Parts(
     packages=attribution.packages_table(SPEC, PATH, LINES),
     equity=ledger.equity(HELD, MARKS),
     attribution=attribution.attribute(SPEC, PATH, LINES, held=HELD, marks=MARKS),
+    attribution_days=[],
     lines=LINES,
     combinations=attribution.by_combination(SPEC, PATH, LINES),
     legs=attribution.by_leg(SPEC, PATH, LINES),
@@ -49,6 +50,7 @@ IDLY = replace(
     packages=PARTS.packages.clear(),
     lines=attribution.fill_lines(SPEC, IDLE, MARKS),
     attribution=dict.fromkeys(attribution.LINES, 0.0),
+    attribution_days=[],
 )
 """Five opportunities, and none of them was sent."""
 

@@ -2,14 +2,16 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from engine.attribution import LINES
+from engine.errors import DataError
 from engine.events import DECISIONS, OUTCOMES
 from engine.schema import ATOMS_PER_UNIT, micros
 from tests.engine.engines import Outcome, Row, by_oracle
-from tests.strategies import World, month_of, world_of
+from tests.strategies import World, dirty_world_of, month_of, world_of
 
 WORLDS = 300
 KINDS = ("bars", "quotes", "quote_bars")
@@ -171,10 +173,29 @@ def _oddities(world: World, key: object) -> Iterator[str]:
     yield from (name for name, holds in tests.items() if holds)
 
 
-def test_every_line_of_the_attribution_is_so_large_in_some_worlds_that_a_wrong_sign_would_be_seen(drawn: Drawn) -> None:
+def test_every_check_of_quality_finds_something_in_dirty_data_of_each_kind() -> None:
+    counts: Counter[tuple[object, str]] = Counter()
+    for world in map(dirty_world_of, range(60)):
+        with suppress(DataError):
+            for row in by_oracle(world).quality:
+                counts.update((row["data"], check) for check, count in row.items() if isinstance(count, int) and count)
+    quoted = ("flagged", "nan", "zero_or_negative", "crossed", "locked", "duplicates", "disorder", "gaps", "truncated")
+    checks = {
+        "quotes": (*quoted, "negative_latency", "disordered_levels"),
+        "quote_bars": quoted,
+        "bars": ("no_trade", "missing", "flagged", "wicks", "blocked"),
+    }
+    assert [(kind, name) for kind, names in checks.items() for name in names if counts[kind, name] < 5] == []
+
+
+def test_every_line_of_the_attribution_is_so_large_in_some_worlds_and_on_some_days_that_a_wrong_sign_would_be_seen(drawn: Drawn) -> None:
     # the lines must add up to within the bound: a line turned round is missed only where it is smaller than half of that
     large: Counter[str] = Counter()
+    of_days: Counter[str] = Counter()
     for _, found in drawn:
         bound = 1e-9 * (found.equity[0][2] + sum(o.flow for o in found.orders) / ATOMS_PER_UNIT)
         large.update(line for line, amount in found.attribution.items() if abs(amount) > 1_000 * bound)
+        days = [row for _, row in found.attribution_days] if len(found.attribution_days) > 1 else []
+        of_days.update(line for row in days for line, amount in row.items() if abs(amount) > 1_000 * bound)
     assert [line for line in LINES if large[line] < 10] == []
+    assert [line for line in LINES if of_days[line] < 2] == []

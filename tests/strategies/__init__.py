@@ -1,6 +1,7 @@
 """Hypothesis strategies that the engine's tests share: small random worlds, a spec and the data that it runs on."""
 
 from tests.strategies.cycles import any_worlds, cycle_worlds, cycles_of
+from tests.strategies.dirt import dirty_world_of, dirty_worlds
 from tests.strategies.special import bystanders, flat_cycles, flat_markets, free_books, free_pairs, peg_walks, price_columns, size_columns
 from tests.strategies.world import DAY, EPOCH_US, LEVEL_COLUMNS, MINUTE, PRICES, SECOND, QuoteRow, World, frame, iso, quote_frame, scaled
 from tests.strategies.worlds import month_of, months, unmarked_worlds, world_of, worlds
@@ -18,6 +19,8 @@ __all__ = [
     "bystanders",
     "cycle_worlds",
     "cycles_of",
+    "dirty_world_of",
+    "dirty_worlds",
     "flat_cycles",
     "flat_markets",
     "frame",

@@ -1,24 +1,65 @@
 """The real child: bars from the database, the engine, the files, through a worker and without one."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import orjson
+import polars as pl
 import pytest
 from arq.connections import ArqRedis
 
 from app.db.models import RunState
 from app.db.session import Sessions
-from app.jobs.process import Child, ChildOptions, Crashed
+from app.jobs import memory
+from app.jobs.process import Child, ChildOptions, Crashed, Finished
 from app.jobs.wire import LIBPQ_URI, Progress, Refused, Task
 from app.jobs.worker import WorkerOptions
 from app.services import imports, results, runs
 from engine import backtest
-from engine.config import parse_spec_toml
+from engine.config import Spec, parse_spec, parse_spec_toml
+from engine.schema import QUOTES
 from engine.synth import Weekend, depeg_weekend, differences
 from tests.app.jobs.stage import ends, working
 
 
 def real(libpq_uri: str, *, memory_bytes: int = 0) -> ChildOptions:
     return ChildOptions(environment={LIBPQ_URI: libpq_uri}, threads=1, memory_bytes=memory_bytes)
+
+
+QUOTES_EACH = 300_000
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def quoted_spec() -> Spec:
+    """Return a spec of two venues, of which one is dear for a second in every ten."""
+    size = {"tick": "0.01", "lot": "0.01", "min_notional": "1"}
+    venue = {"fee_bps": 1, "feed_latency": "5ms", "order_latency": "5ms", "balances": {"USD": 10_000_000, "BTC": 10_000}}
+    return parse_spec(
+        {
+            "version": 2,
+            "name": "many quotes",
+            "start": "2024-01-01T00:01:00Z",
+            "end": "2024-01-01T00:49:00Z",
+            "strategy": {"kind": "spatial", "threshold_bps": 1.0, "max_notional": 1_000, "cool_down": "5s"},
+            "venues": {"alfa": venue, "bravo": venue},
+            "instruments": [{"venue": name, "name": "BTC/USD", "data": "quotes", **size} for name in ("alfa", "bravo")],
+        }
+    )
+
+
+def many_quotes(dearer: float) -> pl.DataFrame:
+    """Return a quote every 10 ms, in every tenth second higher by as much."""
+    at = np.arange(QUOTES_EACH)
+    bid = np.where(at // 100 % 10 == 9, 100.0 + dearer, 100.0)
+    times = pl.select(pl.datetime_range(FIRST, FIRST + timedelta(milliseconds=10) * (QUOTES_EACH - 1), "10ms", time_unit="us")).to_series()
+    columns = {"ts": times, "received": None, "bid": bid, "bid_size": 1.0, "ask": bid + 0.01, "ask_size": 1.0 + at % 7}
+    return pl.DataFrame(columns, schema=QUOTES)
+
+
+def resident_bytes(pid: int, name: str) -> int:
+    """Return what a process holds, or has held at most."""
+    return int(Path(f"/proc/{pid}/status").read_text(encoding="ascii").partition(f"{name}:")[2].split(None, 1)[0]) << 10
 
 
 @pytest.fixture
@@ -80,6 +121,25 @@ async def test_a_run_that_outgrows_its_memory_is_told_how_much_would_do(libpq_ur
         assert not child.usable
     finally:
         await child.end()
+
+
+async def test_a_run_on_quotes_fits_into_what_it_is_likely_to_hold_which_is_not_much_more_than_it_does(libpq_uri: str, tmp_path: Path) -> None:
+    spec = quoted_spec()
+    for key in spec.series:
+        path = tmp_path / f"{key.venue}.parquet"
+        many_quotes(1.0 if key.venue == "alfa" else 0.0).drop("received").write_parquet(path)
+        await imports.import_files(libpq_uri, [path], venue=key.venue, instrument=key.instrument)
+    likely = memory.likely_bytes(bars=0, quotes=2 * QUOTES_EACH, frame_bytes=2 * 48 * QUOTES_EACH)
+    child = await Child.start(real(libpq_uri, memory_bytes=likely))
+    try:
+        idle = resident_bytes(child.process.pid, "VmRSS")
+        outcome = await child.work(Task(run_id="one", spec=spec.canonical(), memory_bytes=likely), lambda _: None)
+        held = resident_bytes(child.process.pid, "VmHWM") - idle
+    finally:
+        await child.end()
+    assert isinstance(outcome, Finished), outcome
+    assert orjson.loads(outcome.files["summary.json"])["counts"]["fills"] > 100
+    assert held < likely < 3 * held
 
 
 async def test_a_child_whose_database_is_away_breaks_and_does_not_refuse(libpq_uri: str) -> None:

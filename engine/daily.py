@@ -1,0 +1,75 @@
+"""Where the change of equity came from on each UTC day, each line by its own formula."""
+
+import numpy as np
+import polars as pl
+
+from engine.arrays import Floats, Int64s
+from engine.attribution import LINES, TRADE_LINES, FillLines, transfer_costs
+from engine.config import Spec
+from engine.events import Path
+from engine.ledger import Holding, is_filled, leg_currencies, units
+from engine.marks import Marks
+from engine.schema import ATOMS_PER_UNIT, STABLECOINS, US_PER_SECOND, instant, micros
+
+DAY_US = 86_400 * US_PER_SECOND
+
+
+def bounds_us(spec: Spec) -> Int64s:
+    """Return the start of a run, each later midnight before its end, and that, (D + 1,) [µs]: day n lies between bounds n and n + 1."""
+    start, end = micros(spec.start), micros(spec.end)
+    return np.concatenate([[start], np.arange((start // DAY_US + 1) * DAY_US, end, DAY_US), [end]], dtype=np.int64)
+
+
+def by_day(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], marks: Marks, equity: pl.DataFrame) -> list[dict[str, str | float]]:
+    """Return a row for each UTC day of the run: `day`, its lines, and `change`, which they add up to [numeraire].
+
+    Notes
+    -----
+    `change` is that of `equity` (engine.ledger.equity) from one midnight to the next; the first day begins with hold at the start. The
+    lines of orders are those of the whole run: what a package missed is known when both of its legs are.
+
+    A day is what happens after its first bound (on the first day: at it, too) and not after its second. A fill counts when it is
+    recorded, a transfer's fee when it is requested. Revaluation of a currency on a day = what was held of it beyond the start as the
+    day began × (m(end of the day) - m(its begin)) + Σ over the day's changes at τ of change × (m(end of the day) - m(τ)) + the drift
+    of its fills. Hold = starting holding × (m(end of the day) - m(its begin)).
+    """
+    bounds, filled = bounds_us(spec), is_filled(path.orders)
+    size, day = bounds.size - 1, _days(bounds, path.orders.recorded_us[filled])
+    found = {line: _sums(day, getattr(lines, line)[filled], size) for line in TRADE_LINES}
+    found["transfers"] = _sums(_days(bounds, path.transfers.requested_us), transfer_costs(spec, path, marks), size)
+    found |= {line: np.zeros(size) for line in ("peg", "inventory", "hold")}
+    base, quote = (leg_currencies(spec, path.orders.leg[filled], side) for side in ("base", "quote"))
+    worth = marks.at(bounds)
+    for ordinal, holding in enumerate(held):
+        last = worth[holding.currency]
+        drift = np.where(base == ordinal, lines.drift_base[filled], 0) + np.where(quote == ordinal, lines.drift_quote[filled], 0)
+        line = "peg" if holding.currency in STABLECOINS else "inventory"
+        found[line] += _revalued(holding, bounds, last, marks) + _sums(day, drift, size)
+        found["hold"] += holding.start / ATOMS_PER_UNIT * np.diff(last)
+    change = np.diff(_equity_at(spec, bounds, equity))
+    names = [f"{instant(int(us)):%Y-%m-%d}" for us in bounds[:-1]]
+    return [{"day": names[n], **{line: float(found[line][n]) for line in LINES}, "change": float(change[n])} for n in range(size)]
+
+
+def _days(bounds: Int64s, at_us: Int64s) -> Int64s:
+    # the ordinal of each time's day; a bound belongs to the day that it ends, the start to the first
+    return np.maximum(np.searchsorted(bounds, at_us, side="left") - 1, 0)
+
+
+def _sums(day: Int64s, values: Floats, size: int) -> Floats:
+    found: Floats = np.bincount(day, weights=values, minlength=size).astype(np.float64, copy=False)
+    return found
+
+
+def _revalued(holding: Holding, bounds: Int64s, worth: Floats, marks: Marks) -> Floats:
+    # what changes at the start are is of the first day
+    surplus = units(holding.after(bounds[:-1]) - holding.start)
+    surplus[0] = 0
+    day = _days(bounds, holding.at_us)
+    rise = worth[day + 1] - marks.of(holding.currency, holding.at_us)
+    return surplus * np.diff(worth) + _sums(day, units(holding.change) * rise, worth.size - 1)
+
+
+def _equity_at(spec: Spec, bounds: Int64s, equity: pl.DataFrame) -> Floats:
+    found = equity["equity"].to_numpy()[(bounds - bounds[0]) // spec.clock]
+    return np.concatenate([[equity["hold"][0]], found[1:]])
