@@ -9,7 +9,7 @@ from engine import guard, market, panel
 from engine.kernels import market as kernel
 from engine.kernels.market import World
 from tests import strategies
-from tests.engine.small import DESK, FLAT, START, Bar, Book, Table, after, bars, books, coins, level, small
+from tests.engine.small import DESK, FLAT, START, Bar, Book, Table, after, bars, books, coins, cyclic, level, small
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -283,3 +283,21 @@ def test_what_is_held_at_a_desk_counts_at_the_start() -> None:
     assert found.start.tolist() == [coins(20), coins(20_007)]
     # wallets: alfa BTC and USD, bravo BTC and USD, desk USD; venues: alfa, bravo, desk
     assert (found.wallet_currency.tolist(), found.stated_volume.tolist()) == ([0, 1, 0, 1, 1], [0, 0, 0])
+
+
+def test_cycles_are_given_step_by_step_with_what_they_start_from_and_how_they_are_sent() -> None:
+    found = built(cyclic())
+    # forth over BTC/USD and ETH/BTC, and back
+    assert found.cycles["first_step"].tolist() == [0, 3, 6]
+    assert [(int(step.leg), int(step.side)) for step in found.steps] == [
+        *((0, kernel.BUY), (1, kernel.BUY), (2, kernel.SELL)),
+        *((2, kernel.BUY), (1, kernel.SELL), (0, kernel.SELL)),
+    ]
+    rules, currencies = found.rules[0], cyclic().spec.currencies
+    assert (rules.sends, rules.base_currency, rules.start_currency) == (kernel.TOGETHER, -1, currencies.index("USD"))
+    assert not found.legs.converts.any()
+    assert [currencies[k] for k in found.legs.base_currency[:3]] == ["BTC", "ETH", "ETH"]
+    assert built(cyclic(strategy={"send": "sequence"}, execution={"residual": "carry"})).rules[0].sends == kernel.SEQUENCE
+    pairs = built(two())
+    assert (pairs.steps.size, pairs.cycles["first_step"].tolist(), pairs.rules[0].sends) == (0, [0], kernel.PAIRS)
+    assert (pairs.rules[0].base_currency, pairs.rules[0].start_currency) == (0, -1)

@@ -52,7 +52,8 @@ def cyclic(quotes: Any, *cycles: Sequence[tuple[int, int]], **changes: Any) -> A
         "wallet_currency": ints(BTC, USD, ETH, BTC, USD),
         "mark": np.tile([100.0, 1.0, 5.0], (10, 1)),
     }
-    limits = rules(**{"sends": market.TOGETHER, "threshold_bps": 150.0, "start_currency": USD, "base_currency": -1, **changes})
+    usual_rules: dict[str, object] = {"sends": market.TOGETHER, "threshold_bps": 150.0, "start_currency": USD, "base_currency": -1}
+    limits = rules(**{**usual_rules, **changes})
     return world(quotes, **{**usual, **parts, "rules": limits})
 
 

@@ -147,7 +147,7 @@ def test_the_largest_amount_is_the_last_that_a_line_allows() -> None:
     assert chain.largest(one, now, steps, 3, coins(70), chain.BOOKS, 0) == coins(70)
     now.wallets[ETH].free = coins(10.1)
     # 0.51 BTC would make 10.2 ETH
-    found = {chain.largest(one, now, steps, 3, coins(70) + more, chain.FUNDS, 0) for more in range(4)}
+    found = {chain.largest(one, now, steps, 3, coins(70) + more, chain.FUNDS, 0) for more in range(16)}
     assert found == {coins(51) - 1}
 
 
