@@ -251,13 +251,13 @@ def test_the_page_says_how_to_make_the_result_again(result: Result, html: str) -
     assert parse_spec_toml(toml) == result.spec
 
 
-def test_fees_of_both_legs_are_a_level_of_the_spread_where_there_are_any(result: Result) -> None:
+def test_fees_of_all_legs_are_a_level_of_the_spread_where_there_are_any(result: Result) -> None:
     # alpha 5 and beta 8 bps
-    assert "fees of both legs: 13.0 bps" in rendered(result)
+    assert "fees of all legs: 13.0 bps" in rendered(result)
     free = [{**leg, "fees": 0.0} for leg in result.summary["legs"]]  # type: ignore[attr-defined]
-    assert "the two legs paid no fees" in rendered(result, legs=free)
+    assert "the legs paid no fees" in rendered(result, legs=free)
     idle = [{**leg, "turnover": 0.0} for leg in free]
-    assert not any(words in rendered(result, legs=idle) for words in ("fees of both legs", "paid no fees", "paid in fees"))
+    assert not any(words in rendered(result, legs=idle) for words in ("fees of all legs", "paid no fees", "paid in fees"))
 
 
 def test_packages_are_listed_in_their_order(result: Result, page: Page, html: str) -> None:
