@@ -5,7 +5,7 @@ import numpy as np
 from engine.kernels.amounts import buy_limit, sell_limit
 from engine.kernels.cache import compiled, rule
 from engine.kernels.fees import charged_in, rate_of, reserve_rate, tick_at
-from engine.kernels.market import ABSENT, BUY, SELL, Candidates, World, edge_bps, received, spent
+from engine.kernels.market import ABSENT, BUY, SELL, Candidates, Market, World, edge_bps, received, spent
 from engine.kernels.orders import Plan, completes, learn, resolve, send
 from engine.kernels.residuals import complete
 from engine.kernels.sizing import Pair, segment_of, size_package, skip_of, take
@@ -70,6 +70,15 @@ def value_legs(world: World, rows: Candidates, state: State, at: int, scratch: S
 
 
 @rule
+def note_standing(state: State, ranked: int, ordinal: int) -> None:
+    """Go on with the episode of a pair that stands at an instant, or end it where it did not stand at the one before."""
+    pair = state.pairs[ranked]
+    if pair.stood != ordinal - 1:
+        pair.episode = -1
+    pair.stood = ordinal
+
+
+@rule
 def rank_pairs(rows: Candidates, state: State, at: int, threshold_bps: float, scratch: Scratch) -> int:
     """Write the opportunities (sell * V + buy) and their edges, best first, ties by pair; return their number.
 
@@ -81,10 +90,7 @@ def rank_pairs(rows: Candidates, state: State, at: int, threshold_bps: float, sc
             edge = edge_bps(scratch.received[sell], scratch.spent[buy])  # nan where a leg is absent: never ≥
             if sell == buy or not edge >= threshold_bps:
                 continue
-            pair = state.pairs[sell * legs + buy]
-            if pair.stood != ordinal - 1:
-                pair.episode = -1
-            pair.stood = ordinal
+            note_standing(state, sell * legs + buy, ordinal)
             if not (rows.news[at, sell] or rows.news[at, buy]):
                 continue
             place = found
@@ -107,11 +113,17 @@ def pair_of(world: World, rows: Candidates, state: State, at: int, sell: int, bu
 
 
 @rule
-def forbidden(world: World, state: State, pair: Pair, last_decision_us: int, at_us: int) -> int:
-    """Return why no package may start now whatever its size, or SENT."""
+def gross_bps(market: Market, pair: Pair) -> float:
+    """Return the edge of the best prices before fees [bps]."""
+    bid, ask = market.price[SELL, pair.sell_row, 0], market.price[BUY, pair.buy_row, 0]
+    return float(1e4 * (bid * pair.received_at / (ask * pair.spent_at) - 1))
+
+
+@rule
+def forbidden(world: World, state: State, gross: float, last_decision_us: int, at_us: int) -> int:
+    """Return why no package of a gross edge [bps] may start now whatever its size, or SENT."""
     rules, count, tick = world.rules[0], state.counts[0], tick_at(world.rules, at_us)
-    bid, ask = world.market.price[SELL, pair.sell_row, 0], world.market.price[BUY, pair.buy_row, 0]
-    if 1e4 * (bid * pair.received_at / (ask * pair.spent_at) - 1) > rules.max_gross_edge_bps:
+    if gross > rules.max_gross_edge_bps:
         return ALARM
     if count.stopped_us != NEVER_US:
         return STOPPED
@@ -142,18 +154,24 @@ def send_package(world: World, state: State, log: Log, pair: Pair, scratch: Scra
 
 
 @rule
+def note_decision(state: State, ranked: int, at_us: int, outcome: int) -> None:
+    """Give an opportunity its episode, and begin the cool-down of what was sent."""
+    count, pair = state.counts[0], state.pairs[ranked]
+    if pair.episode < 0:
+        pair.episode = count.episodes
+        count.episodes += 1
+    if outcome == SENT:
+        pair.last_decision_us = at_us
+
+
+@rule
 def list_opportunity(state: State, log: Log, ranked: int, at_us: int, edge: float, outcome: int) -> None:
     """Write an opportunity and what became of it."""
     count, pair, legs = state.counts[0], state.pairs[ranked], state.sides.size // 2
     row = log.opportunities[count.opportunities]
-    if pair.episode < 0:
-        pair.episode = count.episodes
-        count.episodes += 1
+    note_decision(state, ranked, at_us, outcome)
     row.at_us, row.sell, row.buy, row.edge_bps = at_us, ranked // legs, ranked % legs, edge
-    row.episode, row.outcome, row.package = pair.episode, outcome, -1
-    if outcome == SENT:
-        row.package = count.packages - 1
-        pair.last_decision_us = at_us
+    row.episode, row.outcome, row.package = pair.episode, outcome, count.packages - 1 if outcome == SENT else -1
     count.opportunities += 1
 
 
@@ -165,7 +183,7 @@ def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scra
     for rank in range(rank_pairs(rows, state, at, world.rules[0].threshold_bps, scratch)):
         ranked, edge = scratch.ranked[rank], scratch.edges[rank]
         pair = pair_of(world, rows, state, at, ranked // legs, ranked % legs)
-        outcome = forbidden(world, state, pair, state.pairs[ranked].last_decision_us, at_us)
+        outcome = forbidden(world, state, gross_bps(world.market, pair), state.pairs[ranked].last_decision_us, at_us)
         if outcome == SENT:
             quantity, outcome = size_package(world, state, pair, scratch, tick_at(world.rules, at_us))
             if outcome == SENT:

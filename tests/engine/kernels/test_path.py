@@ -131,22 +131,26 @@ def test_the_first_reason_against_a_package_counts(limits: dict[str, object], co
     one.halted[2] = halted  # from 120 on
     for name, value in counts.items():
         now.counts[0][name] = value
-    assert path.forbidden(one, now, pair(), last, 120) == getattr(state, outcome)
+    assert reason(one, now, pair(), last, 120) == getattr(state, outcome)
+
+
+def reason(one: Any, now: Any, found: Any, last: int, at: int) -> int:
+    return int(path.forbidden(one, now, path.gross_bps(one.market, found), last, at))
 
 
 def test_a_gross_edge_counts_conversions_and_no_fees() -> None:
     one = world(QUOTES, rules=rules(max_gross_edge_bps=150.0))
-    assert path.forbidden(one, fresh(QUOTES), pair(sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.SENT
-    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01), LAST, 0) == state.ALARM
-    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01, sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.ALARM
-    assert path.forbidden(one, fresh(QUOTES), pair(spent_at=0.99), LAST, 0) == state.ALARM
-    assert path.forbidden(one, fresh(QUOTES), pair(received_at=1.01, spent_at=1.01), LAST, 0) == state.SENT
+    assert reason(one, fresh(QUOTES), pair(sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.SENT
+    assert reason(one, fresh(QUOTES), pair(received_at=1.01), LAST, 0) == state.ALARM
+    assert reason(one, fresh(QUOTES), pair(received_at=1.01, sell_rate=0.9, buy_rate=0.9), LAST, 0) == state.ALARM
+    assert reason(one, fresh(QUOTES), pair(spent_at=0.99), LAST, 0) == state.ALARM
+    assert reason(one, fresh(QUOTES), pair(received_at=1.01, spent_at=1.01), LAST, 0) == state.SENT
 
 
 def test_a_residual_counts_at_the_mark_of_the_last_tick() -> None:
     one, now = world(QUOTES, rules=rules(max_residual=200.0, base_currency=BTC)), fresh(QUOTES)
     one.mark[1, BTC], now.counts[0].net_residual = 101.0, coins(2)
-    assert [path.forbidden(one, now, pair(), LAST, at) for at in (59, 60, 119, 120)] == [state.SENT, state.RESIDUAL, state.RESIDUAL, state.SENT]
+    assert [reason(one, now, pair(), LAST, at) for at in (59, 60, 119, 120)] == [state.SENT, state.RESIDUAL, state.RESIDUAL, state.SENT]
 
 
 DEEP = observations([Quote(0, [(101.0, 1.0), (100.5, 9.0)], [(102.0, 9.0)])], [Quote(0, [(99.0, 9.0)], [(100.0, 1.5), (100.2, 9.0)])])
