@@ -80,30 +80,34 @@ def venue_volumes(spec: Spec, path: Path, marks: Marks) -> dict[str, int]:
     return {name: atoms(venue.volume_30d) + int(notional[venues == name].sum()) for name, venue in spec.venues.items()}
 
 
-def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> list[Rate]:
+def instruments_of(spec: Spec, currency: str) -> tuple[Instrument, ...]:
+    """Return where a currency is traded back: the base on the legs, another one on what trades or converts it against the numeraire."""
     if currency == spec.base:
-        instruments = spec.legs
-    else:
-        pair = {currency, spec.numeraire}
-        instruments = tuple(i for i in spec.instruments if i.use != "mark" and {i.key.base, i.key.quote} == pair)
+        return spec.legs
+    return tuple(i for i in spec.instruments if i.use != "mark" and {i.key.base, i.key.quote} == {currency, spec.numeraire})
+
+
+def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> list[Rate]:
     found = []
-    for instrument in instruments:
-        bid_ask = _in_view(panel.of(instrument.key), micros(spec.end))
-        span = _in_force(spec, instrument)
+    for instrument in instruments_of(spec, currency):
+        bid_ask = in_view(panel.of(instrument.key), micros(spec.end))
+        span = in_force(spec, instrument)
         if bid_ask is not None and span is not None:
             fee = next(rate for least, rate in reversed(span.tiers) if least <= volumes[instrument.venue])
             found.append(_rate(instrument, currency, bid_ask=bid_ask, fee=fee, in_base=span.charged_in == "received"))
     return found
 
 
-def _in_view(series: Series, at_us: int) -> tuple[float, float] | None:
+def in_view(series: Series, at_us: int) -> tuple[float, float] | None:
+    """Return the best bid and ask that are in view at a time, None where there are none."""
     row = int(np.searchsorted(series.available_us, at_us, side="right")) - 1
     if row < 0 or at_us - int(series.event_us[row]) > MARK_MAX_AGE_US or np.isnan(series.bid[row, 0]):  # it is not good
         return None
     return float(series.bid[row, 0]), float(series.ask[row, 0])
 
 
-def _in_force(spec: Spec, instrument: Instrument) -> FeeSpan | None:
+def in_force(spec: Spec, instrument: Instrument) -> FeeSpan | None:
+    """Return what an instrument is charged at the end, None where it has no fees."""
     begun = [span for span in spec.fee_rows(instrument) if span.start_us <= micros(spec.end)]
     return begun[-1] if begun else None
 

@@ -10,13 +10,13 @@ from engine.spec.spec import Spec
 from engine.units import FORMS
 
 
-def problems(error: ErrorDetails) -> list[Problem]:
-    """Return one error of pydantic as problems with their path."""
+def problems(error: ErrorDetails, table: type[BaseModel] = Spec) -> list[Problem]:
+    """Return one error of pydantic in a table as problems with their path."""
     if error["type"] == "too_short" and error["input"]:
         return []  # pydantic does not count the wrong ones, which have problems of their own
     path = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        return [Problem(path=path, message=f"unknown key; {suggest(str(error['loc'][-1]), _keys_at(error['loc'][:-1]))}")]
+        return [Problem(path=path, message=f"unknown key; {suggest(str(error['loc'][-1]), _keys_at(table, error['loc'][:-1]))}")]
     if error["type"] == "missing":
         return [Problem(path=path, message="is required")]
     if error["type"] == "string_pattern_mismatch":
@@ -26,8 +26,7 @@ def problems(error: ErrorDetails) -> list[Problem]:
     return [Problem(path=path, message=f"{line}{found}") for line in message.splitlines()]
 
 
-def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
-    table: type[BaseModel] = Spec
+def _keys_at(table: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     parts = iter(loc)
     for part in parts:
         inner, listed = _table_of(table.model_fields[str(part)].annotation)
