@@ -10,6 +10,7 @@ from engine.config import Spec
 from engine.events import LEG, Orders, Path
 from engine.ledger import Holding, is_filled, leg_currencies, names, signs, timestamps, units
 from engine.marks import Marks
+from engine.metrics import total
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, micros
 
 TRADE_LINES = ("gross", "slippage", "leg_misses", "fees")
@@ -77,8 +78,8 @@ def attribute(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], 
     Revaluation of a currency = Σ over changes of its holding at τ of change × (m(end) - m(τ)), plus its drift; stablecoins count as peg,
     the others as inventory. Hold = starting holding × (m(end) - m(start)).
     """
-    found = {line: float(np.sum(getattr(lines, line))) for line in TRADE_LINES}
-    found |= {"transfers": float(np.sum(transfer_costs(spec, path, marks))), "peg": 0.0, "inventory": 0.0, "hold": 0.0}
+    found = {line: total(getattr(lines, line)) for line in TRADE_LINES}
+    found |= {"transfers": total(transfer_costs(spec, path, marks)), "peg": 0.0, "inventory": 0.0, "hold": 0.0}
     base, quote = (leg_currencies(spec, path.orders.leg, side) for side in ("base", "quote"))
     ends = marks.at(np.array([micros(spec.start), micros(spec.end)]))
     for ordinal, (holding, revalued) in enumerate(zip(held, revaluations(held, marks, end=ends), strict=True)):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from engine import attribution, daily, execution, guard, ledger, manifest, market, opportunities, panel, summary, trading_back
+from engine import attribution, capacity, daily, execution, guard, ledger, manifest, market, opportunities, panel, summary, trading_back
 from engine.config import Spec, parse_spec_toml
 from engine.events import Path
 from engine.path import candidates, walk_path
@@ -26,6 +26,7 @@ def run(
     *,
     on_progress: Progress = lambda _stage, _fraction: None,
     stress: bool = True,
+    seen: panel.Panel | None = None,
 ) -> Result:
     """Return what the spec's strategy would have earned on this data.
 
@@ -39,7 +40,9 @@ def run(
     on_progress : Progress
         Called as each stage begins.
     stress : bool
-        Whether a run that sent packages is also walked under worse conditions (`engine.stress`).
+        Whether a run that sent packages is also walked under worse conditions, and at other sizes (`engine.stress`, `engine.capacity`).
+    seen : Panel or None
+        The panel of this spec and data, where it is built already.
 
     Raises
     ------
@@ -47,7 +50,7 @@ def run(
         Where the data does not carry the run.
     """
     on_progress("aligning", 0.0)
-    seen = panel.build(spec, data)
+    seen = panel.build(spec, data) if seen is None else seen
     with ThreadPoolExecutor(1) as beside:  # hashing holds no lock, and all else is on one core
         hashed = beside.submit(manifest.build, spec, data, assumptions=summary.assumptions(spec))
         watch = guard.build(spec, seen.marks)
@@ -59,12 +62,13 @@ def run(
         parts = _parts(spec, path, seen, watch)
         on_progress("stressing", 0.7)
         worse = excesses(spec, data, seen, guard=watch, found=found) if stress and parts.packages.height else {}
+        sizes = capacity.curve(spec, seen, watch, found=found) if stress and parts.packages.height else []
         on_progress("hashing", 0.9)
         made_from = hashed.result()
     on_progress("done", 1.0)
     return Result(
         spec=spec,
-        summary=summary.summarise(spec, replace(parts, stress=worse), manifest.digest(made_from)),
+        summary=summary.summarise(spec, replace(parts, stress=worse, capacity=sizes), manifest.digest(made_from)),
         manifest=made_from,
         fills=ledger.fills_table(spec, path),
         packages=parts.packages,
@@ -91,6 +95,7 @@ def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> sum
         execution=execution.figures(spec, path, lines, seen) | opportunities.episode_figures(spec, path.opportunities),
         trade_back=trading_back.trade_back(spec, path, seen, held),
         stress={},
+        capacity=[],
         guard=watch.events,
         quality=seen.quality,
         stale_marks=seen.marks.stale,

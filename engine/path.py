@@ -16,7 +16,8 @@ from engine.kernels.transfers import Funding
 from engine.schema import micros
 from engine.strategies.spatial import Spatial
 
-_FIRST_ROWS = 256
+FIRST_ROWS = 256
+"""Of logs; they grow as they fill."""
 
 
 Found = tuple[Candidates, np.record]
@@ -55,7 +56,7 @@ def candidates(world: World, threshold_bps: float) -> Found:
     view.row = world.market.series.first[:-1] - 1
     units.gets = units.pays = np.nan
     place.start_us, place.end_us, place.threshold_bps = rules.start_us, rules.end_us, threshold_bps
-    found = [_room(_FIRST_ROWS, legs)]
+    found = [_room(FIRST_ROWS, legs)]
     while not scan(world.market, world.legs, (world.cycles, world.steps), view, units, place, found[-1]):
         found.append(_room(2 * found[-1].at_us.size, legs))
         place.found = 0
@@ -83,9 +84,9 @@ def _room(rows: int, legs: int) -> Candidates:
 
 def walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tuple[kernel.State, kernel.Log]:
     """Return the state at the end of a walk over candidates, and its logs, cut to what was written."""
-    state, log, scratch = _new_state(spec, world), _new_log(_FIRST_ROWS), _new_scratch(spec, world)
+    state, log, scratch = new_state(spec, world), new_log(FIRST_ROWS), new_scratch(spec, world)
     while not walk(world, funding, rows, state, log, scratch):
-        log = _larger(log, rows_needed(state, scratch.plan.size))
+        log = larger(log, rows_needed(state, scratch.plan.size))
     used = state.counts[0]
     return state, kernel.Log(
         orders=_first(log.orders, used.orders),
@@ -96,7 +97,8 @@ def walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tupl
     )
 
 
-def _new_state(spec: Spec, world: World) -> kernel.State:
+def new_state(spec: Spec, world: World) -> kernel.State:
+    """Return the state in which a run begins."""
     legs, days = len(spec.legs), micros(spec.end) // DAY_US - micros(spec.start) // DAY_US + 1
     state = kernel.State(
         counts=_records(kernel.COUNT, 1),
@@ -119,7 +121,8 @@ def _new_state(spec: Spec, world: World) -> kernel.State:
     return state
 
 
-def _new_log(rows: int) -> kernel.Log:
+def new_log(rows: int) -> kernel.Log:
+    """Return empty logs of so many rows each."""
     return kernel.Log(
         orders=_records(kernel.ORDER, rows),
         packages=_records(kernel.PACKAGE, rows),
@@ -129,7 +132,8 @@ def _new_log(rows: int) -> kernel.Log:
     )
 
 
-def _larger(log: kernel.Log, needed: tuple[int, int, int, int]) -> kernel.Log:
+def larger(log: kernel.Log, needed: tuple[int, int, int, int]) -> kernel.Log:
+    """Return the logs with what they hold, and room for twice as many orders, packages, opportunities and transfers as are needed."""
     # each by itself: there may be a thousand opportunities an order
     orders, packages, opportunities, transfers = (
         _grown(rows, 2 * need if need > rows.size else rows.size)
@@ -148,7 +152,8 @@ def _grown(rows: Records, size: int) -> Records:
     return more
 
 
-def _new_scratch(spec: Spec, world: World) -> kernel.Scratch:
+def new_scratch(spec: Spec, world: World) -> kernel.Scratch:
+    """Return the room that decisions need."""
     legs, combinations, levels = len(spec.legs), spec.combinations, world.market.price.shape[2]
     return kernel.Scratch(
         received=np.empty(legs),

@@ -40,6 +40,7 @@ class Parts:
     execution: dict[str, float | None]  # figures of engine.execution and engine.opportunities
     trade_back: TradeBack
     stress: dict[str, float]  # (engine.stress.excesses)
+    capacity: list[dict[str, float]]  # (engine.capacity.curve)
     guard: list[tuple[int, str, str]]  # (µs, currency, "off" or "back")
     quality: list[Row]
     stale_marks: dict[str, int]  # currency → ticks
@@ -78,6 +79,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
         "combinations": parts.combinations[:_COMBINATIONS],
         "legs": parts.legs,
         "stress": parts.stress,
+        "capacity": parts.capacity,
         "stops": [{"at": _at(at_us), "why": why} for at_us, why in parts.path.stops],
         "guard": [{"at": _at(at_us), "currency": currency, "state": state} for at_us, currency, state in parts.guard],
         "balances": parts.balances,
@@ -198,7 +200,7 @@ def _best(edge_bps: float | None) -> str:
 
 
 def _metrics(parts: Parts) -> dict[str, float | int | None]:
-    turnover = float(parts.lines.turnover.sum())
+    turnover = metrics.total(parts.lines.turnover)
     trading = metrics.trading(parts.packages, turnover=turnover, excess=parts.excess)
     return metrics.performance(parts.equity) | trading | parts.execution
 

@@ -51,7 +51,7 @@ def trade_back(spec: Spec, path: Path, panel: Panel, held: list[Holding]) -> Tra
     marks = {currency: float(values[-1]) for currency, values in panel.marks.ticks.items()}
     surplus = {holding.currency: holding.surplus / ATOMS_PER_UNIT for holding in held}
     amount, at_mark = 0.0, []
-    for currency in _in_order(spec):
+    for currency in in_order(spec):
         if currency == spec.numeraire or surplus[currency] == 0:
             continue
         rates = _rates(spec, panel, currency, volumes)
@@ -81,13 +81,17 @@ def venue_volumes(spec: Spec, path: Path, marks: Marks) -> dict[str, int]:
     return {name: atoms(venue.volume_30d) + int(notional[venues == name].sum()) for name, venue in spec.venues.items()}
 
 
-def _in_order(spec: Spec) -> list[str]:
-    # what leads to others goes before them
+def in_order(spec: Spec) -> list[str]:
+    """Return the currencies as they are traded back: what leads to others goes before them."""
     last = {spec.comparison_currency} if spec.base is None else set(spec.currencies) - {spec.base}
     return sorted(spec.currencies, key=lambda currency: (currency in last, currency))
 
 
-def _instruments(spec: Spec, currency: str) -> tuple[Instrument, ...]:
+def instruments_of(spec: Spec, currency: str) -> tuple[Instrument, ...]:
+    """Return where a currency is traded back: the base on the legs, another one on what trades or converts it against the numeraire.
+
+    With cycles, what is not their start goes against that, too.
+    """
     if currency == spec.base:
         return spec.legs
     against = {spec.numeraire} if spec.base is not None or currency == spec.comparison_currency else {spec.numeraire, spec.comparison_currency}
@@ -97,23 +101,25 @@ def _instruments(spec: Spec, currency: str) -> tuple[Instrument, ...]:
 
 def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> list[Rate]:
     found = []
-    for instrument in _instruments(spec, currency):
-        bid_ask = _in_view(panel.of(instrument.key), micros(spec.end))
-        span = _in_force(spec, instrument)
+    for instrument in instruments_of(spec, currency):
+        bid_ask = in_view(panel.of(instrument.key), micros(spec.end))
+        span = in_force(spec, instrument)
         if bid_ask is not None and span is not None:
             fee = next(rate for least, rate in reversed(span.tiers) if least <= volumes[instrument.venue])
             found.append(_rate(instrument, currency, bid_ask=bid_ask, fee=fee, in_base=span.charged_in == "received"))
     return found
 
 
-def _in_view(series: Series, at_us: int) -> tuple[float, float] | None:
+def in_view(series: Series, at_us: int) -> tuple[float, float] | None:
+    """Return the best bid and ask that are in view at a time, None where there are none."""
     row = int(np.searchsorted(series.available_us, at_us, side="right")) - 1
     if row < 0 or at_us - int(series.event_us[row]) > MARK_MAX_AGE_US or np.isnan(series.bid[row, 0]):  # it is not good
         return None
     return float(series.bid[row, 0]), float(series.ask[row, 0])
 
 
-def _in_force(spec: Spec, instrument: Instrument) -> FeeSpan | None:
+def in_force(spec: Spec, instrument: Instrument) -> FeeSpan | None:
+    """Return what an instrument is charged at the end, None where it has no fees."""
     begun = [span for span in spec.fee_rows(instrument) if span.start_us <= micros(spec.end)]
     return begun[-1] if begun else None
 

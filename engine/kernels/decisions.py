@@ -44,16 +44,23 @@ def forbidden(world: World, state: State, gross_bps: float, last_decision_us: in
 
 
 @rule
-def list_opportunity(state: State, log: Log, combination: int, at_us: int, edge: float, outcome: int) -> None:
-    """Write an opportunity and what became of it."""
+def note_decision(state: State, combination: int, at_us: int, outcome: int) -> None:
+    """Give an opportunity its episode, and begin the cool-down of what was sent."""
     count, standing = state.counts[0], state.combinations[combination]
-    row = log.opportunities[count.opportunities]
     if standing.episode < 0:
         standing.episode = count.episodes
         count.episodes += 1
+    if outcome == SENT:
+        standing.last_decision_us = at_us
+
+
+@rule
+def list_opportunity(state: State, log: Log, combination: int, at_us: int, edge: float, outcome: int) -> None:
+    """Write an opportunity and what became of it."""
+    count, row = state.counts[0], log.opportunities[state.counts[0].opportunities]
+    note_decision(state, combination, at_us, outcome)
     row.at_us, row.combination, row.edge_bps = at_us, combination, edge
-    row.episode, row.outcome, row.package = standing.episode, outcome, -1
+    row.episode, row.outcome, row.package = state.combinations[combination].episode, outcome, -1
     if outcome == SENT:
         row.package = count.packages - 1
-        standing.last_decision_us = at_us
     count.opportunities += 1

@@ -10,13 +10,13 @@ from engine.spec.spec import STRATEGIES, Spec
 from engine.units import FORMS
 
 
-def problems(error: ErrorDetails) -> list[Problem]:
-    """Return one error of pydantic as problems with their path."""
+def problems(error: ErrorDetails, table: type[BaseModel] = Spec) -> list[Problem]:
+    """Return one error of pydantic in a table as problems with their path."""
     if error["type"] == "too_short" and error["ctx"]["actual_length"] < len(error["input"]):
         return []  # pydantic does not count the wrong ones, which have problems of their own
     path = ".".join(str(part) for at, part in enumerate(error["loc"]) if not (at == 1 and error["loc"][0] == "strategy"))  # its kind, told already
     if error["type"] == "extra_forbidden":
-        return [Problem(path=path, message=f"unknown key; {suggest(str(error['loc'][-1]), _keys_at(error['loc'][:-1]))}")]
+        return [Problem(path=path, message=f"unknown key; {suggest(str(error['loc'][-1]), _keys_at(table, error['loc'][:-1]))}")]
     if error["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         return [_kind(path, error)]
     if error["type"] == "missing":
@@ -36,9 +36,8 @@ def _kind(path: str, error: ErrorDetails) -> Problem:
     return Problem(path=f"{path}.kind", message=f"there is no strategy {found!r}; {suggest(found, kinds)}")
 
 
-def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
-    table: type[BaseModel] = Spec
-    if loc[:1] == ("strategy",):
+def _keys_at(table: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
+    if loc[:1] == ("strategy",) and table is Spec:
         return list(STRATEGIES[str(loc[1])].model_fields)
     parts = iter(loc)
     for part in parts:

@@ -40,6 +40,7 @@ PARTS = summary.Parts(
     execution={"mean_age_s": 2.5},
     trade_back=TradeBack(amount=-0.5, at_mark=[]),
     stress={"shares_halved": -3.0},
+    capacity=[{"scale": 2.0, "excess": 1.0, "after_trading_back": 0.5}],
     guard=[(after(60), "USDC", "off"), (after(240.5), "USDC", "back")],
     quality=[{**BARS}],
     stale_marks={"BTC": 0, "USD": 0, "USDC": 0},

@@ -16,6 +16,7 @@ from engine import bar_series, panel, quality
 from engine.config import Spec, parse_spec
 from engine.panel import Panel
 from engine.schema import BARS, TIMESTAMP, SeriesKey, micros
+from engine.series import room
 
 MINUTE = 60_000_000
 FIVE_MINUTES = 5 * MINUTE
@@ -90,7 +91,7 @@ def found_gaps(seen: Panel, venue: str, *, peg: bool) -> Closes:
     dollars, coins = (seen.of(SeriesKey(venue, name)) for name in ("BTC/USD", "BTC/USDC"))
     both = np.intersect1d(dollars.event_us, coins.event_us)
     both = both[both > END - 120 * MINUTE]
-    a, b = (series.price[np.searchsorted(series.event_us, both)] for series in (coins, dollars))
+    a, b = (series.prices(np.searchsorted(series.event_us, both)) for series in (coins, dollars))
     worth = seen.marks.at(both)["USDC"] if peg else np.ones(both.size)
     return dict(zip(both.tolist(), (1e4 * (a * worth / b - 1)).tolist(), strict=True))
 
@@ -142,7 +143,8 @@ def spikes(folder: Path) -> list[int]:
 def test_the_spikes_of_one_market_are_found_and_are_no_word_against_it_while_too_few_others_trade(folder: Path) -> None:
     spec = last_hours({"kraken BTC/USD": "trade", "binanceus BTC/USD": "trade", **COINS}, hours=24)
     seen = build(spec, folder)
-    usdc = [bar_series.build(spec, i, bars(folder, i.key)) for i in spec.instruments if i.key.base == "USDC"]
+    read = [bar_series.read(spec, i, bars(folder, i.key)) for i in spec.instruments if i.key.base == "USDC"]
+    usdc = [bar_series.fill(spec, one, room(one.rows, one.bars, one.levels)) for one in read]
     wicks = quality.wicks(500.0, [quality.Bars(o.series, o.high, o.low) for o in usdc], seen.marks)
     found = {o.series.key: o.series.open_us[w.found].tolist() for o, w in zip(usdc, wicks, strict=True)}
     expected = spikes(folder)

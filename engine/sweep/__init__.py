@@ -1,0 +1,8 @@
+"""Sweeps: many backtests of one spec on one mapped copy of the data. Read `engine.sweep.run` first."""
+
+from engine.sweep.estimate import Estimate, estimate
+from engine.sweep.result import SweepResult
+from engine.sweep.run import run
+from engine.sweep.spec import Sweep, json_schema, parse_sweep, parse_sweep_toml
+
+__all__ = ["Estimate", "Sweep", "SweepResult", "estimate", "json_schema", "parse_sweep", "parse_sweep_toml", "run"]

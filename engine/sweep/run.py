@@ -1,0 +1,180 @@
+"""The pipeline of a sweep: its trials, the best of them in full, and what they say as a whole."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from engine import backtest, manifest, metrics, panel, summary
+from engine.arrays import Floats, Int64s
+from engine.errors import DataError
+from engine.kernels.row import Rows
+from engine.result import Result
+from engine.schema import SeriesKey, micros
+from engine.sweep import rows as trial_rows
+from engine.sweep.design import Design, design
+from engine.sweep.groups import reads_of
+from engine.sweep.judge import folds, judge
+from engine.sweep.result import SweepResult
+from engine.sweep.spec import Sweep
+from engine.sweep.trials import chunks
+
+Progress = Callable[[str, float], None]
+"""Told the stage that goes on and the fraction of the sweep that is done."""
+OnRows = Callable[[pl.DataFrame], None]
+"""Given the rows of some trials as soon as they are done, with `periods`, a list each."""
+
+PERIODS = "periods"
+_WALKED, _RUN_AGAIN = 0.8, 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Space:
+    # how long the runs are, and in which periods they are judged
+    span_us: int
+    period_us: int
+    periods: int
+
+
+def run(
+    sweep: Sweep,
+    data: Mapping[SeriesKey, pl.DataFrame],
+    *,
+    on_progress: Progress = lambda _stage, _fraction: None,
+    threads: int | None = None,
+    done: pl.DataFrame | None = None,
+    on_rows: OnRows | None = None,
+) -> SweepResult:
+    """Return what every set of parameters would have earned, and how much of that is luck.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Which sets.
+    data : Mapping[SeriesKey, pl.DataFrame]
+        As of `engine.backtest.run`, for the series of the sweep's spec.
+    on_progress : Progress
+        Called on this thread; what it raises stops the sweep, and nothing goes on behind it.
+    threads : int or None
+        None: as many as there are cores. The result does not depend on it.
+    done : pl.DataFrame or None
+        Rows of this sweep, as `on_rows` was given them: these trials are not run again.
+    on_rows : callable or None
+        Called on this thread with the rows of some trials, in no order.
+
+    Raises
+    ------
+    SpecError
+        Where a parameter, or a set of them, does not make a spec.
+    DataError
+        Where the data does not carry a trial, or `done` is of another sweep.
+    StatisticsError
+        Where the windows of the walk forward are longer than the run.
+    """
+    on_progress("reading the sweep", 0.0)
+    made = design(sweep)
+    space = _space(sweep)
+    folds(sweep, space.period_us)  # told before anything runs
+    known = _known(made, done)
+    wanted = np.setdiff1d(np.arange(made.trials), known["trial"].to_numpy() if known is not None else [])
+    found = trial_rows.empty(wanted.size, space.periods)
+    finished = 0
+    with closing(chunks(made, data, wanted, threads=threads)) as parts:
+        for trials, rows in parts:
+            places = np.searchsorted(wanted, trials)
+            for whole, part in zip(found, rows, strict=True):
+                whole[places] = part
+            finished += trials.size
+            if on_rows is not None:
+                on_rows(_frame(made, trials, rows, space))
+            on_progress("running the trials", min(_WALKED * finished / wanted.size, _WALKED))
+    whole_frame = _whole(made, wanted, found, known, space)
+    periods = np.ascontiguousarray(_periods(whole_frame, space)) if known is not None else found.periods
+    on_progress("running the best in full", _WALKED)
+    best = _best(made, data, whole_frame, on_progress)
+    on_progress("judging the trials", _RUN_AGAIN)
+    result = SweepResult(
+        sweep=sweep,
+        trials=whole_frame.drop(PERIODS, strict=False),
+        periods=periods.T,
+        period_us=space.period_us,
+        best=best,
+        statistics=judge(made, whole_frame, periods.T, order=ranked(whole_frame, sweep.rank_by), period_us=space.period_us),
+        manifest=_manifest(sweep, data),
+    )
+    on_progress("done", 1.0)
+    return result
+
+
+def _space(sweep: Sweep) -> _Space:
+    first, last = micros(sweep.spec.start), micros(sweep.spec.end)
+    period_us = metrics.period_of(last - first)
+    return _Space(span_us=last - first, period_us=period_us, periods=max(last // period_us - -(-first // period_us), 0))
+
+
+def _frame(made: Design, trials: Int64s, rows: Rows, space: _Space) -> pl.DataFrame:
+    # the rows of some trials, with their periods, by ordinal
+    order = np.argsort(trials)
+    found = made.table(trials[order]).with_columns(trial_rows.columns(Rows._make(part[order] for part in rows), span_us=space.span_us).values())
+    return found.with_columns(pl.Series(PERIODS, rows.periods[order].tolist(), dtype=pl.List(pl.Float64)))
+
+
+def _known(made: Design, done: pl.DataFrame | None) -> pl.DataFrame | None:
+    if done is None or done.is_empty():
+        return None
+    trials = done["trial"].to_numpy() if "trial" in done.columns else np.full(1, -1)
+    names = ["trial", *(axis.path for axis in made.axes)]
+    fits = set(names) <= set(done.columns) and PERIODS in done.columns and bool((trials >= 0).all() and (trials < made.trials).all())
+    if not fits or not done.select(names).equals(made.table(trials)):
+        raise DataError(
+            "expected the rows of done to be of this sweep, as on_rows had them; found other trials or values: leave them out to run anew"
+        )
+    return done.unique("trial").sort("trial")
+
+
+def _whole(made: Design, wanted: Int64s, found: Rows, known: pl.DataFrame | None, space: _Space) -> pl.DataFrame:
+    if known is None:
+        return made.table(wanted).with_columns(trial_rows.columns(found, span_us=space.span_us).values())
+    fresh = _frame(made, wanted, found, space)
+    return pl.concat([known.select(fresh.columns), fresh]).sort("trial")
+
+
+def _periods(whole: pl.DataFrame, space: _Space) -> Floats:
+    flat = whole[PERIODS].explode(empty_as_null=False) if space.periods else pl.Series([], dtype=pl.Float64)
+    return flat.to_numpy().reshape(whole.height, space.periods)
+
+
+def ranked(trials: pl.DataFrame, rank_by: str) -> Int64s:
+    """Return the ordinals of the trials, the highest figure first, ties by ordinal; those without one come last."""
+    values = trials[rank_by].fill_null(-np.inf).to_numpy()
+    return np.argsort(-values, kind="stable").astype(np.int64)
+
+
+def _best(made: Design, data: Mapping[SeriesKey, pl.DataFrame], trials: pl.DataFrame, on_progress: Progress) -> tuple[tuple[int, Result], ...]:
+    chosen = ranked(trials, made.sweep.rank_by)[: made.sweep.keep].tolist()
+    found: dict[int, Result] = {}
+    panels: dict[tuple[object, ...], panel.Panel] = {}
+    reads = reads_of(made)
+    for place, trial in enumerate(sorted(chosen, key=lambda k: (made.picks[k, reads].tolist(), k))):
+        spec = made.spec_of(trial)
+        key = (*made.picks[trial, reads].tolist(), spec.currencies)
+        if key not in panels:
+            panels = {key: panel.build(spec, data)}
+        found[trial] = backtest.run(spec, data, seen=panels[key])
+        on_progress("running the best in full", min(_WALKED + (_RUN_AGAIN - _WALKED) * (place + 1) / len(chosen), _RUN_AGAIN))
+    return tuple((trial, found[trial]) for trial in chosen)
+
+
+def _manifest(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame]) -> dict[str, object]:
+    of_spec = manifest.build(sweep.spec, data, assumptions=summary.assumptions(sweep.spec))
+    kept = {name: value for name, value in of_spec.items() if name not in {"spec", "spec_sha256"}}
+    return {"sweep": sweep.canonical(), "sweep_sha256": sweep.hash(), **kept}
+
+
+def forms_of(made: Design, trial: int) -> dict[str, str]:
+    """Return the values of a trial as a spec writes them, by path."""
+    forms = {axis.path: axis.forms[made.picks[trial, k]] for k, axis in enumerate(made.axes)}
+    return {path: form if isinstance(form, str) else json.dumps(form) for path, form in forms.items()}

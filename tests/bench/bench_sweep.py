@@ -1,0 +1,184 @@
+"""Sweeps of ten thousand sets: `python -m tests.bench.bench_sweep [--large]`.
+
+Equality first: rows of some sets must be what backtests of their specs say. Then, beside what the machine's memory and arithmetic give: a grid
+whose thresholds are the deciles of the edges of the candidates, one row in a hundred, on two venues with 200,000 quotes each; how it scales
+over threads and sets; and, with --large, five venues with five million quotes each. Times are of the trials with all that they share (reading,
+alignment, marks, candidates), without full results and statistics; processor time beside them, since a machine may be shared.
+"""
+
+import argparse
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from engine import backtest, market, panel, sweep
+from engine import guard as guards
+from engine import path as walking
+from engine.config import Spec, parse_spec
+from engine.schema import TIMESTAMP, SeriesKey, instant, quotes_schema
+from engine.sweep.design import design
+from engine.sweep.spec import Sweep, parse_sweep
+from tests.bench.probe import copy_gib_per_s, machine, two_thread_speedup
+
+START_US = 1_700_000_000_000_000 // 86_400_000_000 * 86_400_000_000
+SHARE = 0.01
+"""Of the instants that are candidates."""
+
+
+COOL_DOWNS = {2: ("5m", "14m"), 5: ("30s", "120s")}
+"""By venues: so that sets have as many fills as they should."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """How much data, and how long it takes to come."""
+
+    venues: int
+    rows: int  # of each venue
+    days: int
+
+
+SMALL, LARGE = Case(venues=2, rows=200_000, days=4), Case(venues=5, rows=5_000_000, days=20)
+
+
+def spec(case: Case, threshold_bps: float) -> Spec:
+    """Return a spec whose sets all trade."""
+    venue = {"feed_latency": "20ms", "order_latency": "30ms", "balances": {"USD": 5_000_000, "BTC": 200}, "fee_bps": 1.0}
+    names = [f"v{n}" for n in range(case.venues)]
+    return parse_spec(
+        {
+            "version": 2,
+            "name": "bench",
+            "start": f"{instant(START_US):%Y-%m-%dT%H:%M:%SZ}",
+            "end": f"{instant(START_US + case.days * 86_400_000_000):%Y-%m-%dT%H:%M:%SZ}",
+            "clock": "1h",
+            "strategy": {"kind": "spatial", "threshold_bps": threshold_bps, "max_notional": 2_000},
+            "venues": dict.fromkeys(names, venue),
+            "instruments": [
+                {"venue": name, "name": "BTC/USD", "data": "quotes", "tick": "0.1", "lot": "0.0001", "min_notional": 10, "max_age": "60s"}
+                for name in names
+            ],
+        }
+    )
+
+
+def quotes(case: Case) -> dict[SeriesKey, pl.DataFrame]:
+    """Return seeded quotes at random times: one fair price, and around it a venue's own mean-reverting deviation."""
+    rng, span = np.random.default_rng(20231114), case.days * 86_400_000_000
+    clock = np.linspace(-60_000_000, span, 200_000)
+    fair = 30_000 * np.exp(np.cumsum(rng.normal(0, 2e-5, clock.size)))
+    found = {}
+    for venue in range(case.venues):
+        at = np.sort(rng.integers(-60_000_000, span, case.rows))
+        own = np.repeat(rng.normal(0, 2.2e-4, case.rows // 20 + 1), 20)[: case.rows]  # a level lasts for twenty quotes
+        bid = np.round(np.interp(at, clock, fair) * (1 + own) - 0.5, 1)
+        sizes = [np.round(rng.lognormal(-1, 1, case.rows), 4) + 1e-3 for _ in range(2)]
+        columns = {
+            "ts": pl.Series(START_US + at).cast(TIMESTAMP),
+            "received": pl.Series([None], dtype=TIMESTAMP).new_from_index(0, case.rows),
+            "bid": bid,
+            "bid_size": sizes[0],
+            "ask": np.round(bid + 1.0, 1),
+            "ask_size": sizes[1],
+        }
+        found[SeriesKey(f"v{venue}", "BTC/USD")] = pl.DataFrame(columns, schema=quotes_schema(1))
+    return found
+
+
+def deciles(case: Case, data: dict[SeriesKey, pl.DataFrame]) -> list[float]:
+    """Return the deciles, from the lowest, of the edges of the best hundredth of the instants [bps]."""
+    loose = spec(case, -9_999.0)
+    seen = panel.build(loose, data)
+    world = market.world(loose, seen, guards.build(loose, seen.marks))
+    rows, _ = walking.candidates(world, -np.inf)
+    price = world.market.price
+    bid, ask = (np.where(rows.row >= 0, price[side, :, 0][rows.row], np.nan) for side in (0, 1))
+    best = np.nanmax(bid, axis=1) * (1 - 1e-4) / (np.nanmin(ask, axis=1) * (1 + 1e-4))
+    edges = np.sort(1e4 * (best - 1))[-int(SHARE * best.size) :]
+    return [float(f"{edge:.6g}") for edge in edges[np.arange(10) * edges.size // 10]]
+
+
+def grid(case: Case, thresholds: list[float], sets: int) -> Sweep:
+    """Return ten thresholds, ten cool-downs, ten tolerances, and as many notionals as make so many sets."""
+    parameters: list[dict[str, Any]] = [
+        {"path": "strategy.threshold_bps", "values": thresholds},
+        {"path": "strategy.cool_down", "low": COOL_DOWNS[case.venues][0], "high": COOL_DOWNS[case.venues][1], "count": 10},
+        {"path": "execution.tolerance_bps", "low": 0, "high": 0.9, "count": 10},
+        {"path": "strategy.max_notional", "low": 1_000, "high": 4_000, "count": max(sets // 1_000, 2)},
+    ]
+    return parse_sweep(
+        {"version": 1, "name": "bench", "design": "grid", "keep": 0, "spec": spec(case, thresholds[0]).canonical(), "parameters": parameters}
+    )
+
+
+def hold_equal(made: Sweep, data: dict[SeriesKey, pl.DataFrame], trials: pl.DataFrame, picked: list[int]) -> int:
+    """Return how many figures of how many fills agree with backtests; exit where one does not."""
+    agreed = 0
+    for trial in picked:
+        said: dict[str, Any] = backtest.run(design(made).spec_of(trial), data, stress=False).summary
+        known = said["metrics"] | said["counts"] | {"after_trading_back": said["trade_back"]["excess"]}
+        row = trials.row(trial, named=True)
+        wrong = [name for name in row.keys() & known.keys() if row[name] != known[name]]
+        if wrong:
+            sys.exit(f"trial {trial}: row and backtest differ in {', '.join(wrong)}")
+        agreed += len(row.keys() & known.keys())
+    return agreed
+
+
+def timed(made: Sweep, data: dict[SeriesKey, pl.DataFrame], threads: int, times: int = 3) -> tuple[float, float, pl.DataFrame]:
+    """Return the shortest time of several runs [s], its processor time [s], and the rows."""
+    best = (np.inf, np.inf)
+    for _ in range(times):
+        began, used = time.perf_counter(), time.process_time()
+        trials = sweep.run(made, data, threads=threads).trials
+        best = min(best, (time.perf_counter() - began, time.process_time() - used))
+    return *best, trials
+
+
+def megabytes() -> float:
+    """Return the most memory that this process has had [MB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def report(case: Case, sets: int, *, scaling: bool) -> None:
+    """Print the lines of a case."""
+    data = quotes(case)
+    thresholds = deciles(case, data)
+    made = grid(case, thresholds, sets)
+    warm = grid(case, thresholds, 2_000)
+    _, _, trials = timed(warm, data, 2, times=1)
+    agreed = hold_equal(warm, data, trials, [0, 777, 1500] if scaling else [777])
+    print(f"equality: {agreed} figures equal those of backtests")
+    before = megabytes()
+    wall, used, trials = timed(made, data, 2)
+    fills = trials["fills"]
+    rate = f"{wall:.2f} s, {used:.2f} s of processors ({trials.height / wall:,.0f} sets/s)"
+    print(f"{case.venues} venues × {case.rows:,} quotes, {trials.height:,} sets: {rate}")
+    print(f"fills of a set: median {fills.median():,.0f}, mean {fills.mean():,.0f}; memory {megabytes():,.0f} MB at most, {before:,.0f} before")
+    if scaling:
+        one, _, _ = timed(made, data, 1)
+        print(f"1 → 2 threads: {one:.2f} s → {wall:.2f} s, {one / wall:.2f} ×")
+        had = megabytes()
+        more, cpu, _ = timed(grid(case, thresholds, 8 * sets), data, 2, times=1)
+        print(f"8 × the sets: {more / wall:.2f} × the time ({cpu / used:.2f} × of processors), {megabytes() / had:.2f} × the memory")
+
+
+def main() -> None:
+    """Print the lines of one case or both."""
+    parser = argparse.ArgumentParser(description="Sweeps of ten thousand sets.")
+    parser.add_argument("--large", action="store_true", help="five venues with five million quotes each, too")
+    large = parser.parse_args().large
+    print(machine())
+    print(f"probe: memory copy {copy_gib_per_s():.1f} GiB/s, two threads {two_thread_speedup():.2f} times one")
+    report(SMALL, 10_000, scaling=True)
+    if large:
+        report(LARGE, 2_000, scaling=False)
+
+
+if __name__ == "__main__":
+    main()

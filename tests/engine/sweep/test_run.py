@@ -1,0 +1,249 @@
+"""Every row of a sweep is what a backtest of the trial's own spec says, to the bit, whatever is shared and however it is cut."""
+
+import io
+import json
+import threading
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from engine import backtest, sweep
+from engine.config import parse_spec, parse_spec_toml
+from engine.errors import DataError, SpecError
+from engine.sweep import trials
+from engine.sweep.design import design
+from engine.sweep.run import ranked
+from engine.sweep.spec import Sweep, parse_sweep
+from engine.synth import depeg_weekend
+from tests.profiles import examples
+from tests.strategies import World, months, worlds
+
+LINES = {"gross": "gross", "slippage": "slippage", "leg_misses": "leg_misses", "fees": "fees", "transfers": "transfer_costs"}
+
+
+def said(world: World, made: Sweep, trial: int) -> dict[str, Any]:
+    """Return what a backtest of a trial says about what a row has."""
+    summary: dict[str, Any] = backtest.run(design(made).spec_of(trial), world.data, stress=False).summary
+    lines = {LINES[row["line"]]: row["amount"] for row in summary["attribution"] if row["line"] in LINES}
+    known = {"after_trading_back": summary["trade_back"]["excess"], "start_equity": summary["equity_start"]}
+    return {**summary["counts"], **summary["metrics"], **lines, **known}
+
+
+def swept(world: World, parameters: list[dict[str, Any]], **more: Any) -> Sweep:
+    """Return a grid over a world, without full results."""
+    return parse_sweep({"version": 1, "name": "test", "design": "grid", "keep": 0, "spec": world.spec.canonical(), "parameters": parameters, **more})
+
+
+def varied(world: World, chance: np.random.Generator) -> list[dict[str, Any]]:
+    """Return two values of a few parameters of a world, picked at random among those that it has."""
+    spec, venue = world.spec, str(chance.choice(sorted({leg.venue for leg in world.spec.legs})))
+    threshold = spec.strategy.threshold_bps
+    choices: list[dict[str, Any]] = [
+        {"path": "strategy.threshold_bps", "values": [threshold, threshold + 7.5]},
+        {"path": "strategy.cool_down", "values": ["0s", "40s"]},
+        {"path": "execution.tolerance_bps", "values": [0.0, 3.0]},
+        {"path": "execution.residual", "values": ["unwind", "hedge", "carry"]},
+        {"path": "execution.take_share", "values": [1.0, 0.5]},
+        {"path": "execution.volume_share", "values": [0.2, 0.1]},
+        {"path": f"venues.{venue}.order_latency", "values": ["20ms", "1500ms"]},
+        {"path": f"venues.{venue}.feed_latency", "values": ["0s", "30ms"]},
+        {"path": "risk.max_misses", "values": [1, 50]},
+        {"path": "risk.max_drawdown", "values": ["0.5", "5000"]},
+        {"path": "scale", "values": [1, 0.25, 3]},
+    ]
+    if spec.venues[venue].fee_bps is not None:
+        choices.append({"path": f"venues.{venue}.fee_bps", "values": [1.0, 12.5]})
+    held = sorted(spec.venues[venue].balances)[:1]
+    choices += [{"path": f"venues.{venue}.balances.{currency}", "values": ["0", "3.5"]} for currency in held]
+    return [choices[k] for k in sorted(chance.choice(len(choices), 3, replace=False))]
+
+
+def check(world: World, seed: int) -> None:
+    """Hold every row of a random sweep over a world against its backtest."""
+    chance = np.random.default_rng(seed)
+    try:
+        made = swept(world, varied(world, chance))
+        result = sweep.run(made, world.data, threads=1)
+    except (SpecError, DataError) as error:
+        event(f"refused: {type(error).__name__}")
+        return
+    event("traded" if result.trials["fills"].sum() else "nothing filled")
+    assert result.periods.shape[1] == result.trials.height == made.most_trials
+    for trial in chance.choice(made.most_trials, 3, replace=False).tolist():
+        row, expected = result.trials.row(trial, named=True), said(world, made, trial)
+        assert {name: value for name, value in row.items() if name in expected} == {n: v for n, v in expected.items() if n in row}
+        assert set(row) - set(expected) == {"trial", *(p.path for p in made.parameters)}
+
+
+@examples(40)
+@given(worlds(most=25), st.integers(0, 2**32 - 1))
+def test_rows_are_those_of_backtests_on_random_worlds(world: World, seed: int) -> None:
+    check(world, seed)
+
+
+@examples(2)
+@given(months(), st.integers(0, 2**32 - 1))
+def test_rows_are_those_of_backtests_over_tiers_of_thirty_days(world: World, seed: int) -> None:
+    check(world, seed)
+
+
+WEEKEND = depeg_weekend(7)
+GRID = [
+    {"path": "strategy.threshold_bps", "values": [-5, 4, 10]},
+    {"path": "venues.synthetic-beta.order_latency", "values": ["120ms", "70s"]},
+    {"path": "venues.synthetic-alpha.fee_bps", "values": [0, 5]},
+    {"path": "quality.wick_bps", "values": [500, 20]},
+]
+
+
+def weekend(**more: Any) -> Sweep:
+    """Return a sweep over the synthetic weekend: two panels, two fees, and more trials than a chunk."""
+    return swept(World(form={}, spec=parse_spec_toml(WEEKEND.spec_toml), data=WEEKEND.bars), GRID, **more)
+
+
+@pytest.fixture(scope="module")
+def whole() -> sweep.SweepResult:
+    """Return the sweep over the weekend, run on one thread."""
+    return sweep.run(weekend(keep=2, rank_by="excess"), WEEKEND.bars, threads=1)
+
+
+def assert_same(one: sweep.SweepResult, other: sweep.SweepResult) -> None:
+    """Hold two results of one sweep against each other, to the bit."""
+    assert one.trials.equals(other.trials)
+    assert one.periods.tobytes() == other.periods.tobytes()
+
+
+def test_rows_depend_neither_on_threads_nor_on_chunks(whole: sweep.SweepResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "_FEWEST", 1)
+    monkeypatch.setattr(trials, "_MOST", 2)
+    assert_same(whole, sweep.run(weekend(keep=0), WEEKEND.bars, threads=3))
+
+
+def test_rows_depend_neither_on_the_marks_that_are_known_nor_on_the_room_that_there_is(
+    whole: sweep.SweepResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "_PRIMES", (31, 61))
+    monkeypatch.setattr(trials, "FIRST_ROWS", 1)
+    assert_same(whole, sweep.run(weekend(keep=0), WEEKEND.bars, threads=2))
+
+
+def test_the_weekend_s_rows_are_those_of_its_backtests(whole: sweep.SweepResult) -> None:
+    world = World(form={}, spec=whole.sweep.spec, data=WEEKEND.bars)
+    for trial in (0, 3, 10, 23):
+        row, expected = whole.trials.row(trial, named=True), said(world, whole.sweep, trial)
+        assert row["fills"] > 0
+        assert {name: value for name, value in row.items() if name in expected} == {n: v for n, v in expected.items() if n in row}
+
+
+def test_periods_are_the_changes_of_the_excess(whole: sweep.SweepResult) -> None:
+    assert (whole.periods.shape, whole.period_us) == ((48, 24), 3_600_000_000)
+    (trial, best), *_ = whole.best
+    hours = best.equity.filter(pl.col("ts").dt.minute() == 0)["excess"].to_numpy()
+    assert whole.periods[:, trial].tolist() == np.diff(hours).tolist()
+
+
+def test_the_best_are_run_in_full(whole: sweep.SweepResult) -> None:
+    excess = whole.trials["excess"].to_numpy()
+    assert [trial for trial, _ in whole.best] == sorted(range(24), key=lambda trial: (-excess[trial], trial))[:2]
+    for trial, result in whole.best:
+        assert result.spec == design(whole.sweep).spec_of(trial)
+        assert result.summary["excess"] == excess[trial]
+        assert result.summary == backtest.run(result.spec, WEEKEND.bars).summary
+
+
+def test_what_is_not_defined_ranks_last_and_equals_go_by_their_ordinal() -> None:
+    table = pl.DataFrame({"sharpe": [1.0, None, 2.0, 2.0, -1.0, None]})
+    assert ranked(table, "sharpe").tolist() == [2, 3, 0, 4, 1, 5]
+
+
+def test_a_sweep_that_is_resumed_is_the_whole_one(whole: sweep.SweepResult) -> None:
+    kept: list[pl.DataFrame] = []
+    sweep.run(weekend(keep=0), WEEKEND.bars, on_rows=kept.append)
+    assert sorted(trial for rows in kept for trial in rows["trial"]) == list(range(24))
+    rows = pl.concat(kept)
+    for done in (rows.sample(11, seed=1), rows, rows.clear()):
+        again: list[pl.DataFrame] = []
+        resumed = sweep.run(weekend(keep=2, rank_by="excess"), WEEKEND.bars, done=done, on_rows=again.append)
+        assert sum(part.height for part in again) == 24 - done.height
+        assert_same(whole, resumed)
+        assert resumed.best[0][1].summary == whole.best[0][1].summary
+
+
+def test_rows_of_another_sweep_are_refused(whole: sweep.SweepResult) -> None:
+    kept: list[pl.DataFrame] = []
+    sweep.run(weekend(keep=0), WEEKEND.bars, on_rows=kept.append)
+    first = kept[0]
+    wrong = (
+        first.drop("trial"),
+        first.drop("periods"),
+        first.with_columns(pl.col("trial") + 24),
+        first.with_columns(pl.col("strategy.threshold_bps") + 1),
+    )
+    for done in wrong:
+        with pytest.raises(DataError, match="rows of done to be of this sweep"):
+            sweep.run(weekend(keep=0), WEEKEND.bars, done=done)
+
+
+def test_a_cancelled_sweep_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trials, "_FEWEST", 1)
+    monkeypatch.setattr(trials, "_MOST", 1)
+    told: list[float] = []
+
+    def until_a_third(_stage: str, fraction: float) -> None:
+        told.append(fraction)
+        if fraction > 1 / 3:
+            raise KeyboardInterrupt
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run(weekend(), WEEKEND.bars, on_progress=until_a_third, threads=2)
+    assert threading.active_count() == before
+    assert told == sorted(told)
+
+
+def test_progress_ends_with_the_whole() -> None:
+    told: list[tuple[str, float]] = []
+    sweep.run(weekend(keep=1), WEEKEND.bars, on_progress=lambda stage, fraction: told.append((stage, fraction)))
+    assert told[0] == ("reading the sweep", 0.0)
+    assert told[-1] == ("done", 1.0)
+    assert [fraction for _, fraction in told] == sorted(fraction for _, fraction in told)
+
+
+def test_a_result_is_files(whole: sweep.SweepResult) -> None:
+    files = whole.files()
+    trial = whole.best[0][0]
+    assert {name for name in files if "/" not in name} == {"trials.parquet", "periods.parquet", "summary.json", "manifest.json", "report.html"}
+    assert files[f"best/{trial}/summary.json"] == whole.best[0][1].files()["summary.json"]
+    assert pl.read_parquet(io.BytesIO(files["trials.parquet"])).equals(whole.trials)
+    assert pl.read_parquet(io.BytesIO(files["periods.parquet"]))["change"].to_list() == whole.periods.T.tolist()
+    assert json.loads(files["manifest.json"])["sweep_sha256"] == whole.sweep.hash()
+    assert json.loads(files["summary.json"])["trials"] == 24
+
+
+def test_schedules_of_other_lengths_and_assets_share_no_more_than_they_can() -> None:
+    tiers = [{"volume": 0, "taker_bps": 9}, {"volume": 1_000, "taker_bps": 1}]
+    schedules: list[Any] = [
+        [{"taker_bps": 4}],
+        [{"tiers": tiers}],
+        [{"taker_bps": 4, "end": "2023-03-12T00:00:00Z"}, {"tiers": tiers, "start": "2023-03-12T00:00:00Z"}],
+    ]
+    form = {**parse_spec_toml(WEEKEND.spec_toml).canonical()}
+    venues: Any = form["venues"]
+    venues["synthetic-alpha"] |= {"fee_bps": None, "fees": [{"taker_bps": 4}]}
+    guards: list[Any] = [{"action": "halt"}, {"action": "go_on"}]
+    world = World(form=form, spec=parse_spec(form), data=WEEKEND.bars)
+    parameters = [
+        {"path": "venues.synthetic-alpha.fees", "values": schedules},
+        {"path": "risk.depeg_guard", "values": guards},
+        {"path": "strategy.threshold_bps", "values": [-5, 10]},
+    ]
+    made = swept(world, parameters)
+    result = sweep.run(made, WEEKEND.bars)
+    for trial in (0, 3, 4, 7, 8, 11):
+        row, expected = result.trials.row(trial, named=True), said(world, made, trial)
+        assert {name: value for name, value in row.items() if name in expected} == {n: v for n, v in expected.items() if n in row}
+    assert result.trials["fees"].n_unique() > 4
