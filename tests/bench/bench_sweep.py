@@ -30,7 +30,7 @@ SHARE = 0.01
 """Of the instants that are candidates."""
 
 
-COOL_DOWNS = {2: ("2m", "8m"), 5: ("30s", "120s")}
+COOL_DOWNS = {2: ("6s", "24s"), 5: ("30s", "120s")}
 """By venues: so that sets have as many fills as they should."""
 
 
