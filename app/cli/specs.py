@@ -21,16 +21,16 @@ def read(path: Path) -> tuple[Spec, str]:
     return spec, text
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a spec file; NotFound and BadInput say what is there instead."""
+def read_text(path: Path, *, what: str = "spec", example: str = "examples/spatial-demo.toml") -> str:
+    """Return the text of a spec's or sweep's file; NotFound and BadInput say what is there instead."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise NotFound(f"there is no file {path}; give the path of a spec, for example examples/spatial-demo.toml") from None
+        raise NotFound(f"there is no file {path}; give the path of a {what}, for example {example}") from None
     except IsADirectoryError:
-        raise BadInput(f"{path} is a folder; give the path of a spec file in it") from None
+        raise BadInput(f"{path} is a folder; give the path of a {what} file in it") from None
     except UnicodeDecodeError:
-        raise BadInput(f"{path} is not a text file in UTF-8; a spec is written in TOML") from None
+        raise BadInput(f"{path} is not a text file in UTF-8; a {what} is written in TOML") from None
 
 
 def validate(path: Path, *, as_json: bool) -> None:

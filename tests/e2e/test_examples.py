@@ -1,6 +1,8 @@
 """The specs under examples/ run as they are."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,8 @@ from engine.config import parse_spec_toml
 from engine.synth import depeg_weekend
 from tests.e2e.conftest import REAL_DATA, ROOT, Cli, write_market
 
-EXAMPLES = sorted((ROOT / "examples").glob("*.toml"))
+SWEEPS = sorted((ROOT / "examples").glob("sweep-*.toml"))
+EXAMPLES = sorted({*(ROOT / "examples").glob("*.toml")} - {*SWEEPS})
 CAPTURES = REAL_DATA.parent / "binance-websocket"
 REAL = [path for path in EXAMPLES if "2023-03" in path.name]
 
@@ -29,6 +32,17 @@ def test_an_example_is_valid_and_without_warnings(path: Path, cli: Cli) -> None:
 def test_the_demos_example_runs_on_the_demos_files(cli: Cli, tmp_path: Path) -> None:
     ended = cli("backtest", "run", ROOT / "examples" / "spatial-demo.toml", "--files", write_market(tmp_path / "market"))
     assert ended.returncode == 0, ended.stderr
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.name)
+def test_a_sweep_among_the_examples_runs_as_its_header_says(path: Path, cli: Cli, tmp_path: Path) -> None:
+    write_market(tmp_path / ".demo" / "market")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (line,) = re.findall(r"usdc-arb (sweep run .*)", path.read_text())
+    ended = cli(*shlex.split(line))
+    assert ended.returncode == 0, ended.stderr
+    assert "warning" not in ended.stderr
+    assert "Report: results/" in ended.stdout
 
 
 @pytest.mark.skipif(not REAL_DATA.is_dir(), reason=f"needs real market data in {REAL_DATA}")

@@ -35,7 +35,8 @@ def examples(name: str) -> list[str]:
 def test_the_verbs_are_those_that_do_something_now() -> None:
     verbs = ["up", "demo", "data import", "data list", "serve", "worker", "db upgrade", "db current", "token create", "ops plan"]
     runs = [f"backtest {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
-    assert sorted(COMMANDS) == sorted(verbs + runs)
+    sweeps = [f"sweep {verb}" for verb in ("run", "validate", "schema")]
+    assert sorted(COMMANDS) == sorted(verbs + runs + sweeps)
 
 
 @each_command
@@ -58,7 +59,7 @@ def test_a_command_has_examples_that_parse_as_this_very_command(name: str) -> No
 @each_command
 def test_a_command_that_prints_can_print_json(name: str) -> None:
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-    assert ("--json" in options) == (name not in {"up", "serve", "worker", "backtest schema"})
+    assert ("--json" in options) == (name not in {"up", "serve", "worker", "backtest schema", "sweep schema"})
 
 
 @each_command
@@ -66,11 +67,12 @@ def test_every_option_is_explained(name: str) -> None:
     assert [parameter.name for parameter in COMMANDS[name].params if not getattr(parameter, "help", "")] == []
 
 
-def test_help_imports_none_of_the_heavy_libraries() -> None:
-    script = """
+@pytest.mark.parametrize("group", ["backtest", "sweep"])
+def test_help_imports_none_of_the_heavy_libraries(group: str) -> None:
+    script = f"""
         import sys
         from app.cli import main
-        sys.argv = ["usdc-arb", "backtest", "run", "--help"]
+        sys.argv = ["usdc-arb", "{group}", "run", "--help"]
         try:
             main()
         except SystemExit:
