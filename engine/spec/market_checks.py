@@ -57,10 +57,10 @@ def _cycles(spec: Spec) -> Iterator[Problem]:
     strategy, legs = spec.strategy, [leg.key for leg in spec.legs]
     if not isinstance(strategy, Triangular):
         return
-    for at, names in enumerate(strategy.cycles):
+    for names in strategy.cycles:
         complaint = strategy.complaint(names, legs)
         if complaint:
-            yield Problem(path=f"strategy.cycles.{at}", message=complaint)
+            yield Problem(path="strategy.cycles", message=f"{', '.join(names)}: {complaint}")
     if strategy.send == "sequence" and spec.execution.residual == "unwind":
         message = 'must be "hedge" or "carry" with send = "sequence": what a step has left is no use where it came from'
         yield Problem(path="execution.residual", message=message)
