@@ -56,7 +56,7 @@ def _earns(ranked: pl.DataFrame) -> Check:
         found="nothing known" if excess is None else f"{excess:+,.2f}; {earning:,} of {_trials(ranked)} earn",
         wanted="above 0",
         is_passed=excess is not None and excess > 0,
-        failing=f"No edge: the best of {_trials(ranked)} loses {-(excess or 0.0):,.2f} after trading back.",
+        failing=f"No edge: the best of {_trials(ranked)} loses {-(excess or 0.0):z,.2f} after trading back.",
     )
 
 

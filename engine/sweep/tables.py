@@ -210,6 +210,12 @@ def fixed_fees(trials: Trials) -> tuple[bool, Floats, Int64s]:
     return False, legs["loosest_rate"][:-1].astype(np.float64), charged.astype(np.int64)
 
 
+def loosest_fees(trials: Trials) -> tuple[bool, Floats, Int64s]:
+    """Return the same of trials whose fees are too unlike to be listed one by one: the lowest rates of any, which are bounds."""
+    charged = np.where(trials.legs["in_base"][:, :-1].any(axis=0), EITHER, kernel.CHARGED_QUOTE)
+    return False, trials.legs["loosest_rate"][:, :-1].min(axis=0), charged.astype(np.int64)
+
+
 def _backs(spec: Spec, panel: Panel) -> tuple[Records, Records]:
     # what is traded back on, the base first, then the other currencies by name
     names = sorted(spec.venues)

@@ -27,11 +27,12 @@ from engine.schema import SeriesKey, micros
 from engine.sweep import rows as trial_rows
 from engine.sweep.design import Design
 from engine.sweep.groups import Family, Group, families
-from engine.sweep.tables import fixed_fees
+from engine.sweep.tables import fixed_fees, loosest_fees
 
 _STEPS_A_CHUNK = 1_000_000
 """Instants times trials: some tens of milliseconds, so that a sweep is cancelled at once."""
 _FEWEST, _MOST = 8, 512
+_UNLIKE = -1  # stands for the fees of all trials where few have the same: a listing for each would cost more than the edges
 _PRIMES = (8_191, 32_749, 131_071, 524_287, 2_097_143, 8_388_593)
 """Lengths of the table of marks; where the longest is half full it begins anew."""
 _MOST_LATENCIES = 8
@@ -68,6 +69,8 @@ def chunks(
 def _of_group(design: Design, family: Family, group: Group, threads: int) -> Generator[tuple[Int64s, Rows], None, None]:
     desks: SimpleQueue[_Desk] = SimpleQueue()
     shared, fees = _shared(family, group), group.tables.fees_of(design.picks[group.trials])
+    if 1 < np.unique(fees).size > fees.size // _FEWEST:
+        fees = np.full(fees.size, _UNLIKE)
     for _ in range(threads):
         desks.put(_desk(family, group, shared))
 
@@ -103,7 +106,7 @@ def _chunked(trials: Int64s, fees: Int64s, instants: int) -> Iterator[tuple[Int6
 def _walk(design: Design, family: Family, group: Group, desk: _Desk, trials: Int64s, of_fees: int) -> Rows:
     made = group.tables.of(design.picks[trials])
     if desk.fees != of_fees:
-        exact, rates, charged = fixed_fees(made)
+        exact, rates, charged = loosest_fees(group.tables.all_rows()) if of_fees == _UNLIKE else fixed_fees(made)
         found = _listing(family, desk.room, rates, charged)
         desk.shared, desk.fees = desk.shared._replace(listing=found, exact=exact), of_fees
     rows = trial_rows.empty(trials.size, max(desk.room.ledger.boundaries.size - 1, 0))

@@ -58,3 +58,20 @@ def test_every_figure_of_every_set_is_that_of_its_backtest(tiers: bool) -> None:
         known = said["counts"] | said["metrics"] | lines | {"after_trading_back": said["trade_back"]["excess"], "start_equity": said["equity_start"]}
         row = rows.row(trial, named=True)
         assert {name: value for name, value in row.items() if name in known} == {name: value for name, value in known.items() if name in row}
+
+
+@pytest.mark.parametrize("design_", ["random", "sobol"])
+@pytest.mark.parametrize("charged", ["quote", "received"])
+def test_rows_of_sets_that_each_have_fees_of_their_own_are_those_of_their_backtests(design_: str, charged: str) -> None:
+    fees = {name: {"fee_bps": 2, "fee_currency": charged} for name in ("alfa", "bravo", "delta")}
+    one = small(QUOTES, venues=fees, execution={"tolerance_bps": 1.0})
+    parameters = [{"path": f"venues.{name}.fee_bps", "low": 0, "high": 60} for name in ("alfa", "bravo", "delta")]
+    form = {"version": 1, "name": "small", "design": design_, "trials": 8, "keep": 0, "spec": one.spec.canonical()}
+    made = parse_sweep({**form, "parameters": parameters})
+    rows = sweep.run(made, one.data, threads=1).trials
+    assert rows["packages"].n_unique() > 2
+    for trial in range(8):
+        said: dict[str, Any] = backtest.run(design(made).spec_of(trial), one.data, stress=False).summary
+        known = said["counts"] | said["metrics"] | {"after_trading_back": said["trade_back"]["excess"]}
+        row = rows.row(trial, named=True)
+        assert {name: value for name, value in row.items() if name in known} == {name: value for name, value in known.items() if name in row}
