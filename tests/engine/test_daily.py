@@ -107,7 +107,7 @@ def test_days_begin_at_the_start_and_at_each_midnight_before_the_end(start: int,
 
 
 @both_engines
-@examples(40)
+@examples(20)
 @given(world=worlds())
 def test_every_day_adds_up_to_its_change_of_equity_and_a_flipped_sign_in_any_line_is_caught(engine: Engine, world: World) -> None:
     assert_adds_up(world, engine(world))

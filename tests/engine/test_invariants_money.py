@@ -14,7 +14,7 @@ from tests.profiles import examples
 from tests.strategies import World, any_worlds, worlds
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
-few = examples(40)
+few = examples(20)
 
 Wallets = Counter[tuple[str, str]]
 IN_FLIGHT = "in flight"

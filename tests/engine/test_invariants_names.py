@@ -16,7 +16,7 @@ from tests.profiles import examples
 from tests.strategies import World, any_worlds, bystanders, cycles_of, world_of, worlds
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
-few = examples(40)
+few = examples(20)
 
 Rename = Callable[[str], str]
 
@@ -31,7 +31,7 @@ def test_the_order_in_which_a_spec_is_written_changes_nothing(engine: Engine, wo
     assert engine(permuted(world, draw)) == engine(world)
 
 
-@examples(15)
+@examples(10)
 @given(world=any_worlds(), draw=st.data())
 def test_the_order_in_which_a_spec_is_written_changes_no_byte(world: World, draw: st.DataObject) -> None:
     shuffled = permuted(world, draw)

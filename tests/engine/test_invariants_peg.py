@@ -14,7 +14,7 @@ from tests.profiles import examples
 from tests.strategies import EPOCH_US, MINUTE, PRICES, World, free_books, free_pairs, peg_walks
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
-few = examples(40)
+few = examples(20)
 
 USDC = SeriesKey("alfa", "USDC/USD")
 
@@ -98,7 +98,7 @@ def _gain_of_bars(now: dict[str, int], then: dict[str, int], threshold_bps: floa
 
 
 @both_engines
-@examples(80)
+@examples(40)
 @given(world=free_books())
 def test_cash_from_two_free_venues_of_quotes_is_what_their_books_cross_by(engine: Engine, world: World) -> None:
     found = engine(world)

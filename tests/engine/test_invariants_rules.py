@@ -18,7 +18,7 @@ from tests.profiles import examples
 from tests.strategies import World, any_worlds, cycle_worlds, flat_cycles, flat_markets, worlds
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
-few = examples(40)
+few = examples(20)
 
 MISSED = {"limit", "volume", "absent", "no_trade"}
 

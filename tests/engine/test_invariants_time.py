@@ -10,7 +10,7 @@ from tests.profiles import examples
 from tests.strategies import World, any_worlds, iso
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
-few = examples(40)
+few = examples(20)
 some_time = st.floats(0.1, 1.0)
 poisons = st.sampled_from(POISONS)
 

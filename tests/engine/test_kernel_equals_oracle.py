@@ -35,7 +35,7 @@ def assert_same(kernel: Outcome, oracle: Outcome) -> None:
     assert kernel.trade_back == pytest.approx(oracle.trade_back, rel=1e-9, abs=1e-12 * scale)
 
 
-@examples(300)
+@examples(120)
 @given(worlds())
 def test_kernel_and_oracle_agree_on_random_worlds(world: World) -> None:
     found = by_oracle(world)
@@ -43,7 +43,7 @@ def test_kernel_and_oracle_agree_on_random_worlds(world: World) -> None:
     assert_same(by_kernel(world), found)
 
 
-@examples(200)
+@examples(80)
 @given(cycle_worlds())
 def test_kernel_and_oracle_agree_on_random_worlds_of_cycles(world: World) -> None:
     found = by_oracle(world)
@@ -57,19 +57,19 @@ def test_kernel_and_oracle_agree_on_runs_over_tiers_of_thirty_days(world: World)
     assert_same(by_kernel(world), by_oracle(world))
 
 
-@examples(25)
+@examples(15)
 @given(free_books())
 def test_kernel_and_oracle_agree_on_books_that_cross_often(world: World) -> None:
     assert_same(by_kernel(world), by_oracle(world))
 
 
-@examples(25)
+@examples(15)
 @given(peg_walks())
 def test_kernel_and_oracle_agree_on_a_lost_peg(world: World) -> None:
     assert_same(by_kernel(world), by_oracle(world))
 
 
-@examples(60)
+@examples(25)
 @given(dirty_worlds())
 def test_kernel_and_oracle_agree_on_dirty_data_and_count_the_same_faults(world: World) -> None:
     try:
@@ -90,7 +90,7 @@ def test_kernel_and_oracle_agree_on_the_depeg_weekend() -> None:
     assert_same(by_kernel(world), found)
 
 
-@examples(30)
+@examples(15)
 @given(unmarked_worlds())
 def test_kernel_and_oracle_refuse_a_start_without_marks_and_name_the_same_one_that_works(world: World) -> None:
     with pytest.raises(DataError) as of_oracle:

@@ -99,7 +99,7 @@ def _offers(best: float, levels: list[tuple[int, int]], step: float) -> Offers:
 
 
 @both_engines
-@examples(150)
+@examples(60)
 @given(world=narrow_books())
 def test_no_fill_of_many_levels_is_worse_than_its_limit_or_costs_what_was_not_reserved(engine: Engine, world: World) -> None:
     found = engine(world)

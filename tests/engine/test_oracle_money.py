@@ -34,7 +34,7 @@ def starting(spec: Spec, currency: str) -> int:
     return sum(atoms(venue.balances[currency]) for venue in spec.venues.values() if currency in venue.balances)
 
 
-@examples(60)
+@examples(25)
 @given(worlds())
 def test_after_every_event_there_is_what_there_was_and_what_was_traded_less_fees(world: World) -> None:
     found = run(world)
@@ -50,7 +50,7 @@ def test_after_every_event_there_is_what_there_was_and_what_was_traded_less_fees
     assert [e.at for e in found.journal] == sorted(e.at for e in found.journal)
 
 
-@examples(40)
+@examples(20)
 @given(worlds())
 def test_the_lines_add_up_to_what_equity_gained_on_the_starting_balances(world: World) -> None:
     found = run(world)
@@ -59,7 +59,7 @@ def test_the_lines_add_up_to_what_equity_gained_on_the_starting_balances(world: 
     assert sum(found.attribution.values()) == pytest.approx(gained, rel=0, abs=1e-9 * (turnover + found.equity[0][2]) + 1e-12)
 
 
-@examples(25)
+@examples(12)
 @given(worlds())
 def test_what_is_reserved_is_what_orders_without_a_fill_or_a_miss_hold(world: World) -> None:
     found = run(world)

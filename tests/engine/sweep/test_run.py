@@ -79,7 +79,7 @@ def check(world: World, seed: int) -> None:
         assert set(row) - set(expected) == {"trial", *(p.path for p in made.parameters)}
 
 
-@examples(40)
+@examples(12)
 @given(worlds(most=25), st.integers(0, 2**32 - 1))
 def test_rows_are_those_of_backtests_on_random_worlds(world: World, seed: int) -> None:
     check(world, seed)
