@@ -73,6 +73,6 @@ def test_the_length_of_episodes_is_their_median() -> None:
 def test_a_row_of_fees_that_begins_at_the_end_holds_there(start: str, rate: float) -> None:
     rows = [{"end": start, "taker_bps": 1}, {"start": start, "taker_bps": 2}]
     spec = small({"alfa BTC/USD": books(), "bravo BTC/USD": books()}, minutes=1, venues={"alfa": {"fees": rows}}).spec
-    holds = trading_back._in_force(spec, spec.legs[0])
+    holds = trading_back.in_force(spec, spec.legs[0])
     assert holds is not None
     assert [rate for _, rate in holds.tiers] == [rate]
