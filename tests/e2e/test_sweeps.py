@@ -14,7 +14,7 @@ import polars as pl
 
 from tests.e2e.conftest import PATIENCE, Cli, environment, wait_for, write_market
 
-TRIALS = 6_000
+TRIALS = 24_000
 SWEEP = f"""version = 1
 name = "Many"
 design = "random"
