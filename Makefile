@@ -38,7 +38,7 @@ peers: $(PEERS:%=.venv-peers/%/.ready)
 .venv-peers/%/.ready: requirements/peer-%.txt
 	@printf '· installing $< in $(@D), every hash checked (some 900 MB)\n'
 	@$(PYTHON) -m venv --clear $(@D)
-	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
+	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes -r $<
 	@touch $@
 
 lock:  ## compile requirements/*.txt anew (needs uv)
