@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import polars as pl
 
-from engine import attribution, capacity, daily, execution, guard, ledger, manifest, market, opportunities, panel, summary, trading_back
+from engine import attribution, capacity, daily, execution, guard, ledger, manifest, market, opportunities, panel, summary
+from engine.accounts import accounts
 from engine.config import Spec, parse_spec_toml
 from engine.events import Path
 from engine.path import candidates, walk_path
@@ -80,20 +81,15 @@ def run(
 
 
 def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> summary.Parts:
-    held, lines = ledger.holdings(spec, path), attribution.fill_lines(spec, path, seen.marks)
-    equity = ledger.equity(held, seen.marks)
+    books = accounts(spec, path, seen)
+    lines, held = books.lines, books.held
     return summary.Parts(
-        path=path,
-        packages=attribution.packages_table(spec, path, lines),
-        equity=equity,
-        attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
-        attribution_days=daily.by_day(spec, path, lines, held=held, marks=seen.marks, equity=equity),
-        lines=lines,
+        **{field.name: getattr(books, field.name) for field in fields(books)},
+        attribution_days=daily.by_day(spec, path, lines, held=held, marks=seen.marks, equity=books.equity),
         combinations=attribution.by_combination(spec, path, lines),
         legs=attribution.by_leg(spec, path, lines),
         balances=ledger.balances(spec, path),
         execution=execution.figures(spec, path, lines, seen) | opportunities.episode_figures(spec, path.opportunities),
-        trade_back=trading_back.trade_back(spec, path, seen, held),
         stress={},
         capacity=[],
         guard=watch.events,

@@ -65,6 +65,11 @@ def period_of(span_us: int) -> int:
     return _DAY_US if span_us >= 30 * _DAY_US else _HOUR_US
 
 
+def periods_in(first_us: int, last_us: int, period_us: int) -> int:
+    """Return how many whole periods there are between two times."""
+    return max(last_us // period_us - -(-first_us // period_us), 0)
+
+
 def on_start_equity(excess: Floats, drawdown: Floats, start_equity: Floats, *, span_us: int) -> dict[str, Floats]:
     """Return excess return [bps], annual return [fraction] and Calmar ratio of runs, (T,); nan where they are not defined."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -128,7 +133,7 @@ def trading(packages: pl.DataFrame, *, turnover: float, excess: float) -> dict[s
     excess : float [numeraire]
         Excess at the end.
     """
-    paid, missed = int((packages["pnl"] > 0).sum()), int((packages["kept"] < 1).sum())
+    paid, missed = paid_and_missed(packages)
     found = rates(
         np.array([packages.height]),
         paid=np.array([paid]),
@@ -138,6 +143,11 @@ def trading(packages: pl.DataFrame, *, turnover: float, excess: float) -> dict[s
         excess=np.array([excess]),
     )
     return {"turnover": turnover, **{name: _defined(values) for name, values in found.items()}, "breakeven_bps": breakeven_bps(excess, turnover)}
+
+
+def paid_and_missed(packages: pl.DataFrame) -> tuple[int, int]:
+    """Return how many packages made something after costs, and of how many a leg was not filled whole."""
+    return int((packages["pnl"] > 0).sum()), int((packages["kept"] < 1).sum())
 
 
 def rates(packages: Int64s, *, paid: Int64s, missed: Int64s, edge_bps: Floats, turnover: Floats, excess: Floats) -> dict[str, Floats]:

@@ -3,17 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from engine import metrics
-from engine.attribution import LINES, TRADE_LINES, FillLines
+from engine.accounts import Accounts
+from engine.attribution import LINES, TRADE_LINES
 from engine.config import Spec
 from engine.events import OUTCOMES, RESIDUAL, Path
 from engine.headline import Edge
 from engine.headline import headline as edge_headline
 from engine.opportunities import decisions
 from engine.schema import STABLECOINS, SYNTHETIC_PREFIX, instant
-from engine.trading_back import TradeBack
 from engine.units import iso
 from engine.wording import PASSED_OVER, STOPS, STRESS
 
@@ -25,30 +24,19 @@ _MISSES = ("limit", "volume", "no_trade", "absent")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Parts(Accounts):
     """Everything that a summary is made from."""
 
-    path: Path
-    packages: pl.DataFrame
-    equity: pl.DataFrame
-    attribution: dict[str, float]
     attribution_days: list[dict[str, str | float]]  # (engine.daily.by_day)
-    lines: FillLines
     combinations: Table  # (engine.attribution.by_combination)
     legs: Table  # (engine.attribution.by_leg)
     balances: Table  # (engine.ledger.balances)
     execution: dict[str, float | None]  # figures of engine.execution and engine.opportunities
-    trade_back: TradeBack
     stress: dict[str, float]  # (engine.stress.excesses)
     capacity: list[dict[str, float]]  # (engine.capacity.curve)
     guard: list[tuple[int, str, str]]  # (µs, currency, "off" or "back")
     quality: list[Row]
     stale_marks: dict[str, int]  # currency → ticks
-
-    @property
-    def excess(self) -> float:
-        """Equity less hold at the end, at marks [numeraire]."""
-        return float(self.equity["excess"][-1])
 
 
 def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]:

@@ -16,6 +16,8 @@ from engine.sweep.spec import Sweep
 _SECONDS_A_ROW = 2e-7
 """To read, align and scan one row of data, on one core of 2023."""
 _SECONDS_A_TRIAL = 2e-4
+_SECONDS_ALONE = 1e-2
+"""To make the books of a trial of a strategy that has no loop of its own."""
 _SECONDS_A_STEP = 2e-9
 """Of a trial, a row of data: one in a hundred is a candidate, and one in ten of those an order."""
 _BYTES_A_ROW = 250
@@ -52,7 +54,8 @@ def estimate(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame] | int, *, thre
     Notes
     -----
     seconds = panels × rows × 0.2 µs + trials × (0.2 ms + rows × 2 ns) / threads; the trials of a sweep of quotes of which one in a hundred is a
-    candidate. A spec that trades more takes longer. Equal trials of a drawn sweep count here, though they are run once.
+    candidate. Trials of other strategies than pairs take 10 ms more, which threads do
+    not share. A spec that trades more takes longer. Equal trials of a drawn sweep count here, though they are run once.
     """
     rows = data if isinstance(data, int) else sum(frame.height for frame in data.values())
     count, periods = (
@@ -61,7 +64,8 @@ def estimate(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame] | int, *, thre
     )
     panels = _panels(sweep, count)
     workers = threads or len(os.sched_getaffinity(0))
-    seconds = panels * rows * _SECONDS_A_ROW + count * (_SECONDS_A_TRIAL + rows * _SECONDS_A_STEP) / workers
+    alone = 0.0 if sweep.spec.strategy.kind == "spatial" else count * _SECONDS_ALONE
+    seconds = panels * rows * _SECONDS_A_ROW + count * (_SECONDS_A_TRIAL + rows * _SECONDS_A_STEP) / workers + alone
     memory = _OVERHEAD + rows * _BYTES_A_ROW + count * (FIGURE.itemsize + _BYTES_A_FIGURE + 8 * periods)
     return Estimate(trials=count, panels=panels, seconds=seconds, memory_bytes=int(memory))
 

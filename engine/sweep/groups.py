@@ -26,8 +26,9 @@ _SMALL = {
     "venues": {"order_latency", "fee_bps", "volume_30d", "balances"},
 }
 """What changes nothing but a few numbers of a trial."""
-_SHAPING = {"strategy": {"size"}, "risk": {"depeg_guard"}, "venues": {"fees", "fee_currency"}}
-"""What changes lists, or what happens whatever the trial does: these share the panel still."""
+_SHAPING = {"risk": {"depeg_guard"}, "venues": {"fees", "fee_currency"}}
+"""What changes lists, or what happens whatever the trial does: these share the panel still, as does all that a strategy is told."""
+_CHARGING = frozenset({"fee_bps", "fees", "fee_currency"})
 _FUNDING = frozenset({"rebalance", "routes", "suspensions"})
 _WIDENING = frozenset({"tolerance_bps", "residual_bps", "fee_bps"})
 """The largest of these decide whether amounts fit."""
@@ -59,13 +60,28 @@ def reads_of(design: Design) -> list[int]:
     return [k for k, axis in enumerate(design.axes) if not _is_small(axis) and not _is_shaping(axis)]
 
 
+def shaping(design: Design) -> list[int]:
+    """Return the ordinals of the parameters that change lists, or currencies that need a mark."""
+    return [k for k, axis in enumerate(design.axes) if _is_shaping(axis) and not _is_small(axis)]
+
+
+def scanning(design: Design) -> list[int]:
+    """Return the ordinals of the parameters that change at which instants a strategy may decide, its threshold and fees apart."""
+    return [k for k, axis in enumerate(design.axes) if axis.keys[:1] == ("strategy",) and not _is_small(axis)]
+
+
+def charging(design: Design) -> list[int]:
+    """Return the ordinals of the parameters that change what trading is charged."""
+    return [k for k, axis in enumerate(design.axes) if axis.keys[:1] == ("venues",) and _leaf(axis) in _CHARGING]
+
+
 def _is_small(axis: Axis) -> bool:
     return _leaf(axis) in _SMALL.get(str(axis.keys[0]) if axis.keys else "", set())
 
 
 def _is_shaping(axis: Axis) -> bool:
     top = str(axis.keys[0]) if axis.keys else SCALE
-    return top == SCALE or top in _FUNDING or _leaf(axis) in _SHAPING.get(top, set())
+    return top in {SCALE, "strategy"} or top in _FUNDING or _leaf(axis) in _SHAPING.get(top, set())
 
 
 def _leaf(axis: Axis) -> str:
@@ -88,27 +104,27 @@ def families(design: Design, data: Mapping[SeriesKey, pl.DataFrame], wanted: Int
     """
     has_scale = any(axis.path == SCALE for axis in design.axes)
     small = [k for k, axis in enumerate(design.axes) if _is_small(axis) and not (has_scale and axis.kind == "amount")]  # the scale multiplies those
-    shaping = [k for k, axis in enumerate(design.axes) if k not in {*small, *reads_of(design)}]
-    for reading in _split(design, wanted, reads_of(design)):
-        specs = [(design.spec_of(int(trials[0])), trials) for trials in _split(design, reading, shaping)]
+    shapes = [k for k, axis in enumerate(design.axes) if k not in {*small, *reads_of(design)}]
+    for reading in split(design, wanted, reads_of(design)):
+        specs = [(design.spec_of(int(trials[0])), trials) for trials in split(design, reading, shapes)]
         for currencies in dict.fromkeys(spec.currencies for spec, _ in specs):
             alike = [(spec, trials) for spec, trials in specs if spec.currencies == currencies]
-            seen = panel.build(_widest(design, alike[0][0], small), data)
+            seen = panel.build(widest(design, alike[0][0]), data)
             yield _family(seen, [group for spec, trials in alike for group in _groups(design, spec, seen, trials, small)])
 
 
-def _split(design: Design, trials: Int64s, axes: Sequence[int]) -> list[Int64s]:
-    # by the values of some axes, in the order of their first trials
+def split(design: Design, trials: Int64s, axes: Sequence[int]) -> list[Int64s]:
+    """Return trials by the values of some axes, in the order of the first ones; all together where there are no axes."""
     if not trials.size:
         return []
     _, first, of = np.unique(design.picks[trials][:, list(axes)], axis=0, return_index=True, return_inverse=True)
     return [trials[of.reshape(-1) == k] for k in np.argsort(first)]
 
 
-def _widest(design: Design, spec: Spec, small: Sequence[int]) -> Spec:
-    for k in small:
-        axis = design.axes[k]
-        if _leaf(axis) in _WIDENING:
+def widest(design: Design, spec: Spec) -> Spec:
+    """Return a spec with the largest values of what decides whether amounts fit."""
+    for axis in design.axes:
+        if _is_small(axis) and _leaf(axis) in _WIDENING:
             spec = with_typed(spec, axis.keys, max(axis.typed, key=lambda value: float(str(value))))
     return spec
 
@@ -119,7 +135,7 @@ def _groups(design: Design, spec: Spec, seen: Panel, trials: Int64s, small: Sequ
     if made is not None:
         yield Group(spec=spec, guard=guard.build(spec, seen.marks), trials=trials, tables=made)
         return
-    for alone in _split(design, trials, varied):  # lists of other lengths, such as fees that begin as an order arrives
+    for alone in split(design, trials, varied):  # lists of other lengths, such as fees that begin as an order arrives
         yield from _groups(design, design.spec_of(int(alone[0])), seen, alone, ())
 
 

@@ -4,23 +4,70 @@ import numpy as np
 import polars as pl
 
 from engine import metrics
+from engine.accounts import Accounts
 from engine.arrays import Floats, Int64s
-from engine.events import DECISIONS, OUTCOMES
+from engine.attribution import LINES
+from engine.events import DECISIONS, OUTCOMES, RESIDUAL
 from engine.kernels.row import FIGURE, Rows
 from engine.schema import US_PER_SECOND
 from engine.wording import PASSED_OVER
 
+COSTS = tuple(line for line in LINES if line not in {"transfers", "peg", "inventory", "hold"})
+"""Lines of the attribution that trading makes, and that a row has."""
+
+WIDE = np.dtype([*FIGURE.descr, *((line, np.float64) for line in COSTS if line not in (FIGURE.names or ()))])
+"""The figures of trials that are told by their books: with the lines that pairs do not have."""
+
 _MISSES = ("limit", "volume", "no_trade", "absent")
 
 
-def empty(trials: int, periods: int) -> Rows:
-    """Return room for so many trials."""
+def empty(trials: int, periods: int, *, kind: np.dtype[np.void] = FIGURE) -> Rows:
+    """Return room for so many trials, with figures of a kind."""
     return Rows(
-        figures=np.zeros(trials, FIGURE).view(np.recarray),
+        figures=np.zeros(trials, kind).view(np.recarray),
         decided=np.zeros((trials, len(DECISIONS)), np.int64),
         outcomes=np.zeros((trials, len(OUTCOMES)), np.int64),
         periods=np.zeros((trials, periods)),
     )
+
+
+def write(rows: Rows, at: int, books: Accounts, *, period_us: int) -> None:
+    """Write the row of a trial from its books, by the functions that make its summary (engine.metrics, engine.attribution).
+
+    Parameters
+    ----------
+    rows, at : Rows, int
+        Written to, in row `at`; figures are `WIDE`.
+    books : Accounts
+        What a backtest of the trial comes to.
+    period_us : int [µs]
+        How long a period is.
+    """
+    path, packages = books.path, books.packages
+    at_us, excess = books.equity["ts"].dt.epoch("us").to_numpy(), books.equity["excess"].to_numpy()
+    drawdown, drawdown_s = metrics.max_drawdown(at_us, excess)
+    paid, missed = metrics.paid_and_missed(packages)
+    found: dict[str, float] = {
+        "packages": packages.height,
+        "residual_orders": int(np.sum(path.orders.role == RESIDUAL)),
+        "episodes": int(np.max(path.opportunities.episode, initial=-1)) + 1,
+        "transfers": path.transfers.route.size,
+        "paid": paid,
+        "missed": missed,
+        "max_drawdown": drawdown,
+        "max_drawdown_us": round(drawdown_s * US_PER_SECOND),
+        "start_equity": float(books.equity["hold"][0]),
+        "excess": books.excess,
+        "trade_back": books.trade_back.amount,
+        "turnover": metrics.total(books.lines.turnover),
+        "edge_bps": metrics.total(packages["edge_bps"].to_numpy()),
+        "transfer_costs": books.attribution["transfers"],
+        **{line: books.attribution[line] for line in COSTS},
+    }
+    rows.figures[at] = tuple(found[name] for name in WIDE.names or ())
+    rows.decided[at] = np.bincount(path.opportunities.outcome, minlength=len(DECISIONS))
+    rows.outcomes[at] = np.bincount(path.orders.outcome, minlength=len(OUTCOMES))
+    rows.periods[at] = metrics.period_returns(at_us, excess, period_us)
 
 
 def columns(rows: Rows, *, span_us: int) -> dict[str, pl.Series]:
@@ -53,7 +100,7 @@ def columns(rows: Rows, *, span_us: int) -> dict[str, pl.Series]:
         "max_drawdown_s": made["max_drawdown_us"] / US_PER_SECOND,
         "turnover": _floats(made["turnover"]),
         **traded,
-        **{line: _floats(made[line]) for line in ("gross", "slippage", "leg_misses", "fees", "transfer_costs")},
+        **{line: _floats(made[line]) for line in (*COSTS, "transfer_costs") if line in (made.dtype.names or ())},
         "start_equity": start,
     }
     return {name: pl.Series(name, values).fill_nan(None) for name, values in figures.items()} | _counts(rows)

@@ -11,16 +11,17 @@ import polars as pl
 from engine import backtest, manifest, metrics, panel, summary
 from engine.arrays import Floats, Int64s
 from engine.errors import DataError
-from engine.kernels.row import Rows
+from engine.kernels.row import FIGURE, Rows
 from engine.result import Result
 from engine.schema import SeriesKey, micros
 from engine.sweep import rows as trial_rows
+from engine.sweep import singly
+from engine.sweep import trials as trials_of_pairs
 from engine.sweep.design import Design, design
 from engine.sweep.groups import reads_of
 from engine.sweep.judge import folds, judge
 from engine.sweep.result import SweepResult
 from engine.sweep.spec import Sweep
-from engine.sweep.trials import chunks
 
 Progress = Callable[[str, float], None]
 """Told the stage that goes on and the fraction of the sweep that is done."""
@@ -80,7 +81,8 @@ def run(
     folds(sweep, space.period_us)  # told before anything runs
     known = _known(made, done)
     wanted = np.setdiff1d(np.arange(made.trials), known["trial"].to_numpy() if known is not None else [])
-    found = trial_rows.empty(wanted.size, space.periods)
+    kind, chunks = (FIGURE, trials_of_pairs.chunks) if trials_of_pairs.fits(made) else (trial_rows.WIDE, singly.chunks)
+    found = trial_rows.empty(wanted.size, space.periods, kind=kind)
     finished = 0
     with closing(chunks(made, data, wanted, threads=threads)) as parts:
         for trials, rows in parts:
@@ -112,7 +114,7 @@ def run(
 def _space(sweep: Sweep) -> _Space:
     first, last = micros(sweep.spec.start), micros(sweep.spec.end)
     period_us = metrics.period_of(last - first)
-    return _Space(span_us=last - first, period_us=period_us, periods=max(last // period_us - -(-first // period_us), 0))
+    return _Space(span_us=last - first, period_us=period_us, periods=metrics.periods_in(first, last, period_us))
 
 
 def _frame(made: Design, trials: Int64s, rows: Rows, space: _Space) -> pl.DataFrame:

@@ -99,8 +99,6 @@ class Sweep(Table):
     @model_validator(mode="after")
     def _has_what_its_design_needs(self) -> Self:
         found = [*_grid_problems(self)] if self.design == "grid" else [*_drawn_problems(self)]
-        if self.spec.strategy.kind != "spatial":
-            found.append(f'spec: strategy "{self.spec.strategy.kind}" cannot be swept yet, only "spatial": run its sets one by one')
         paths = [parameter.path for parameter in self.parameters]
         found += [f"parameters: {path} is there twice" for path in sorted({path for path in paths if paths.count(path) > 1})]
         if found:

@@ -1,10 +1,8 @@
-"""All trials of a sweep on all cores: threads that share one market, and write one row after the other."""
+"""Trials of pairs on all cores: threads that share one market and one loop, and write one row after the other."""
 
 import os
 from collections.abc import Generator, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from itertools import islice
 from queue import SimpleQueue
 
 import numpy as np
@@ -28,6 +26,7 @@ from engine.sweep import rows as trial_rows
 from engine.sweep.design import Design
 from engine.sweep.groups import Family, Group, families
 from engine.sweep.tables import fixed_fees, loosest_fees
+from engine.sweep.threads import in_threads
 
 _STEPS_A_CHUNK = 1_000_000
 """Instants times trials: some tens of milliseconds, so that a sweep is cancelled at once."""
@@ -44,6 +43,11 @@ class _Desk:
     room: Room
     fees: int | None  # whose listing there is
     shared: Shared
+
+
+def fits(design: Design) -> bool:
+    """Return whether all trials are of pairs, which alone have a loop that writes rows."""
+    return design.sweep.spec.strategy.kind == "spatial" and not any(axis.path == "strategy" for axis in design.axes)
 
 
 def chunks(
@@ -74,24 +78,14 @@ def _of_group(design: Design, family: Family, group: Group, threads: int) -> Gen
     for _ in range(threads):
         desks.put(_desk(family, group, shared))
 
-    def work(trials: Int64s, of_fees: int) -> tuple[Int64s, Rows]:
-        desk = desks.get()
+    def work(chunk: tuple[Int64s, int]) -> tuple[Int64s, Rows]:
+        desk, (trials, of_fees) = desks.get(), chunk
         try:
             return trials, _walk(design, family, group, desk, trials, of_fees)
         finally:
             desks.put(desk)
 
-    executor = ThreadPoolExecutor(threads)
-    try:
-        tasks = ((executor.submit(work, *chunk)) for chunk in _chunked(group.trials, fees, family.rows.at_us.size))
-        running: set[Future[tuple[Int64s, Rows]]] = set(islice(tasks, 2 * threads))
-        while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= set(islice(tasks, len(done)))
-            for future in done:
-                yield future.result()
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    yield from in_threads(work, _chunked(group.trials, fees, family.rows.at_us.size), threads)
 
 
 def _chunked(trials: Int64s, fees: Int64s, instants: int) -> Iterator[tuple[Int64s, int]]:

@@ -29,6 +29,7 @@ QUOTES = {
 }
 PARTS = summary.Parts(
     path=replace(PATH, stops=[]),
+    held=HELD,
     packages=attribution.packages_table(SPEC, PATH, LINES),
     equity=ledger.equity(HELD, MARKS),
     attribution=attribution.attribute(SPEC, PATH, LINES, held=HELD, marks=MARKS),

@@ -55,6 +55,8 @@ def varied(world: World, chance: np.random.Generator) -> list[dict[str, Any]]:
         {"path": "risk.max_drawdown", "values": ["0.5", "5000"]},
         {"path": "scale", "values": [1, 0.25, 3]},
     ]
+    if spec.strategy.kind == "triangular":
+        choices.append({"path": "strategy.send", "values": ["together", "sequence"]})
     if spec.venues[venue].fee_bps is not None:
         choices.append({"path": f"venues.{venue}.fee_bps", "values": [1.0, 12.5]})
     held = sorted(spec.venues[venue].balances)[:1]

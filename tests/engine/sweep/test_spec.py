@@ -11,7 +11,6 @@ from engine.errors import SpecError
 from engine.sweep import estimate, json_schema, parse_sweep, parse_sweep_toml
 from engine.sweep.design import design
 from engine.synth import depeg_weekend
-from tests.engine.small import cyclic
 
 WEEKEND = depeg_weekend(7).spec_toml
 
@@ -106,11 +105,6 @@ def test_what_does_not_belong_to_a_design_is_refused(more: dict[str, Any], said:
 def test_a_drawn_design_has_no_counts_and_no_parameter_stands_there_twice() -> None:
     assert "has a count" in refusal({"path": "scale", "low": 1, "high": 2, "count": 3}, design="random", trials=4)
     assert "parameters: scale is there twice" in refusal({"path": "scale", "values": [1]}, {"path": "scale", "values": [2]})
-
-
-def test_cycles_are_refused() -> None:
-    said = refusal(THRESHOLD, spec=cyclic().spec.canonical())
-    assert said.endswith('spec: strategy "triangular" cannot be swept yet, only "spatial": run its sets one by one')
 
 
 def test_every_problem_of_the_spec_is_told_below_its_path() -> None:
