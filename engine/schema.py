@@ -40,6 +40,18 @@ QUOTES = pl.Schema(
 )
 """Rows stand in the order in which the venue sent them. Further levels of a book follow in columns of their own (`level_columns`)."""
 
+TRADES = pl.Schema(
+    {
+        "ts": TIMESTAMP,  # event time; null on every row where only `received` is known
+        "received": TIMESTAMP,  # when the recorder had it, by its clock; null on every row where it was not recorded
+        "price": pl.Float64(),  # quote per base, > 0
+        "size": pl.Float64(),  # base units, > 0
+        "side": pl.Int8(),  # of the taker, who took what stood in the book: 1 bought, -1 sold, 0 not known
+        "trade_id": pl.Int64(),  # the venue's number of it; null where there is none
+    }
+)
+"""Rows stand in the order in which the venue sent them. A run reads none: bars are made of them (`app.services.trade_bars`)."""
+
 SYNTHETIC_PREFIX = "synthetic-"
 """Venues whose names begin so hold invented prices; every result on them says so."""
 

@@ -38,6 +38,7 @@ class SeriesData(Enum):
     BARS = strawberry.enum_value("bars", description="Open, high, low, close and volume of an interval, by its open time.")
     QUOTES = strawberry.enum_value("quotes", description="Best bid and ask with sizes, and further levels where there are any, as recorded.")
     QUOTE_BARS = strawberry.enum_value("quote_bars", description="The quote at the end of each interval.")
+    TRADES = strawberry.enum_value("trades", description="Single trades, as the venue printed them.")
 
 
 @strawberry.type(description="What is stored of an instrument, of one kind.")
@@ -45,9 +46,9 @@ class Coverage:
     """Ends and number of the rows of one kind."""
 
     data: SeriesData = field(description="What the rows are.")
-    interval: Interval | None = field(description="Length of bars and quote bars; null for quotes.")
-    first: datetime = field(description="Open time of the first bar, arrival of the first quote.")
-    last: datetime = field(description="Open time of the last bar, arrival of the last quote.")
+    interval: Interval | None = field(description="Length of bars and quote bars; null for quotes and trades.")
+    first: datetime = field(description="Open time of the first bar, arrival of the first quote or trade.")
+    last: datetime = field(description="Open time of the last bar, arrival of the last quote or trade.")
     rows: Count = field(description="Number of rows; of bars, fewer than the time between the ends would hold where there are gaps.")
 
     @classmethod

@@ -18,6 +18,8 @@ from engine.units import format_duration
 
 _OF_BARS = {"no trade": "no_trade", "missing": "missing"}
 _OF_QUOTES = {"crossed": "crossed", "no price": "no_price"}
+_OF_TRADES = {"no side": "no_side"}
+_SHOWN = frozenset({*_OF_BARS.values(), *_OF_QUOTES.values(), *_OF_TRADES.values(), "least_delay_us"})
 
 
 def import_files(
@@ -73,9 +75,9 @@ def show(*, data: Path | None, venue: str | None, as_json: bool) -> None:
 
 
 def _show_imports(found: Sequence[ImportSummary]) -> None:
-    bars = [one for one in found if one.data == "bars"]
-    quotes = [one for one in found if one.data != "bars"]
-    tables = [_table(of, counts) for of, counts in ((bars, _OF_BARS), (quotes, _OF_QUOTES)) if of]
+    columns = {"bars": _OF_BARS, "quotes": _OF_QUOTES, "quote_bars": _OF_QUOTES, "trades": _OF_TRADES}
+    kinds = [[one for one in found if columns[one.data] is counts] for counts in (_OF_BARS, _OF_QUOTES, _OF_TRADES)]
+    tables = [_table(of, columns[of[0].data]) for of in kinds if of]
     total, new, seconds = (sum(values) for values in zip(*((one.rows_read, one.rows_new, one.seconds) for one in found), strict=True))
     output.show(*tables, f"{len(found)} files, {total:,} rows, {new:,} of them new, in {seconds:.1f} s ({total / seconds:,.0f} rows/s)")
     for one in found:
@@ -95,7 +97,7 @@ def _table(found: Sequence[ImportSummary], counts: Mapping[str, str]) -> Table:
 
 
 def _aside(one: ImportSummary) -> str:
-    named = {name: count for name, count in one.counts.items() if name not in {*_OF_BARS.values(), *_OF_QUOTES.values(), "least_delay_us"}}
+    named = {name: count for name, count in one.counts.items() if name not in _SHOWN}
     return "; left aside: " + ", ".join(f"{count:,} {name}" for name, count in named.items()) if named else ""
 
 

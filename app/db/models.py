@@ -130,11 +130,30 @@ class Quote(Base):
     levels: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
 
 
+class Trade(Base):
+    """One trade by its place in its series, as with quotes, in the units of `engine.schema.TRADES`.
+
+    The venue's number of a trade is no key: not all have one, and those of trades and of trades added up count apart.
+    """
+
+    __tablename__ = "trades"
+
+    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    ts: Mapped[datetime | None]
+    received: Mapped[datetime | None]
+    price: Mapped[float]
+    size: Mapped[float]
+    side: Mapped[int] = mapped_column(SmallInteger)
+    trade_id: Mapped[int | None]
+
+
 class Import(Base):
     """What was read from one file, and how much of it was new."""
 
     __tablename__ = "imports"
-    __table_args__ = (Index(None, "instrument_id", "interval_us"), CheckConstraint("data IN ('bars', 'quotes', 'quote_bars')", name="data"))
+    __table_args__ = (Index(None, "instrument_id", "interval_us"), CheckConstraint("data IN ('bars', 'quotes', 'quote_bars', 'trades')", name="data"))
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -58,7 +58,8 @@ def _whole(found: Found, books: Books, tell: Tell) -> pl.DataFrame:
     batches = list(read(found, books))
     if found.kind.data != "bars":
         tell(f"{found.source.label}: {found.why}{_aside(batches)}")
-    return pl.concat([batch.frame for batch in batches])
+    whole = pl.concat([batch.frame for batch in batches])
+    return whole.sort("ts") if found.kind.data == "bars" else whole
 
 
 def _aside(batches: Sequence[Read]) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
-from app.services.tally import QuoteTally, Tally
+from app.services.tally import AnyTally
 from app.sources.detect import Found
 from app.sources.kinds import Data
 from app.sources.read import Books, Read
@@ -38,7 +38,7 @@ class ImportSummary:
     instrument: str
     data: Data
     interval_us: int
-    """Length of bars; 0 of quotes."""
+    """Length of bars; 0 of quotes and trades."""
     rows_read: int
     rows_new: int
     rows_replaced: int
@@ -49,7 +49,8 @@ class ImportSummary:
     longest_gap_us: int
     counts: Mapping[str, int]
     """Bars: `missing` (what the time from first to last would hold beyond those that are there), `no_trade` (without volume). Quotes:
-    `crossed`, `no_price` (without a bid or an ask), `least_delay_us` (from event to receipt). Captures: what was left aside, by name."""
+    `crossed`, `no_price` (without a bid or an ask), `least_delay_us` (from event to receipt). Trades: `no_side` (whose taker is not known),
+    `least_delay_us`. What was left aside, by name."""
     seconds: float
 
     @property
@@ -104,7 +105,7 @@ def import_row(identifier: UUID, sha256: str, summary: ImportSummary) -> dict[st
     return {"id": str(identifier), "sha256": sha256, "detail": json.dumps(detail), **said, **ends}
 
 
-def summary_of(found: Found, tally: Tally | QuoteTally, *, new: int, replaced: int, seconds: float) -> ImportSummary:
+def summary_of(found: Found, tally: AnyTally, *, new: int, replaced: int, seconds: float) -> ImportSummary:
     """Return what is told of a file; its counts are those of its kind."""
     assert tally.first is not None, "a file has rows, or it would not have been detected"
     assert tally.last is not None, "and so a last"
@@ -119,22 +120,10 @@ def summary_of(found: Found, tally: Tally | QuoteTally, *, new: int, replaced: i
         rows_read=tally.rows,
         rows_new=new,
         rows_replaced=replaced,
-        repeated=tally.repeated if isinstance(tally, Tally) else 0,
+        repeated=tally.repeated,
         first=tally.first,
         last=tally.last,
         longest_gap_us=tally.longest_gap_us,
-        counts=_bar_counts(tally, found.kind.interval_us) if isinstance(tally, Tally) else _quote_counts(tally),
+        counts=tally.counts(),
         seconds=seconds,
     )
-
-
-def _bar_counts(tally: Tally, interval_us: int) -> dict[str, int]:
-    assert tally.first is not None, "there are bars"
-    assert tally.last is not None, "and so a last"
-    span = round((tally.last - tally.first).total_seconds() * 1_000_000) // interval_us + 1
-    return {"missing": span - tally.rows, "no_trade": tally.no_trade}
-
-
-def _quote_counts(tally: QuoteTally) -> dict[str, int]:
-    delay = {} if tally.least_delay_us is None else {"least_delay_us": tally.least_delay_us}
-    return {"crossed": tally.crossed, "no_price": tally.no_price, **delay, **dict(sorted(tally.aside.items()))}

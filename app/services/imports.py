@@ -1,4 +1,4 @@
-"""Bringing files into the database: bars whole or not at all, quotes batch by batch; importing again changes nothing."""
+"""Bringing files into the database: bars whole or not at all, quotes and trades batch by batch; importing again changes nothing."""
 
 import asyncio
 import itertools
@@ -9,7 +9,7 @@ from pathlib import Path
 from app.errors import AppError, BadInput
 from app.services.import_bars import import_bars
 from app.services.import_job import ImportSummary, Job, Progress
-from app.services.import_quotes import import_quotes
+from app.services.import_recording import import_recording
 from app.sources.detect import LEVELS, Found, Said, detect_all
 from app.sources.files import expand
 from engine.units import parse_duration
@@ -65,7 +65,7 @@ def _import_all(found: Sequence[Found], job: Job) -> list[ImportSummary]:
     done: list[ImportSummary] = []
     for one in found:
         try:
-            done.append(import_bars(one, job) if one.kind.data == "bars" else import_quotes(one, job))
+            done.append(import_bars(one, job) if one.kind.data == "bars" else import_recording(one, job))
         except AppError as error:
             if done:
                 error.args = (f"{error}; before it, {len(done)} of {len(found)} were imported",)

@@ -5,15 +5,17 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy import select, text
 
-from app.db import adbc, quotes, series
+from app.db import adbc, quotes, series, trades
 from app.db import bars as stored
 from app.db.models import Venue
+from app.db.placed import Table
 from app.db.session import Sessions
 from app.errors import BadInput, NotFound
 from app.services.wanted import Reach
@@ -29,6 +31,10 @@ _THINNED = text("""
     JOIN bars f ON f.instrument_id = :instrument AND f.interval_us = :interval AND f.ts = bins.ts
     JOIN bars l ON l.instrument_id = :instrument AND l.interval_us = :interval AND l.ts = bins.last
     ORDER BY bins.ts""")
+
+
+TABLES: Mapping[Data, Table] = MappingProxyType({"quotes": quotes.TABLE, "quote_bars": quotes.TABLE, "trades": trades.TABLE})
+"""Where the rows of each kind stand that has places."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +116,7 @@ def _load(cursor: Cursor, cover: Coverage, reach: Reach) -> pl.DataFrame:
     place = series.Series(cover.instrument_id, cover.interval_us)
     if cover.data == "bars":
         return stored.load(cursor, place, reach.start, reach.end)
-    return quotes.load(cursor, place, reach.start, reach.end)
+    return TABLES[cover.data].load(cursor, place, reach.start, reach.end)
 
 
 def _instruments(rows: Iterable[Sequence[Any]]) -> list[InstrumentInfo]:

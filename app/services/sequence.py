@@ -1,6 +1,6 @@
-"""The places of quotes in their series, by which the same rows are known again: natural order without a number in the data.
+"""The places of quotes and trades in their series, by which the same rows are known again: natural order without a number in the data.
 
-A quote's place is the time by which rows arrived so far (the running maximum of receive times, or of event times where only those are
+A row's place is the time by which rows arrived so far (the running maximum of receive times, or of event times where only those are
 known) and its number among rows of that time. So places increase in the order of a file, another reading of it gives the same ones, and
 files may be cut between any two rows. Nothing is said of rows that are alike: they are rows.
 """
@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 import polars as pl
 
-from engine.schema import QUOTES, TIMESTAMP, quote_levels, quotes_schema
+from engine.schema import TIMESTAMP, quote_levels, quotes_schema
 
 PLACE = ("at", "seq")
 """Columns of a place: time and int32."""
+
+_SAYS = slice(4, 8)  # the columns of a placed row behind its times
 
 
 class Place(NamedTuple):
@@ -35,13 +37,13 @@ class Clash(NamedTuple):
 
     @property
     def said(self) -> str:
-        """What each of them tells: bid, its size, ask and its size."""
+        """What each of them tells: of quotes bid, its size, ask and its size, of trades price, size, side and number."""
         return " and ".join("no row" if row is None else str(row) for row in (self.ours, self.theirs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What the quotes of one series have in common."""
+    """What the quotes or trades of one series have in common."""
 
     events: bool
     receipts: bool
@@ -51,7 +53,7 @@ class Shape:
 
 
 def shape(frame: pl.DataFrame) -> Shape:
-    """Return which times quotes have."""
+    """Return which times rows have."""
     return Shape(events=frame["ts"].null_count() < frame.height, receipts=frame["received"].null_count() < frame.height)
 
 
@@ -101,7 +103,9 @@ def missing(there: pl.DataFrame, offered: pl.DataFrame) -> pl.DataFrame | Clash:
 
 
 def padded(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
-    """Return quotes, placed or not, with as many levels as the deepest of them."""
+    """Return rows, placed or not; quotes with as many levels as the deepest of them."""
+    if "bid" not in frames[0].columns:
+        return list(frames)
     levels = max(quote_levels(frame.select(pl.exclude(PLACE))) for frame in frames)
     names = list(quotes_schema(levels))
     return [_deep(frame, names) for frame in frames]
@@ -132,5 +136,5 @@ def _clash(known: pl.DataFrame, news: pl.DataFrame) -> Clash:
     ours = known.join(news, on=known.columns, how="anti", nulls_equal=True, maintain_order="left")
     theirs = news.join(known, on=known.columns, how="anti", nulls_equal=True, maintain_order="left")
     at = min(ours["at"][0], theirs["at"][0])
-    row = [side.filter(pl.col("at") == at).select(list(QUOTES)[2:]).rows()[:1] for side in (ours, theirs)]
+    row = [side.filter(pl.col("at") == at).select(side.columns[_SAYS]).rows()[:1] for side in (ours, theirs)]
     return Clash(at, *(found[0] if found else None for found in row))

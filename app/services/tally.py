@@ -3,9 +3,12 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
+
+from app.sources.kinds import Kind
+from engine.schema import US_PER_SECOND
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,27 +33,33 @@ class Tally:
             return
         self.rows += frame.height
         self.no_trade += int((frame["volume"] == 0).sum())
-        longest = longest_step(frame["ts"], self.last)
+        first, last = frame["ts"][0], frame["ts"][-1]
+        between = [] if self.first is None or self.last is None else [abs(first - self.last), abs(self.first - last)]
+        longest = max(longest_step(frame["ts"], None), min(between) // timedelta(microseconds=1) if between else 0)
         self.longest_gap_us = max(self.longest_gap_us, longest if longest > self.interval_us else 0)
-        self.first = self.first or frame["ts"][0]
-        self.last = frame["ts"][-1]
+        self.first, self.last = min(self.first or first, first), max(self.last or last, last)
+
+    def counts(self) -> dict[str, int]:
+        """Return what is odd by name; `missing` is what the time from first to last would hold beyond the bars that are there."""
+        assert self.first is not None, "there are bars"
+        assert self.last is not None, "and so a last"
+        span = round((self.last - self.first).total_seconds() * US_PER_SECOND) // self.interval_us + 1
+        return {"missing": span - self.rows, "no_trade": self.no_trade}
 
 
 @dataclass(slots=True, kw_only=True)
-class QuoteTally:
-    """What was counted of placed quotes so far."""
+class RecordingTally:
+    """What was counted of placed rows so far, whatever they are."""
 
     rows: int = 0
-    no_price: int = 0
-    """Rows without a bid or without an ask."""
-    crossed: int = 0
+    repeated: int = 0
     longest_gap_us: int = 0
     least_delay_us: int | None = None
     """Shortest time from event to receipt; below 0 where the recorder's clock was behind."""
     first: datetime | None = None
     last: datetime | None = None
     aside: Counter[str] = field(default_factory=Counter)
-    """Messages that are no rows, by what they are."""
+    """Messages and rows that were left aside, by what they are."""
 
     def add(self, frame: pl.DataFrame, aside: Mapping[str, int]) -> None:
         """Count a batch."""
@@ -58,12 +67,65 @@ class QuoteTally:
         if not frame.height:
             return
         self.rows += frame.height
-        self.no_price += int((frame["bid"].is_nan() | frame["ask"].is_nan()).sum())
-        self.crossed += int((frame["bid"].fill_nan(None) > frame["ask"].fill_nan(None)).sum())
+        self.look(frame)
         self.longest_gap_us = max(self.longest_gap_us, longest_step(frame["at"], self.last))
         self.least_delay_us = min((delay for delay in (self.least_delay_us, least_delay(frame)) if delay is not None), default=None)
         self.first = self.first or frame["at"][0]
         self.last = frame["at"][-1]
+
+    def counts(self) -> dict[str, int]:
+        """Return what is odd by name."""
+        delay = {} if self.least_delay_us is None else {"least_delay_us": self.least_delay_us}
+        return {**self.odd(), **delay, **dict(sorted(self.aside.items()))}
+
+    def look(self, frame: pl.DataFrame) -> None:
+        """Count what only rows of this kind can have."""
+
+    def odd(self) -> dict[str, int]:
+        """Return that by name."""
+        return {}
+
+
+@dataclass(slots=True, kw_only=True)
+class QuoteTally(RecordingTally):
+    """What was counted of placed quotes so far."""
+
+    no_price: int = 0
+    """Rows without a bid or without an ask."""
+    crossed: int = 0
+
+    def look(self, frame: pl.DataFrame) -> None:
+        """Count rows without a price, and crossed ones."""
+        self.no_price += int((frame["bid"].is_nan() | frame["ask"].is_nan()).sum())
+        self.crossed += int((frame["bid"].fill_nan(None) > frame["ask"].fill_nan(None)).sum())
+
+    def odd(self) -> dict[str, int]:
+        """Return both."""
+        return {"crossed": self.crossed, "no_price": self.no_price}
+
+
+@dataclass(slots=True, kw_only=True)
+class TradeTally(RecordingTally):
+    """What was counted of placed trades so far."""
+
+    no_side: int = 0
+    """Rows whose taker is not known."""
+
+    def look(self, frame: pl.DataFrame) -> None:
+        """Count rows without a side."""
+        self.no_side += int((frame["side"] == 0).sum())
+
+    def odd(self) -> dict[str, int]:
+        """Return it."""
+        return {"no_side": self.no_side}
+
+
+AnyTally = Tally | QuoteTally | TradeTally
+
+
+def tally_of(kind: Kind) -> QuoteTally | TradeTally:
+    """Return an empty tally for placed rows of a kind."""
+    return TradeTally() if kind.data == "trades" else QuoteTally()
 
 
 def longest_step(times: pl.Series, before: datetime | None) -> int:
@@ -73,7 +135,7 @@ def longest_step(times: pl.Series, before: datetime | None) -> int:
 
 
 def least_delay(frame: pl.DataFrame) -> int | None:
-    """Return the shortest time from event to receipt of quotes [µs]; None where one of both is not known."""
+    """Return the shortest time from event to receipt of rows [µs]; None where one of both is not known."""
     least = (frame["received"] - frame["ts"]).dt.total_microseconds().min()
     return None if least is None else int(least)  # type: ignore[arg-type]
 

@@ -53,8 +53,13 @@ def in_micros(name: str, dtype: pl.DataType, unit: Unit | None) -> pl.Expr:
     else:
         assert unit is not None, "numbers have a unit"
         known = raw.is_between(FROM_US // US_PER_SECOND * unit.per_second, TO_US // US_PER_SECOND * unit.per_second, closed="left")
-        found = _scaled(pl.when(known).then(raw), unit).cast(pl.Int64)
+        found = _whole(_scaled(pl.when(known).then(raw), unit), dtype)
     return pl.when(found.is_between(FROM_US, TO_US, closed="left")).then(found)
+
+
+# A time with decimals is the µs next to it: 0.1 + 0.2 s are 300,000 µs.
+def _whole(scaled: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    return (scaled.round() if dtype.is_float() else scaled).cast(pl.Int64)
 
 
 def _scaled(raw: pl.Expr, unit: Unit) -> pl.Expr:

@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import polars as pl
+
 from app.errors import BadInput
-from app.sources import lean, parquet, tardis, text
+from app.sources import coinbase, lean, parquet, tardis, text
 from app.sources.batch import Batch
 from app.sources.capture import feed
 from app.sources.capture.feed import Feed
@@ -14,7 +16,7 @@ from app.sources.clock import Unit, describe, in_micros, unit_of
 from app.sources.errors import BadRow
 from app.sources.files import Source, opened
 from app.sources.formats import FORMATS, VENUES, Format, check_format, first_row, layout_of, told
-from app.sources.kinds import QUOTES, Data, Kind
+from app.sources.kinds import QUOTES, TRADES, Data, Kind
 from app.sources.layout import Layout
 from app.sources.names import INTERVALS_US, Hints, check_interval, hints, instrument_of, overridden
 from app.sources.rules import Rules
@@ -107,20 +109,21 @@ def _table(source: Source, head: bytes, format_: Format, said: Said) -> Found:
     data, layout = layout_of(format_, source, head, levels=said.levels)
     sample = next(_sample(source, head, format_, layout), None)
     if sample is None or not sample.frame.height:
-        raise BadInput(f"{source.label}: expected bars or quotes, found none below the header; get the file again")
+        raise BadInput(f"{source.label}: expected bars, quotes or trades, found none below the header; get the file again")
     if format_ is Format.TARDIS:
         layout = tardis.own_times(layout, sample.frame)
     units = {name: None if format_ is Format.LEAN else _unit(sample, name, layout, source) for name in layout.times}
     named = overridden(_named(source, head, format_), venue=said.venue, instrument=said.instrument, interval_us=said.interval_us)
+    newest_first = _newest_first(sample.frame, units, data, source)
     kind = _kind(data, named.interval_us, sample, units, source)
     day_us = lean.day_us(source) if format_ is Format.LEAN else 0
     return Found(
         source=source,
         format=format_,
-        why=_why(format_, layout, units, kind, inferred=named.interval_us is None),
+        why=_why(format_, layout, units, kind, inferred=named.interval_us is None, newest_first=newest_first),
         key=_key(replace(named, venue=named.venue or VENUES.get(format_)), source),
         kind=kind,
-        rules=Rules(label=source.label, layout=layout, units=units, kind=kind, day_us=day_us),
+        rules=Rules(label=source.label, layout=layout, units=units, kind=kind, newest_first=newest_first, day_us=day_us),
     )
 
 
@@ -141,13 +144,27 @@ def _kind(data: Data, interval_us: int | None, sample: Batch, units: Mapping[str
         return Kind(data, check_interval(interval_us))
     if interval_us is not None:
         found = f"bars of {format_duration(interval_us)} by name or --interval"
-        raise BadInput(f"{source.label}: expected quotes, as the columns say, found {found}; rename it")
-    return QUOTES
+        raise BadInput(f"{source.label}: expected {data}, as the columns say, found {found}; rename it")
+    return QUOTES if data == "quotes" else TRADES
+
+
+# Bars are told apart by their times whatever their order; of trades the order is all that tells.
+def _newest_first(frame: pl.DataFrame, units: Mapping[str, Unit | None], data: Data, source: Source) -> bool:
+    if data == "quote_bars" or "ts" not in units:
+        return False
+    steps = frame.select(step=in_micros("ts", frame.schema["ts"], units["ts"]).diff().sign())["step"]
+    turned = bool((steps.sum() or 0) < 0)
+    if turned and data != "bars":
+        raise BadInput(f"{source.label}: expected {data} from the oldest to the newest, found the newest first; turn the rows round: tac FILE")
+    return turned
 
 
 def _sample(source: Source, head: bytes, format_: Format, layout: Layout) -> Iterator[Batch]:
     if format_ is Format.PARQUET:
         return parquet.batches(source, layout)
+    if format_ is Format.COINBASE:
+        with opened(source) as stream:
+            return iter([coinbase.batch(stream.read, layout, label=source.label)])
     whole = head if len(head) < HEAD else head[: head.rfind(b"\n") + 1]
     pieces = iter((whole, b""))
     return text.batches(text.blocks(lambda _: next(pieces), label=source.label), layout)
@@ -170,7 +187,7 @@ def _unit(sample: Batch, field: str, layout: Layout, source: Source) -> Unit | N
 # Not the smallest, which one wrong time would make smaller. Ties go to the smaller.
 def _commonest_step(sample: Batch, unit: Unit | None, source: Source) -> int:
     times = sample.frame.select(ts=in_micros("ts", sample.frame.schema["ts"], unit))["ts"]
-    steps: Counter[int] = Counter(step for step in times.diff().drop_nulls().to_list() if step > 0)
+    steps: Counter[int] = Counter(step for step in times.diff().abs().drop_nulls().to_list() if step > 0)
     commonest = max(steps, key=lambda step: (steps[step], -step), default=None)
     if commonest not in INTERVALS_US:
         found = "no step at all" if commonest is None else f"steps of {format_duration(commonest)}"
@@ -185,15 +202,21 @@ def _key(said: Hints, source: Source) -> SeriesKey:
     return SeriesKey(said.venue, said.instrument)
 
 
-def _why(format_: Format, layout: Layout, units: Mapping[str, Unit | None], kind: Kind, *, inferred: bool) -> str:
+def _why(format_: Format, layout: Layout, units: Mapping[str, Unit | None], kind: Kind, *, inferred: bool, newest_first: bool) -> str:
     name = FORMATS[format_].split(" such")[0]
     if kind.data == "quote_bars":
         return f"{name}; times in ms since midnight; {kind}, as the quotes at their ends"
+    if kind.data == "trades":
+        return f"{name}; trades; {_times(layout, units)}"
     if kind.data == "quotes":
         levels = len(layout.numbers) // 4
-        times = (f"{_TIMES[field]} times {_in(units[field])}" for field in layout.times)
-        return f"{name}; quotes of {levels} {'levels' if levels > 1 else 'level'}; {'; '.join(times)}"
-    return f"{name}; times {_in(units['ts'])}; {format_duration(kind.interval_us)} {'is the commonest step' if inferred else 'as named'}"
+        return f"{name}; quotes of {levels} {'levels' if levels > 1 else 'level'}; {_times(layout, units)}"
+    length = f"{format_duration(kind.interval_us)} {'is the commonest step' if inferred else 'as named'}"
+    return f"{name}; times {_in(units['ts'])}; {length}{'; newest first' if newest_first else ''}"
+
+
+def _times(layout: Layout, units: Mapping[str, Unit | None]) -> str:
+    return "; ".join(f"{_TIMES[field]} times {_in(units[field])}" for field in layout.times)
 
 
 def _in(unit: Unit | None) -> str:

@@ -13,7 +13,7 @@ from typing import IO
 
 from app.errors import BadInput, Forbidden, NotFound, Unavailable
 
-SUFFIXES = (".csv", ".txt", ".gz", ".jsonl", ".zip", ".parquet")
+SUFFIXES = (".csv", ".txt", ".gz", ".zst", ".json", ".jsonl", ".zip", ".parquet")
 """What is looked for in a folder; a file that is named is read whatever it is called."""
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError, NotImplementedError, RuntimeError)

@@ -1,13 +1,14 @@
 """Where a table's columns stand, whatever the format."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from app.sources.clock import Unit
 from engine.schema import level_columns
 
 BAR_FIELDS = ("ts", "open", "high", "low", "close", "volume")
 TIMES = frozenset({"ts", "received"})
+WORDS = frozenset({"side", "trade_id"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,36 +17,44 @@ class Layout:
 
     width: int
     fields: tuple[str, ...]
-    """What we read of a row: first its time or times, then numbers."""
+    """What we read of a row: first its time or times, then numbers, then words."""
     positions: tuple[int, ...]
     """Of `fields`, in that order, from 0."""
     names: tuple[str, ...]
     """Of `fields`, in the file's words."""
     units: Mapping[str, frozenset[Unit]]
     """In which each time may be counted."""
-    header: bool
+    header: int
+    """How many lines stand above the rows."""
     optional: bool = False
     """Whether a number may be empty, which reads as nan."""
+    sides: Mapping[str, int] = field(default_factory=dict)
+    """What words in lower case say of a trade's taker: 1 bought, -1 sold, 0 not known."""
 
     @property
     def times(self) -> tuple[str, ...]:
         """Fields that are times."""
-        return tuple(field for field in self.fields if field in TIMES)
+        return tuple(name for name in self.fields if name in TIMES)
 
     @property
     def numbers(self) -> tuple[str, ...]:
         """Fields that are numbers."""
-        return tuple(field for field in self.fields if field not in TIMES)
+        return tuple(name for name in self.fields if name not in TIMES | WORDS)
 
-    def without(self, field: str) -> "Layout":
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Fields that are words."""
+        return tuple(name for name in self.fields if name in WORDS)
+
+    def without(self, left: str) -> "Layout":
         """Return a layout that leaves a field aside."""
-        kept = [index for index, name in enumerate(self.fields) if name != field]
+        kept = [index for index, name in enumerate(self.fields) if name != left]
         return replace(
             self,
             fields=tuple(self.fields[index] for index in kept),
             positions=tuple(self.positions[index] for index in kept),
             names=tuple(self.names[index] for index in kept),
-            units={name: units for name, units in self.units.items() if name != field},
+            units={name: units for name, units in self.units.items() if name != left},
         )
 
 
@@ -57,13 +66,13 @@ def headless(width: int, units: frozenset[Unit], volume: int = 5) -> Layout:
         positions=(0, 1, 2, 3, 4, volume),
         names=("open time", *BAR_FIELDS[1:]),
         units={"ts": units},
-        header=False,
+        header=0,
     )
 
 
 def level_fields(levels: int) -> tuple[str, ...]:
     """Return the numbers of a quote with so many levels, the best first."""
-    return tuple(field for level in range(1, levels + 1) for field in level_columns(level))
+    return tuple(name for level in range(1, levels + 1) for name in level_columns(level))
 
 
 def depth(found: Collection[str], most: int) -> int:

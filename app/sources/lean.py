@@ -28,7 +28,7 @@ LAYOUT = Layout(
     positions=(0, 4, 5, 9, 10),
     names=("open time", "bid close", "last bid size", "ask close", "last ask size"),
     units={"ts": frozenset({Unit.MILLISECONDS})},
-    header=False,
+    header=0,
     optional=True,
 )
 

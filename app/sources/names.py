@@ -46,10 +46,12 @@ _OURS = re.compile(
     rf"(?P<venue>[a-z0-9.-]+)_(?P<base>[A-Z0-9]{{2,12}})[-_](?P<quote>[A-Z][A-Z0-9]{{1,11}})(?:_{_INTERVAL})?(?:[._-].*)?", re.IGNORECASE
 )
 _BINANCE = re.compile(rf"(?P<pair>[A-Z0-9]{{5,24}})-{_INTERVAL}(?:-\d{{4}}-\d\d(?:-\d\d)?)?")
+_BINANCE_TRADES = re.compile(r"(?P<pair>[A-Z0-9]{5,24})-(?:aggTrades|trades)(?:-\d{4}-\d\d(?:-\d\d)?)?")
+_DOWNLOAD = re.compile(r"(?P<venue>[A-Za-z0-9.]+)_(?P<pair>[A-Z0-9]{5,24})(?:_\d{4})?_(?P<size>minute|hour|day|daily|1min|1h|1hr|d)(?:_\d{4})?")
 _KRAKEN = re.compile(r"(?P<pair>[A-Z0-9]{5,24})_(?P<minutes>\d+)")
 _CAPTURE = re.compile(r"(?:(?:spot|usdm|um|futures|perp)[_-])?(?P<pair>[A-Z0-9]{5,24})[_-](?:20\d{6}|20\d\d-\d\d-\d\d)", re.IGNORECASE)
 _LEAN = re.compile(r"\d{8}_(?P<pair>[a-z0-9]{5,24})_(?P<size>minute|second)_quote")
-_TARDIS = re.compile(r"(?P<venue>[a-z0-9-]+)_(?:quotes|book_ticker|book_snapshot_\d+)_\d{4}-\d\d-\d\d_(?P<symbol>[A-Za-z0-9_-]+)")
+_TARDIS = re.compile(r"(?P<venue>[a-z0-9-]+)_(?:quotes|trades|book_ticker|book_snapshot_\d+)_\d{4}-\d\d-\d\d_(?P<symbol>[A-Za-z0-9_-]+)")
 _PAIR = re.compile(r"(?P<base>[A-Z0-9]{2,12})[-_/](?P<quote>[A-Z][A-Z0-9]{1,11})|(?P<pair>[A-Z0-9]{5,24})")
 _INSTRUMENT = re.compile(r"([A-Z0-9]{2,12})[/_-]([A-Z0-9]{2,12})")
 _VENUE = re.compile(r"[a-z0-9_.-]{1,40}")
@@ -96,6 +98,19 @@ def _binance(stem: str) -> Hints | None:
     return Hints(instrument=split(found["pair"]), interval_us=_interval(found)) if found else None
 
 
+def _binance_trades(stem: str) -> Hints | None:
+    found = _BINANCE_TRADES.fullmatch(stem)
+    return Hints(instrument=split(found["pair"])) if found else None
+
+
+def _download(stem: str) -> Hints | None:
+    found = _DOWNLOAD.fullmatch(stem)
+    if found is None:
+        return None
+    size = "m" if "min" in found["size"] else "h" if "h" in found["size"] else "d"
+    return Hints(venue=found["venue"].lower(), instrument=split(found["pair"]), interval_us=_SIZE[size])
+
+
 def _kraken(stem: str) -> Hints | None:
     found = _KRAKEN.fullmatch(stem)
     return Hints(instrument=split(found["pair"]), interval_us=int(found["minutes"]) * _SIZE["m"] or None) if found else None
@@ -110,7 +125,7 @@ def _ours(stem: str) -> Hints | None:
     return Hints(venue=found["venue"].lower(), instrument=_instrument(found), interval_us=_interval(found)) if found else None
 
 
-_READERS = (_tardis, _lean, _capture, _binance, _kraken, _pair, _ours)
+_READERS = (_tardis, _lean, _capture, _binance, _binance_trades, _kraken, _download, _pair, _ours)
 
 
 def instrument_of(symbol: str) -> str | None:

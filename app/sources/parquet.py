@@ -9,7 +9,7 @@ import polars as pl
 from app.errors import BadInput
 from app.sources.batch import Batch, Row
 from app.sources.files import Source
-from app.sources.layout import TIMES, Layout
+from app.sources.layout import TIMES, WORDS, Layout
 
 ROWS = 131_072
 """Rows that are read at a time."""
@@ -45,7 +45,8 @@ def batches(source: Source, found: Layout, *, rows: int = ROWS) -> Iterator[Batc
 
 def _numbers(raw: pl.DataFrame, found: Layout) -> pl.DataFrame:
     full = raw.with_columns(_filled(name, raw.schema[name]) for name in found.numbers) if found.optional else raw
-    return full.cast(dict.fromkeys(found.numbers, pl.Float64), strict=False)
+    types = dict.fromkeys(found.numbers, pl.Float64()) | dict.fromkeys(found.words, pl.String())
+    return full.cast(types, strict=False)  # type: ignore[arg-type]
 
 
 def _filled(name: str, dtype: pl.DataType) -> pl.Expr:
@@ -64,7 +65,7 @@ def _schema(source: Source) -> dict[str, pl.DataType]:
 def _fits(field: str, dtype: pl.DataType) -> bool:
     if field in TIMES:
         return dtype.is_integer() or dtype.is_float() or isinstance(dtype, pl.String | pl.Date | pl.Datetime)
-    return dtype.is_numeric() or dtype == pl.String
+    return dtype.is_numeric() or dtype == pl.String or (field in WORDS and dtype == pl.Boolean)
 
 
 def _row(raw: pl.DataFrame, first: int, index: int) -> Row:

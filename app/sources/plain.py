@@ -35,7 +35,7 @@ def layout(header: Sequence[str], *, label: str) -> Layout:
         positions=positions,
         names=tuple(cleaned(header[position]) for position in positions),
         units={"ts": units(names[positions[0]])},
-        header=True,
+        header=1,
     )
 
 

@@ -35,10 +35,14 @@ def quotes(frame: pl.DataFrame) -> pl.DataFrame:
     return found
 
 
+def together(times: Sequence[str]) -> pl.Expr:
+    """Return whether a row was received near to when it happened."""
+    return (pl.col("ts") - pl.col("received")).abs() < APART_US if len(times) == 2 else pl.lit(value=True)
+
+
 def _fine(times: Sequence[str], numbers: Sequence[str]) -> pl.Expr:
-    together = (pl.col("ts") - pl.col("received")).abs() < APART_US if len(times) == 2 else pl.lit(value=True)
     known = (~pl.col(number).is_infinite() for number in numbers)
-    return pl.all_horizontal(*(pl.col(time).is_not_null() for time in times), *known, together).fill_null(value=False).alias("fine")
+    return pl.all_horizontal(*(pl.col(time).is_not_null() for time in times), *known, together(times)).fill_null(value=False).alias("fine")
 
 
 def _complaint(texts: Sequence[str], row: Numbers, rules: Rules) -> Complaint:
@@ -48,9 +52,13 @@ def _complaint(texts: Sequence[str], row: Numbers, rules: Rules) -> Complaint:
             return no_time(texts, field, rules)
         if number is None or math.isinf(number):
             return Complaint(field, f"{NO_NUMBER}, or nothing where there is none", OUT)
-    ts, received = (row[fields.index(name)] for name in ("ts", "received"))
+    return far_apart(row[fields.index("ts")], row[fields.index("received")], rules)
+
+
+def far_apart(ts: int, received: int, rules: Rules) -> Complaint:
+    """Return what is wrong with a row that was received long before or after it happened."""
     return Complaint(
-        fields.index("received"),
+        rules.layout.fields.index("received"),
         f"a receive time within an hour of the event time {instant(ts):%Y-%m-%d %H:%M:%S.%f}",
         f"it is {instant(received):%Y-%m-%d %H:%M:%S.%f}: are both in UTC?",
     )

@@ -46,7 +46,7 @@ def chosen(header: Sequence[str], found: Mapping[str, int]) -> Layout:
         positions=tuple(found.values()),
         names=names,
         units={field: units(name.lower()) for field, name in zip(found, names, strict=True) if field in TIMES},
-        header=True,
+        header=1,
         optional=True,
     )
 

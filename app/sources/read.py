@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from app.errors import BadInput
-from app.sources import lean, parquet, quote_rows, rows, text
+from app.sources import coinbase, lean, parquet, quote_rows, rows, text, trade_rows
 from app.sources.batch import Batch
 from app.sources.capture.book import Book
 from app.sources.capture.feed import Feed
@@ -26,7 +26,7 @@ Books = dict[SeriesKey, Book]
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 _CHECKS: Mapping[Data, Callable[[Batch, Rules, Numbers | None], Checked]] = MappingProxyType(
-    {"bars": rows.check, "quotes": quote_rows.check, "quote_bars": lean.check}
+    {"bars": rows.check, "quotes": quote_rows.check, "quote_bars": lean.check, "trades": trade_rows.check}
 )
 
 
@@ -38,7 +38,7 @@ class Read(NamedTuple):
     bytes_read: int
     bytes_total: int
     aside: Mapping[str, int] = _NOTHING
-    """Messages of a capture that are no rows, by what they are."""
+    """Messages of a capture that are no rows, and trades without a size, by what they are."""
 
 
 def read(found: Found, books: Books | None = None) -> Iterator[Read]:
@@ -48,8 +48,9 @@ def read(found: Found, books: Books | None = None) -> Iterator[Read]:
         return
     last: Numbers | None = None
     for batch, position, size in _batches(found, found.rules):
-        frame, repeated, last = _CHECKS[found.kind.data](batch, found.rules, last)
-        yield Read(frame, repeated, position, size)
+        checked = _CHECKS[found.kind.data](batch, found.rules, last)
+        last = checked.last
+        yield Read(checked.frame, checked.repeated, position, size, checked.aside)
 
 
 def _batches(found: Found, rules: Rules) -> Iterator[tuple[Batch, int, int]]:
@@ -57,6 +58,9 @@ def _batches(found: Found, rules: Rules) -> Iterator[tuple[Batch, int, int]]:
         yield from _parquet(found, rules)
         return
     with opened(found.source) as stream:
+        if found.format is Format.COINBASE:
+            yield coinbase.batch(stream.read, rules.layout, label=found.source.label), stream.size, stream.size
+            return
         for batch in text.batches(text.blocks(stream.read, label=found.source.label), rules.layout):
             yield batch, stream.position(), stream.size
 

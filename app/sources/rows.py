@@ -20,14 +20,15 @@ _PRICES = BAR_FIELDS[1:5]
 
 
 def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
-    """Return the rows of a batch that comes after the row `last`, without those that repeat it, or raise `BadRow`."""
+    """Return the rows of a batch that follows the row `last`, oldest first, without those that repeat it, or raise `BadRow`."""
     frame = batch.frame.with_columns(ts=in_micros("ts", batch.frame.schema["ts"], rules.units["ts"]))
-    marks = frame.select(repeated=_repeated(last), fine=_fine(last, rules.kind.interval_us))
+    marks = frame.select(repeated=_repeated(last), fine=_fine(last, rules))
     if not marks["fine"].all():
         index = int((~marks["fine"]).arg_max() or 0)
         raise _refusal(batch.row(index), frame.row(index), frame.row(index - 1) if index else last, rules)
     kept = frame if not marks["repeated"].any() else frame.filter(~marks["repeated"])
     bars = kept.select(pl.col("ts").cast(TIMESTAMP), *BAR_FIELDS[1:])
+    bars = bars.reverse() if rules.newest_first else bars
     assert bars.schema == BARS, "readers yield the columns of the contract"
     return Checked(bars, frame.height - kept.height, frame.row(-1) if frame.height else last)
 
@@ -41,15 +42,16 @@ def _repeated(last: Numbers | None) -> pl.Expr:
     return pl.all_horizontal(pl.col(name) == _before(name, last) for name in BAR_FIELDS).fill_null(value=False)
 
 
-def _fine(last: Numbers | None, interval_us: int) -> pl.Expr:
+def _fine(last: Numbers | None, rules: Rules) -> pl.Expr:
     ts, prices = pl.col("ts"), [pl.col(name) for name in _PRICES]
+    follows = ts < _before("ts", last) if rules.newest_first else ts > _before("ts", last)
     return pl.all_horizontal(
         *((price > 0) & price.is_finite() for price in prices),
         (pl.col("volume") >= 0) & pl.col("volume").is_finite(),
         pl.col("high") >= pl.max_horizontal("open", "low", "close"),
         pl.col("low") <= pl.min_horizontal("open", "close"),
-        ts % interval_us == 0,
-        (ts > _before("ts", last)).fill_null(value=True) | _repeated(last),
+        ts % rules.kind.interval_us == 0,
+        follows.fill_null(value=True) | _repeated(last),
     ).fill_null(value=False)
 
 
@@ -91,4 +93,5 @@ def _misplaced(ts: int, before: Numbers | None, rules: Rules) -> Complaint:
     assert before is not None, "the first row has nothing to be compared with"
     if ts == before[0]:
         return Complaint(0, "each time once, or again with the same values", "the row before has this time and other values: find out which is right")
-    return Complaint(0, f"a time after {instant(before[0]):%Y-%m-%d %H:%M:%S} of the row before", "sort the file by time, oldest first")
+    side, order = ("before", "newest first, as it begins") if rules.newest_first else ("after", "oldest first")
+    return Complaint(0, f"a time {side} {instant(before[0]):%Y-%m-%d %H:%M:%S} of the row before", f"sort the file by time, {order}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -28,16 +29,18 @@ class Rules:
     units: Mapping[str, Unit | None]
     """Of its times; None where they are no numbers."""
     kind: Kind
+    newest_first: bool = False
     day_us: int = 0
     """Where times count from midnight: which midnight that is [µs]."""
 
 
 class Checked(NamedTuple):
-    """Rows that passed, in the schema of their kind; how many repeated the row before; the last row."""
+    """Rows that passed, in the schema of their kind; how many repeated the row before; the last row; what was left aside, by name."""
 
     frame: pl.DataFrame
     repeated: int
     last: Numbers | None
+    aside: Mapping[str, int] = MappingProxyType({})
 
 
 class Complaint(NamedTuple):

@@ -1,6 +1,7 @@
-"""Tardis CSV: quotes, and snapshots of the best 5 or 25 levels at every change; times in µs, the venue's and the recorder's.
+"""Tardis CSV: trades, quotes, and snapshots of the best 5 or 25 levels at every change; times in µs, the venue's and the recorder's.
 
-Columns: exchange, symbol, timestamp, local_timestamp, then ask_amount, ask_price, bid_price, bid_amount of quotes, and asks[0].price,
+Columns: exchange, symbol, timestamp, local_timestamp, then ask_amount, ask_price, bid_price, bid_amount of quotes; id, side (of the taker: buy,
+sell or unknown), price, amount of trades; and asks[0].price,
 asks[0].amount, bids[0].price, bids[0].amount, asks[1].price… of book snapshots (docs.tardis.dev/downloadable-csv-files/data-types). Where
 the venue gives no time, `timestamp` repeats `local_timestamp`: then there are receive times only. A side without an order is empty.
 """
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from app.sources import quote_tables
+from app.sources import quote_tables, trade_tables
 from app.sources.clock import Unit
 from app.sources.layout import Layout, depth, level_fields
 from app.sources.plain import cleaned
@@ -21,12 +22,25 @@ START = ("exchange", "symbol", "timestamp", "local_timestamp")
 
 _TIMES = {"ts": 2, "received": 3}
 _QUOTES = {"bid_price": "bid", "bid_amount": "bid_size", "ask_price": "ask", "ask_amount": "ask_size"}
+_TRADES = {"price": "price", "amount": "size", "side": "side", "id": "trade_id"}
 _BOOK = re.compile(r"(?P<side>ask|bid)s\[(?P<level>\d+)\]\.(?P<what>price|amount)")
 
 
 def is_one(header: Sequence[str]) -> bool:
     """Tell whether a header is one of those that we read."""
     return tuple(map(cleaned, header[:4])) == START and set(level_columns(1)) <= set(_numbers(header))
+
+
+def are_trades(header: Sequence[str]) -> bool:
+    """Tell whether a header is that of trades."""
+    return tuple(map(cleaned, header[:4])) == START and set(_TRADES) <= set(map(cleaned, header))
+
+
+def trades(header: Sequence[str]) -> Layout:
+    """Return where the columns of trades stand."""
+    names = [cleaned(name) for name in header]
+    plain = trade_tables.chosen(header, _TIMES | {field: names.index(name) for name, field in _TRADES.items()})
+    return replace(plain, units=dict.fromkeys(_TIMES, frozenset({Unit.MICROSECONDS})))
 
 
 def layout(header: Sequence[str], *, levels: int) -> Layout:

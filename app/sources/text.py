@@ -53,14 +53,14 @@ def batches(found: Iterator[Block], layout: Layout) -> Iterator[Batch]:
     """Yield the rows of a text table, without its header."""
     types: Types | None = None
     for number, block in enumerate(found):
-        body = _without_first_line(block) if layout.header and number == 0 else block
+        body = _without_header(block, layout.header) if number == 0 else block
         if body.data.strip():
             types = types or _types(_fields(body.data.lstrip().partition(b"\n")[0], layout), layout)
             yield from _batches(body, layout, types)
 
 
-def _without_first_line(block: Block) -> Block:
-    return block._replace(line=block.line + 1, data=block.data.partition(b"\n")[2])
+def _without_header(block: Block, lines: int) -> Block:
+    return block._replace(line=block.line + lines, data=block.data.split(b"\n", lines)[-1]) if lines else block
 
 
 # Times as the first row writes them, which all others are held to.

@@ -8,6 +8,7 @@ import polars as pl
 
 from app.db import quotes
 from app.db.adbc import transaction
+from app.db.placed import Times
 from app.db.series import Series, series_id
 from engine.schema import QUOTES, TIMESTAMP, SeriesKey, quotes_schema
 
@@ -34,13 +35,13 @@ def placed(*places: tuple[int, int], levels: int = 1, bid: float = 100.123456789
 def store(libpq_uri: str, frame: pl.DataFrame, *, interval_us: int = 0) -> None:
     """Append in a transaction of its own."""
     with transaction(libpq_uri) as cursor:
-        quotes.append(cursor, Series(series_id(cursor, KEY), interval_us), frame)
+        quotes.TABLE.append(cursor, Series(series_id(cursor, KEY), interval_us), frame)
 
 
 def load(libpq_uri: str, start: datetime = START, end: datetime = AWAY, *, interval_us: int = 0) -> pl.DataFrame:
     """Return what is stored."""
     with transaction(libpq_uri) as cursor:
-        return quotes.load(cursor, Series(series_id(cursor, KEY), interval_us), start, end)
+        return quotes.TABLE.load(cursor, Series(series_id(cursor, KEY), interval_us), start, end)
 
 
 def test_quotes_come_back_bit_by_bit_in_the_order_of_their_places(libpq_uri: str) -> None:
@@ -73,18 +74,18 @@ def test_stored_quotes_are_found_between_places_and_at_a_time(libpq_uri: str) ->
     store(libpq_uri, frame)
     with transaction(libpq_uri) as cursor:
         series = Series(series_id(cursor, KEY), 0)
-        assert quotes.between(cursor, series, (at(5), 1), (at(7), 0)).equals(frame[1:4])
-        assert quotes.at_time(cursor, series, at(5)).equals(frame[:3])
-        assert quotes.delete(cursor, series, (at(5), 0), (at(7), 0)) == 3
-        assert quotes.between(cursor, series, (at(0), 0), (at(99), 0)).equals(frame[[0, 4]])
-        assert quotes.delete(cursor, series, (at(5), -1), (at(5), 9)) == 1
+        assert quotes.TABLE.between(cursor, series, (at(5), 1), (at(7), 0)).equals(frame[1:4])
+        assert quotes.TABLE.at_time(cursor, series, at(5)).equals(frame[:3])
+        assert quotes.TABLE.delete(cursor, series, (at(5), 0), (at(7), 0)) == 3
+        assert quotes.TABLE.between(cursor, series, (at(0), 0), (at(99), 0)).equals(frame[[0, 4]])
+        assert quotes.TABLE.delete(cursor, series, (at(5), -1), (at(5), 9)) == 1
 
 
 def test_which_times_are_stored_is_told_by_any_row(libpq_uri: str) -> None:
     with transaction(libpq_uri) as cursor:
         series = Series(series_id(cursor, KEY), 0)
-        assert quotes.times(cursor, series) is None
-        quotes.append(cursor, series, placed((1, 0)))
-        assert quotes.times(cursor, series) == quotes.Times(events=False, receipts=True)
-        quotes.append(cursor, series._replace(interval_us=60_000_000), placed((1, 0)).with_columns(ts=pl.col("received")))
-        assert quotes.times(cursor, series._replace(interval_us=60_000_000)) == quotes.Times(events=True, receipts=True)
+        assert quotes.TABLE.times(cursor, series) is None
+        quotes.TABLE.append(cursor, series, placed((1, 0)))
+        assert quotes.TABLE.times(cursor, series) == Times(events=False, receipts=True)
+        quotes.TABLE.append(cursor, series._replace(interval_us=60_000_000), placed((1, 0)).with_columns(ts=pl.col("received")))
+        assert quotes.TABLE.times(cursor, series._replace(interval_us=60_000_000)) == Times(events=True, receipts=True)

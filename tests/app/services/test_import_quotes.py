@@ -144,7 +144,7 @@ async def test_what_came_before_a_bad_line_stays_and_a_mended_file_adds_the_rest
     monkeypatch.setattr("app.sources.capture.feed.HEAD", 20_000)
     lines = tickers()
     path = write(tmp_path, [*lines[:2_000], "rubbish", *lines[2_000:]])
-    with pytest.raises(BadRow, match=r"line 2001, receive time: .*; the [0-9,]+ quotes before are stored: import it again when that is mended"):
+    with pytest.raises(BadRow, match=r"line 2001, receive time: .*; the [0-9,]+ rows before are stored: import it again when that is mended"):
         await import_files(libpq_uri, [path])
     stored = load(libpq_uri).height
     assert 1_000 < stored < 2_000
@@ -168,7 +168,7 @@ def cut_off(libpq_uri: str) -> Callable[[Progress], None]:
 @pytest.mark.usefixtures("small_blocks")
 async def test_an_import_that_breaks_off_goes_on_where_it_ended(libpq_uri: str, tmp_path: Path) -> None:
     path = write(tmp_path, tickers())
-    with pytest.raises(Unavailable, match=r"the database lacks our tables: .*; the [0-9,]+ quotes before are stored"):
+    with pytest.raises(Unavailable, match=r"the database lacks our tables: .*; the [0-9,]+ rows before are stored"):
         await import_files(libpq_uri, [path], on_progress=cut_off(libpq_uri))
     with transaction(libpq_uri) as cursor:
         cursor.execute("ALTER TABLE hidden RENAME TO quotes")

@@ -41,7 +41,7 @@ def test_tardis_quotes_name_venue_and_instrument_in_their_rows(tmp_path: Path) -
     path = write(tmp_path, rows, header=QUOTES_HEADER, name="anything.csv")
     found, quotes = look(path), frame(path)
     assert (found.format, found.key, found.kind) == (Format.TARDIS, SeriesKey("bitstamp", "BTC/USD"), QUOTES)
-    assert found.why == "Tardis CSV of quotes or book snapshots; quotes of 1 level; event times in us; receive times in us"
+    assert found.why == "Tardis CSV of trades, quotes or book snapshots; quotes of 1 level; event times in us; receive times in us"
     assert quotes.row(0) == (START, START + timedelta(microseconds=40), 100, 1.5, 101, 2)
     assert isnan(quotes.row(1)[2])
 

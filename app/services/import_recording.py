@@ -1,23 +1,25 @@
-"""A file of quotes into the database: a transaction a batch, as recordings are long; importing again goes on where it ended.
+"""A file of quotes or trades into the database: a transaction a batch, as recordings are long; importing again goes on where it ended.
 
 Every transaction stores a batch with the record of what is stored of its file so far, so that the coverage is right whenever it ends.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 import polars as pl
 from adbc_driver_manager.dbapi import Cursor
 
-from app.db import adbc, quotes, series
+from app.db import adbc, series
 from app.db.ids import new_id
+from app.db.placed import Table
 from app.db.series import Series
 from app.errors import AppError, Conflict
 from app.services import sequence
 from app.services.import_job import ImportSummary, Job, ahead, digest, import_row, report, summary_of
+from app.services.market import TABLES
 from app.services.sequence import Clash, Place
-from app.services.tally import QuoteTally
+from app.services.tally import QuoteTally, TradeTally, tally_of
 from app.sources.detect import Found
 from app.sources.read import Read, read
 
@@ -29,22 +31,22 @@ class _Standing:
     identifier: UUID
     sha256: str
     started: float
-    tally: QuoteTally = field(default_factory=QuoteTally)
+    tally: QuoteTally | TradeTally
     new: int = 0
     replaced: int = 0
     last: Place | None = None
 
 
-def import_quotes(found: Found, job: Job) -> ImportSummary:
-    """Store a file's quotes; where it breaks off, what it says of that names what is stored."""
-    standing = _Standing(identifier=new_id(), sha256=digest(found), started=time.perf_counter())
+def import_recording(found: Found, job: Job) -> ImportSummary:
+    """Store a file's rows; where it breaks off, what it says of that names what is stored."""
+    standing = _Standing(identifier=new_id(), sha256=digest(found), started=time.perf_counter(), tally=tally_of(found.kind))
     try:
         for batch in ahead(read(found, job.books)):
             _store(batch, found, job, standing)
             report(found, standing.tally.rows, batch, job)
     except AppError as error:
         if standing.tally.rows:
-            error.args = (f"{error}; the {standing.tally.rows:,} quotes before are stored: import it again when that is mended",)
+            error.args = (f"{error}; the {standing.tally.rows:,} rows before are stored: import it again when that is mended",)
         raise
     return _summary(found, standing)
 
@@ -67,31 +69,31 @@ def _placed(cursor: Cursor, place: Series, frame: pl.DataFrame, found: Found, st
         return sequence.placed(frame, standing.last)
     _refuse_other_times(cursor, place, frame, found)
     first = frame.select(pl.coalesce("received", "ts").first()).item()
-    there = quotes.at_time(cursor, place, first)
+    there = _table(found).at_time(cursor, place, first)
     return sequence.placed(frame, None, first=sequence.first_number(*sequence.padded([there, frame])) if there.height else 0)
 
 
 def _merge(cursor: Cursor, place: Series, frame: pl.DataFrame, found: Found, job: Job, standing: _Standing) -> tuple[int, int]:
     first, last = Place(frame["at"][0], int(frame["seq"][0])), sequence.last_place(frame)
-    there = quotes.between(cursor, place, first, last)
+    there = _table(found).between(cursor, place, first, last)
     news = sequence.missing(there, frame)
     if isinstance(news, Clash):
         if not job.replace:
             raise _conflict(cursor, place, news, found)
-        gone = quotes.delete(cursor, place, standing.last or Place(first.at, first.seq - 1), last)
-        quotes.append(cursor, place, frame)
+        gone = _table(found).delete(cursor, place, standing.last or Place(first.at, first.seq - 1), last)
+        _table(found).append(cursor, place, frame)
         return frame.height - gone, gone
     if news.height:
-        quotes.append(cursor, place, news)
+        _table(found).append(cursor, place, news)
     return news.height, 0
 
 
 def _refuse_other_times(cursor: Cursor, place: Series, frame: pl.DataFrame, found: Found) -> None:
-    stored, offered = quotes.times(cursor, place), sequence.shape(frame)
+    stored, offered = _table(found).times(cursor, place), sequence.shape(frame)
     if stored is not None and (stored.events, stored.receipts) != (offered.events, offered.receipts):
         there = sequence.Shape(events=stored.events, receipts=stored.receipts)
         raise Conflict(
-            f"{found.source.label}: expected quotes of {found.key} with {there}, as those that are stored, found {offered};"
+            f"{found.source.label}: expected {found.kind.data} of {found.key} with {there}, as those that are stored, found {offered};"
             " import one kind of recording of a market: of captures, --stream says which"
         )
 
@@ -99,11 +101,15 @@ def _refuse_other_times(cursor: Cursor, place: Series, frame: pl.DataFrame, foun
 def _conflict(cursor: Cursor, place: Series, clash: Clash, found: Found) -> Conflict:
     origin = series.imported_from(cursor, place, found.kind.data, clash.at)
     return Conflict(
-        f"{found.source.label}: {found.key} at {clash.at:%Y-%m-%d %H:%M:%S.%f}: expected the stored quotes (from {origin}), found others:"
-        f" {clash.said}; is it another recording of this market? --replace stores this file's quotes instead"
+        f"{found.source.label}: {found.key} at {clash.at:%Y-%m-%d %H:%M:%S.%f}: expected the stored {found.kind.data} (from {origin}), found others:"
+        f" {clash.said}; is it another recording of this market? --replace stores this file's rows instead"
     )
 
 
 def _summary(found: Found, standing: _Standing) -> ImportSummary:
     seconds = time.perf_counter() - standing.started
     return summary_of(found, standing.tally, new=standing.new, replaced=standing.replaced, seconds=seconds)
+
+
+def _table(found: Found) -> Table:
+    return TABLES[found.kind.data]
