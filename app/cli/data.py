@@ -1,5 +1,6 @@
 """`data`: market data into the database, and what is there."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +53,32 @@ def import_(
         replace=replace,
         as_json=as_json,
     )
+
+
+_DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+
+
+@app.command(
+    epilog=example(
+        "usdc-arb data bars --venue binance --instrument BTC/USDT --interval 1m",
+        "usdc-arb data bars --venue binance --instrument BTC/USDT --interval 1h --from 2025-01-01 --to 2025-02-01",
+    )
+)
+def bars(
+    venue: Annotated[str, typer.Option(metavar="NAME", help="Venue of the trades.", show_default=False)],
+    instrument: Annotated[str, typer.Option(metavar="BASE/QUOTE", help="Their instrument.", show_default=False)],
+    interval: Annotated[str, typer.Option(metavar="1m", help="Length of the bars.")] = "1m",
+    *,
+    start: Annotated[datetime | None, typer.Option("--from", formats=_DATES, help="Trades are whole from here, UTC.", show_default=False)] = None,
+    end: Annotated[datetime | None, typer.Option("--to", formats=_DATES, help="Trades are whole up to here, UTC.", show_default=False)] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Store the bars where other ones are stored.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make bars of stored trades: of intervals in which somebody traded, and that are known whole; none is made up."""
+    from app.cli import market
+
+    market.make_bars(data=data, venue=venue, instrument=instrument, interval=interval, window=(start, end), replace=replace, as_json=as_json)
 
 
 @app.command("list", epilog=example("usdc-arb data list", "usdc-arb data list --venue kraken --json"))

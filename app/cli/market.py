@@ -3,18 +3,24 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.table import Table
 
 from app.cli import connection, output
 from app.db.session import make_sessions
-from app.services import imports, market
+from app.services import imports, market, trade_bars
 from app.services.import_job import ImportSummary, Progress
 from app.services.market import InstrumentInfo
 from app.services.tally import clock_advice
 from app.settings import Settings
+from app.sources.names import check_instrument, check_interval, check_venue
+from engine.schema import SeriesKey
 from engine.units import format_duration
+
+Window = tuple[datetime | None, datetime | None]
+"""From and to, where they are said."""
 
 _OF_BARS = {"no trade": "no_trade", "missing": "missing"}
 _OF_QUOTES = {"crossed": "crossed", "no price": "no_price"}
@@ -59,6 +65,23 @@ def import_files(
         output.document({"imports": [asdict(one) for one in found]})
     else:
         _show_imports(found)
+
+
+def make_bars(*, data: Path | None, venue: str, instrument: str, interval: str, window: Window, replace: bool, as_json: bool) -> None:
+    """Make bars of stored trades and print what became of them."""
+    uri = connection.settings(data).libpq_uri
+    request = trade_bars.Request(
+        key=SeriesKey(check_venue(venue), check_instrument(instrument)),
+        interval_us=check_interval(imports.interval_us(interval)),
+        start=window[0] and window[0].replace(tzinfo=UTC),
+        end=window[1] and window[1].replace(tzinfo=UTC),
+        replace=replace,
+    )
+    found = trade_bars.make_bars(uri, request)
+    if as_json:
+        output.document({"imports": [asdict(found)]})
+    else:
+        _show_imports([found])
 
 
 def show(*, data: Path | None, venue: str | None, as_json: bool) -> None:

@@ -8,12 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from app.services.tally import AnyTally
 from app.sources.detect import Found
-from app.sources.kinds import Data
+from app.sources.kinds import Data, Kind
 from app.sources.read import Books, Read
+from engine.schema import SeriesKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,18 +107,33 @@ def import_row(identifier: UUID, sha256: str, summary: ImportSummary) -> dict[st
     return {"id": str(identifier), "sha256": sha256, "detail": json.dumps(detail), **said, **ends}
 
 
-def summary_of(found: Found, tally: AnyTally, *, new: int, replaced: int, seconds: float) -> ImportSummary:
-    """Return what is told of a file; its counts are those of its kind."""
+class Origin(NamedTuple):
+    """Where rows came from, and what they are."""
+
+    path: str
+    format: str
+    why: str
+    key: SeriesKey
+    kind: Kind
+
+
+def origin_of(found: Found) -> Origin:
+    """Return what a file is."""
+    return Origin(found.source.label, found.format, found.why, found.key, found.kind)
+
+
+def summary_of(origin: Origin, tally: AnyTally, *, new: int, replaced: int, seconds: float) -> ImportSummary:
+    """Return what is told of rows; the counts are those of their kind."""
     assert tally.first is not None, "a file has rows, or it would not have been detected"
     assert tally.last is not None, "and so a last"
     return ImportSummary(
-        path=found.source.label,
-        format=found.format,
-        why=found.why,
-        venue=found.key.venue,
-        instrument=found.key.instrument,
-        data=found.kind.data,
-        interval_us=found.kind.interval_us,
+        path=origin.path,
+        format=origin.format,
+        why=origin.why,
+        venue=origin.key.venue,
+        instrument=origin.key.instrument,
+        data=origin.kind.data,
+        interval_us=origin.kind.interval_us,
         rows_read=tally.rows,
         rows_new=new,
         rows_replaced=replaced,

@@ -16,7 +16,7 @@ from app.db.placed import Table
 from app.db.series import Series
 from app.errors import AppError, Conflict
 from app.services import sequence
-from app.services.import_job import ImportSummary, Job, ahead, digest, import_row, report, summary_of
+from app.services.import_job import ImportSummary, Job, ahead, digest, import_row, origin_of, report, summary_of
 from app.services.market import TABLES
 from app.services.sequence import Clash, Place
 from app.services.tally import QuoteTally, TradeTally, tally_of
@@ -108,7 +108,7 @@ def _conflict(cursor: Cursor, place: Series, clash: Clash, found: Found) -> Conf
 
 def _summary(found: Found, standing: _Standing) -> ImportSummary:
     seconds = time.perf_counter() - standing.started
-    return summary_of(found, standing.tally, new=standing.new, replaced=standing.replaced, seconds=seconds)
+    return summary_of(origin_of(found), standing.tally, new=standing.new, replaced=standing.replaced, seconds=seconds)
 
 
 def _table(found: Found) -> Table:

@@ -39,7 +39,14 @@ async def import_files(
     bars of the file at hand are undone.
     """
     stop = threading.Event()
-    said = Said(format=format, venue=venue, instrument=instrument, interval_us=_interval(interval), stream=stream, levels=levels)
+    said = Said(
+        format=format,
+        venue=venue,
+        instrument=instrument,
+        interval_us=None if interval is None else interval_us(interval),
+        stream=stream,
+        levels=levels,
+    )
     try:
         found = await asyncio.to_thread(lambda: detect_all(expand(paths), said))
         job = _job(found, libpq_uri=libpq_uri, replace=replace, on_progress=on_progress, stop=stop)
@@ -48,9 +55,10 @@ async def import_files(
         stop.set()
 
 
-def _interval(text: str | None) -> int | None:
+def interval_us(text: str) -> int:
+    """Return the length of bars as people write it [µs]."""
     try:
-        return None if text is None else parse_duration(text)
+        return parse_duration(text)
     except ValueError as error:
         raise BadInput(f"interval: {error}") from error
 
