@@ -22,11 +22,15 @@ def _hint(metavar: str, what: str) -> OptionInfo:
     epilog=example(
         "usdc-arb data import kraken_BTC-USDC_1m.csv coinbase_BTC-USD_1m.csv",
         "usdc-arb data import XBTUSDC_1.csv --venue kraken --instrument BTC/USDC --interval 1m",
+        "usdc-arb data import downloads/ --quarantine bad-rows.csv",
         "usdc-arb data import spot_btcusdt_20240808.gz spot_btcusdt_20240809.gz --stream depth --levels 10",
     ),
 )
 def import_(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="CSV or Parquet files, zips of them, or captures.", show_default=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILES...", help="Files (plain, gzip, zip, zst), folders, patterns.", show_default=False),
+    ],
     *,
     venue: Annotated[str | None, _hint("NAME", "Venue")] = None,
     instrument: Annotated[str | None, _hint("BASE/QUOTE", "Instrument")] = None,
@@ -35,10 +39,13 @@ def import_(
     stream: Stream = "auto",
     levels: Levels = 10,
     replace: Annotated[bool, typer.Option("--replace", help="Store the files' rows where other ones are stored.")] = False,
+    quarantine: Annotated[
+        Path | None, typer.Option("--quarantine", metavar="FILE", help="Set bad rows aside in this CSV, and import the rest.", show_default=False)
+    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Bring files of bars and quotes into the database; a file that was imported before changes nothing."""
+    """Bring files of bars, quotes and trades into the database; a file that was imported before changes nothing."""
     from app.cli import market
 
     market.import_files(
@@ -51,6 +58,7 @@ def import_(
         stream=stream,
         levels=levels,
         replace=replace,
+        quarantine=quarantine,
         as_json=as_json,
     )
 

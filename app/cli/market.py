@@ -10,14 +10,17 @@ from rich.table import Table
 
 from app.cli import connection, output
 from app.db.session import make_sessions
+from app.ops import hardware
 from app.services import imports, market, trade_bars
 from app.services.import_job import ImportSummary, Progress
 from app.services.market import InstrumentInfo
 from app.services.tally import clock_advice
 from app.settings import Settings
 from app.sources.names import check_instrument, check_interval, check_venue
+from app.sources.read import BAD_ROWS
 from engine.schema import SeriesKey
 from engine.units import format_duration
+from infra.sizing import BOX
 
 Window = tuple[datetime | None, datetime | None]
 """From and to, where they are said."""
@@ -39,6 +42,7 @@ def import_files(
     stream: str,
     levels: int,
     replace: bool,
+    quarantine: Path | None,
     as_json: bool,
 ) -> None:
     """Import files and print what became of each."""
@@ -46,7 +50,8 @@ def import_files(
     with output.progress() as report:
 
         def told(progress: Progress) -> None:
-            report(f"{Path(progress.path).name}: {progress.rows:,} rows", progress.bytes_read / max(progress.bytes_total, 1))
+            rows = f"{progress.rows:,} rows, {progress.rows_per_s:,.0f} rows/s in all"
+            report(f"{Path(progress.path).name}: {rows}", progress.bytes_read / max(progress.bytes_total, 1))
 
         said = imports.import_files(
             uri,
@@ -58,13 +63,23 @@ def import_files(
             stream=stream,
             levels=levels,
             replace=replace,
+            quarantine=quarantine,
+            jobs=_jobs(data),
             on_progress=told,
         )
         found = asyncio.run(said)
     if as_json:
-        output.document({"imports": [asdict(one) for one in found]})
+        output.document({"imports": [asdict(one) for one in found], "quarantine": str(quarantine) if quarantine and quarantine.exists() else None})
     else:
         _show_imports(found)
+        if bad := sum(one.counts.get(BAD_ROWS, 0) for one in found):
+            output.note(f"{bad:,} bad rows are set aside in {quarantine}: mend them and import that file again, or leave them out")
+
+
+# As many series at a time as the plan of this machine has threads for.
+def _jobs(data: Path | None) -> int:
+    plan = hardware.planned(connection.data_folder(data), BOX)
+    return max(plan.workers, plan.threads_per_run)
 
 
 def make_bars(*, data: Path | None, venue: str, instrument: str, interval: str, window: Window, replace: bool, as_json: bool) -> None:

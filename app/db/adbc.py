@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adbc_driver_manager.dbapi import Cursor, Error
+from adbc_driver_manager.dbapi import Connection, Cursor, Error
 from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
 
 from app.errors import AppError, DiskFull, Unavailable
@@ -14,27 +14,47 @@ _NO_TABLE = "42P01"
 _SEVERITY = re.compile(r"(?:ERROR|FATAL|PANIC):\s*")
 
 
+class Session:
+    """A connection for several transactions, one after the other; the first that raises is the last."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor]:
+        """Yield a cursor; commit when the block ends."""
+        try:
+            with self._connection.cursor() as cursor:
+                yield cursor
+            self._connection.commit()
+        except Error as error:
+            raise _ours(error) from error
+
+
 @contextmanager
-def transaction(libpq_uri: str) -> Iterator[Cursor]:
-    """Yield a cursor; commit when the block ends, roll everything back when it raises."""
+def session(libpq_uri: str) -> Iterator[Session]:
+    """Yield a session; what is not committed when the block ends is rolled back."""
     try:
         connection = dbapi.connect(libpq_uri)
     except Error as error:
         raise _ours(error) from error
     try:
-        with connection.cursor() as cursor:
-            yield cursor
-        connection.commit()
-    except Error as error:
-        raise _ours(error) from error
+        yield Session(connection)
     finally:
         connection.close()
+
+
+@contextmanager
+def transaction(libpq_uri: str) -> Iterator[Cursor]:
+    """Yield a cursor; commit when the block ends, roll everything back when it raises."""
+    with session(libpq_uri) as opened, opened.transaction() as cursor:
+        yield cursor
 
 
 def _ours(error: Error) -> AppError:
     state, said = (error.sqlstate or "").rstrip("\0"), _SEVERITY.split(str(error))[-1].strip().partition("\n")[0]
     if state == _NO_SPACE:
-        return DiskFull(f"PostgreSQL has no space left on its disk, and nothing is stored: {said}; free some space and do it again")
+        return DiskFull(f"PostgreSQL has no space left on its disk, and nothing of this is stored: {said}; free some space and do it again")
     if state == _NO_TABLE:
         return Unavailable(f"the database lacks our tables: {said}; migrate it, as starting the box does")
-    return Unavailable(f"PostgreSQL did not do it, and nothing is stored: {said}; see that it runs and do it again")
+    return Unavailable(f"PostgreSQL did not do it, and nothing of this is stored: {said}; see that it runs and do it again")

@@ -3,18 +3,20 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
+from app.services.quarantine import Quarantine
 from app.services.tally import AnyTally
 from app.sources.detect import Found
 from app.sources.kinds import Data, Kind
-from app.sources.read import Books, Read
+from app.sources.read import Books, Read, read
 from engine.schema import SeriesKey
 
 
@@ -26,6 +28,8 @@ class Progress:
     rows: int
     bytes_read: int
     bytes_total: int
+    rows_per_s: float
+    """Of all files, since the import began."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,17 +65,38 @@ class ImportSummary:
         return self.rows_read / self.seconds
 
 
+class Meter:
+    """How far all files of an import are together, whichever are read at the same time."""
+
+    def __init__(self, files: Sequence[Found], on_progress: Callable[[Progress], None]) -> None:
+        self._sizes = {one.source.path: one.source.path.stat().st_size for one in files}
+        self._members = Counter(one.source.path for one in files)
+        self._read: dict[str, float] = {}
+        self._rows: dict[str, int] = {}
+        self._on_progress = on_progress
+        self._started = time.perf_counter()
+        self._lock = threading.Lock()
+
+    def tell(self, found: Found, rows: int, bytes_read: int) -> None:
+        """Tell how far one of them is; a member counts for its share of its archive."""
+        with self._lock:
+            self._read[found.source.label] = bytes_read / self._members[found.source.path]
+            self._rows[found.source.label] = rows
+            total = sum(self._sizes.values())
+            done = min(round(sum(self._read.values())), total)
+            per_s = sum(self._rows.values()) / (time.perf_counter() - self._started)
+            self._on_progress(Progress(path=found.source.label, rows=rows, bytes_read=done, bytes_total=total, rows_per_s=per_s))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What all files of one import have in common."""
 
     libpq_uri: str
     replace: bool
-    before: Mapping[Path, int]
-    """Bytes of the files before each."""
-    total: int
-    on_progress: Callable[[Progress], None]
+    meter: Meter
     stop: threading.Event
+    quarantine: Quarantine | None
     books: Books
     """Where the captures imported so far left the books."""
 
@@ -85,12 +110,26 @@ def ahead(batches: Iterator[Read]) -> Iterator[Read]:
             yield batch
 
 
-def report(found: Found, rows: int, batch: Read, job: Job) -> None:
-    """Tell how far an import is; raise where it is to end."""
+def go_on(job: Job) -> None:
+    """Raise where an import is to end."""
     if job.stop.is_set():
         raise InterruptedError("the import was cancelled")
-    before = job.before[found.source.path]
-    job.on_progress(Progress(path=found.source.label, rows=rows, bytes_read=before + batch.bytes_read, bytes_total=job.total))
+
+
+def report(found: Found, rows: int, batch: Read, job: Job) -> None:
+    """Tell how far an import is; raise where it is to end."""
+    go_on(job)
+    job.meter.tell(found, rows, batch.bytes_read)
+
+
+def rows_of(found: Found, job: Job) -> Iterator[Read]:
+    """Yield the rows of a file, each batch read while the one before is stored; bad ones are set aside where that is wanted."""
+    if job.quarantine is None:
+        yield from ahead(read(found, job.books))
+        return
+    for batch in ahead(read(found, job.books, job.quarantine.add)):
+        job.quarantine.flush()
+        yield batch
 
 
 def digest(found: Found) -> str:

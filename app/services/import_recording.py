@@ -11,17 +11,18 @@ import polars as pl
 from adbc_driver_manager.dbapi import Cursor
 
 from app.db import adbc, series
+from app.db.adbc import Session
 from app.db.ids import new_id
 from app.db.placed import Table
 from app.db.series import Series
 from app.errors import AppError, Conflict
 from app.services import sequence
-from app.services.import_job import ImportSummary, Job, ahead, digest, import_row, origin_of, report, summary_of
+from app.services.import_job import ImportSummary, Job, digest, import_row, origin_of, report, rows_of, summary_of
 from app.services.market import TABLES
 from app.services.sequence import Clash, Place
 from app.services.tally import QuoteTally, TradeTally, tally_of
 from app.sources.detect import Found
-from app.sources.read import Read, read
+from app.sources.read import Read
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +33,7 @@ class _Standing:
     sha256: str
     started: float
     tally: QuoteTally | TradeTally
+    committed: int = 0
     new: int = 0
     replaced: int = 0
     last: Place | None = None
@@ -41,27 +43,29 @@ def import_recording(found: Found, job: Job) -> ImportSummary:
     """Store a file's rows; where it breaks off, what it says of that names what is stored."""
     standing = _Standing(identifier=new_id(), sha256=digest(found), started=time.perf_counter(), tally=tally_of(found.kind))
     try:
-        for batch in ahead(read(found, job.books)):
-            _store(batch, found, job, standing)
-            report(found, standing.tally.rows, batch, job)
+        with adbc.session(job.libpq_uri) as session:
+            for batch in rows_of(found, job):
+                _store(session, batch, found, job, standing)
+                report(found, standing.tally.rows, batch, job)
     except AppError as error:
-        if standing.tally.rows:
-            error.args = (f"{error}; the {standing.tally.rows:,} rows before are stored: import it again when that is mended",)
+        if standing.committed:
+            error.args = (f"{error}; the {standing.committed:,} rows before are stored: import it again when that is mended",)
         raise
     return _summary(found, standing)
 
 
-def _store(batch: Read, found: Found, job: Job, standing: _Standing) -> None:
+def _store(session: Session, batch: Read, found: Found, job: Job, standing: _Standing) -> None:
     if not batch.frame.height:
         standing.tally.add(batch.frame, batch.aside)
         return
-    with adbc.transaction(job.libpq_uri) as cursor:
+    with session.transaction() as cursor:
         place = Series(series.series_id(cursor, found.key), found.kind.interval_us)
         frame = _placed(cursor, place, batch.frame, found, standing)
         new, replaced = _merge(cursor, place, frame, found, job, standing)
         standing.tally.add(frame, batch.aside)
         standing.new, standing.replaced, standing.last = standing.new + new, standing.replaced + replaced, sequence.last_place(frame)
         series.record(cursor, place, import_row(standing.identifier, standing.sha256, _summary(found, standing)))
+    standing.committed = standing.tally.rows
 
 
 def _placed(cursor: Cursor, place: Series, frame: pl.DataFrame, found: Found, standing: _Standing) -> pl.DataFrame:

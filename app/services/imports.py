@@ -1,17 +1,19 @@
-"""Bringing files into the database: bars whole or not at all, quotes and trades batch by batch; importing again changes nothing."""
+"""Bringing files into the database, a transaction a batch; importing again changes nothing, and goes on where an import broke off."""
 
 import asyncio
-import itertools
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.errors import AppError, BadInput
 from app.services.import_bars import import_bars
-from app.services.import_job import ImportSummary, Job, Progress
+from app.services.import_job import ImportSummary, Job, Meter, Progress, go_on
 from app.services.import_recording import import_recording
+from app.services.quarantine import opened
 from app.sources.detect import LEVELS, Found, Said, detect_all
 from app.sources.files import expand
+from engine.schema import SeriesKey
 from engine.units import parse_duration
 
 
@@ -30,27 +32,24 @@ async def import_files(
     stream: str = "auto",
     levels: int = LEVELS,
     replace: bool = False,
+    quarantine: Path | None = None,
+    jobs: int = 1,
     on_progress: Callable[[Progress], None] = _silent,
 ) -> list[ImportSummary]:
-    """Import files, folders and patterns: bars in one transaction a file, quotes in one a batch; importing again changes nothing.
+    """Import files, folders and patterns, each in a transaction a batch; importing again changes nothing.
 
-    Every file is looked at before the first is stored. A file of bars with a bad row, or (without `replace`) with a bar that is
-    stored with other numbers, is refused whole; of quotes what came before stays. So do files before it; when cancelled, the
-    bars of the file at hand are undone.
+    Every file is looked at before the first is stored. A bad row, or (without `replace`) one that is stored with other values, ends
+    the import; what came before it stays, and so do files before it. With `quarantine` bad rows are written there, and the rest
+    goes in. Up to `jobs` series are imported at a time, the files of one in their order. When cancelled, the batch at hand is undone.
     """
     stop = threading.Event()
-    said = Said(
-        format=format,
-        venue=venue,
-        instrument=instrument,
-        interval_us=None if interval is None else interval_us(interval),
-        stream=stream,
-        levels=levels,
-    )
+    length = None if interval is None else interval_us(interval)
+    said = Said(format=format, venue=venue, instrument=instrument, interval_us=length, stream=stream, levels=levels)
     try:
         found = await asyncio.to_thread(lambda: detect_all(expand(paths), said))
-        job = _job(found, libpq_uri=libpq_uri, replace=replace, on_progress=on_progress, stop=stop)
-        return await asyncio.to_thread(_import_all, found, job)
+        with opened(quarantine) as aside:
+            job = Job(libpq_uri=libpq_uri, replace=replace, meter=Meter(found, on_progress), stop=stop, quarantine=aside, books={})
+            return await asyncio.to_thread(_import_all, found, job, jobs)
     finally:
         stop.set()
 
@@ -63,19 +62,31 @@ def interval_us(text: str) -> int:
         raise BadInput(f"interval: {error}") from error
 
 
-def _job(found: Sequence[Found], *, libpq_uri: str, replace: bool, on_progress: Callable[[Progress], None], stop: threading.Event) -> Job:
-    sizes = {one.source.path: one.source.path.stat().st_size for one in found}
-    before = dict(zip(sizes, itertools.accumulate(sizes.values(), initial=0), strict=False))
-    return Job(libpq_uri=libpq_uri, replace=replace, before=before, total=sum(sizes.values()), on_progress=on_progress, stop=stop, books={})
-
-
-def _import_all(found: Sequence[Found], job: Job) -> list[ImportSummary]:
-    done: list[ImportSummary] = []
+# Series side by side, the files of each one after the other: a book goes on in the next file.
+def _import_all(found: Sequence[Found], job: Job, jobs: int) -> list[ImportSummary]:
+    chains: dict[SeriesKey, list[Found]] = {}
     for one in found:
-        try:
-            done.append(import_bars(one, job) if one.kind.data == "bars" else import_recording(one, job))
-        except AppError as error:
-            if done:
-                error.args = (f"{error}; before it, {len(done)} of {len(found)} were imported",)
-            raise
-    return done
+        chains.setdefault(one.key, []).append(one)
+    done: dict[str, ImportSummary] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        running = [pool.submit(_import_chain, chain, job, done) for chain in chains.values()]
+    errors = [error for one in running if (error := one.exception()) is not None]
+    if errors:
+        raise _with_account(next((error for error in errors if not isinstance(error, InterruptedError)), errors[0]), len(done), len(found))
+    return [done[one.source.label] for one in found]
+
+
+def _import_chain(chain: Sequence[Found], job: Job, done: dict[str, ImportSummary]) -> None:
+    try:
+        for one in chain:
+            go_on(job)
+            done[one.source.label] = import_bars(one, job) if one.kind.data == "bars" else import_recording(one, job)
+    except BaseException:
+        job.stop.set()
+        raise
+
+
+def _with_account(error: BaseException, done: int, total: int) -> BaseException:
+    if done and isinstance(error, AppError):
+        error.args = (f"{error}; beside it, {done} of {total} were imported",)
+    return error

@@ -25,10 +25,13 @@ class Tally:
     """Longest time between two open times, if it is more than the interval."""
     first: datetime | None = None
     last: datetime | None = None
+    aside: Counter[str] = field(default_factory=Counter)
+    """Rows that were left aside, by what they are."""
 
-    def add(self, frame: pl.DataFrame, repeated: int) -> None:
+    def add(self, frame: pl.DataFrame, repeated: int, aside: Mapping[str, int]) -> None:
         """Count a batch."""
         self.repeated += repeated
+        self.aside.update(aside)
         if not frame.height:
             return
         self.rows += frame.height
@@ -44,7 +47,7 @@ class Tally:
         assert self.first is not None, "there are bars"
         assert self.last is not None, "and so a last"
         span = round((self.last - self.first).total_seconds() * US_PER_SECOND) // self.interval_us + 1
-        return {"missing": span - self.rows, "no_trade": self.no_trade}
+        return {"missing": span - self.rows, "no_trade": self.no_trade, **dict(sorted(self.aside.items()))}
 
 
 @dataclass(slots=True, kw_only=True)

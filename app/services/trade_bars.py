@@ -62,7 +62,7 @@ def make_bars(libpq_uri: str, request: Request) -> ImportSummary:
             length = format_duration(request.interval_us)
             raise BadInput(f"{request.key}: expected trades that fill an interval of {length}, found none; say --from and --to where they are whole")
         stored = store(cursor, place, made, label=f"trades of {request.key}", key=request.key, replace=request.replace)
-        tally.add(made, 0)
+        tally.add(made, 0, {})
         origin = Origin(f"trades of {request.key}", "trades", RULE, request.key, Kind("bars", request.interval_us))
         summary = summary_of(origin, tally, new=stored.new, replaced=stored.replaced, seconds=time.perf_counter() - started)
         series.record(cursor, place, import_row(new_id(), hashlib.sha256(made.write_ipc(None).getvalue()).hexdigest(), summary))

@@ -20,3 +20,7 @@ class Batch(NamedTuple):
 
     frame: pl.DataFrame
     row: Callable[[int], Row]
+
+    def part(self, start: int, end: int) -> "Batch":
+        """Return the rows from one index to before another."""
+        return Batch(self.frame[start:end], lambda index: self.row(start + index))

@@ -1,4 +1,4 @@
-"""Files as users have them: folders, globs, gzip and zip archives, opened as one stream of bytes each."""
+"""Files as users have them: folders, globs, gzip, zstandard and zip archives, opened as one stream of bytes each."""
 
 import glob
 import gzip
@@ -9,13 +9,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
+
+import pyarrow as pa
 
 from app.errors import BadInput, Forbidden, NotFound, Unavailable
 
 SUFFIXES = (".csv", ".txt", ".gz", ".zst", ".json", ".jsonl", ".zip", ".parquet")
 """What is looked for in a folder; a file that is named is read whatever it is called."""
 
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
 _DAMAGED = (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile, EOFError, NotImplementedError, RuntimeError)
 
 
@@ -33,8 +36,8 @@ class Source:
 
     @property
     def name(self) -> str:
-        """File name without folders and without .gz."""
-        return Path(self.member or self.path).name.removesuffix(".gz")
+        """File name without folders and without .gz or .zst."""
+        return Path(self.member or self.path).name.removesuffix(".gz").removesuffix(".zst")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class Stream:
             whole = "" if self.source.member else f", or unpack what there is of it: gzip -dc {self.source.path.name} > FILE"
             raise BadInput(f"{self.source.label}: expected a sound archive, found {error}; get the file again{whole}") from error
         except OSError as error:
+            if error.errno is None:  # of the archive, not of the disk
+                raise BadInput(f"{self.source.label}: expected a sound archive, found {error}; get the file again") from error
             raise Unavailable(f"{self.source.label}: cannot be read on: {error.strerror or error}") from error
 
     def position(self) -> int:
@@ -121,9 +126,11 @@ def _members(path: Path) -> list[Source]:
 def _unpacked(raw: IO[bytes], source: Source) -> IO[bytes]:
     if source.member is not None:
         return zipfile.ZipFile(raw).open(source.member)
-    start = raw.read(2)
+    start = raw.read(4)
     raw.seek(0)
-    return BufferedReader(gzip.GzipFile(fileobj=raw)) if start == b"\x1f\x8b" else raw
+    if start == _ZSTANDARD:
+        return cast(IO[bytes], BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, "r"), "zstd")))  # type: ignore[attr-defined]
+    return BufferedReader(gzip.GzipFile(fileobj=raw)) if start.startswith(b"\x1f\x8b") else raw
 
 
 def _refused(path: Path, error: OSError) -> Exception:

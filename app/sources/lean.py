@@ -61,7 +61,7 @@ def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
     if not fine.all():
         index = int((~fine).arg_max() or 0)
         row = batch.row(index)
-        raise refusal(row, _complaint(row.texts, frame.row(index), rules), rules)
+        raise refusal(row, _complaint(row.texts, frame.row(index), rules), rules, index)
     ended = frame.with_columns(ts=rules.day_us + pl.col("ts").cast(pl.Int64) * 1_000 + rules.kind.interval_us)
     return Checked(quotes(ended), 0, frame.row(-1) if frame.height else last)
 

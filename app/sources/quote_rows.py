@@ -22,7 +22,7 @@ def check(batch: Batch, rules: Rules, _last: Numbers | None) -> Checked:
     if not fine.all():
         index = int((~fine).arg_max() or 0)
         row = batch.row(index)
-        raise refusal(row, _complaint(row.texts, frame.row(index), rules), rules)
+        raise refusal(row, _complaint(row.texts, frame.row(index), rules), rules, index)
     return Checked(quotes(frame), 0, None)
 
 

@@ -15,14 +15,19 @@ from app.sources.capture.feed import Feed
 from app.sources.capture.messages import LONGEST_LINE
 from app.sources.capture.quotes import taken
 from app.sources.detect import Found
+from app.sources.errors import BadRow
 from app.sources.files import opened
 from app.sources.formats import Format
 from app.sources.kinds import Data
 from app.sources.rules import Checked, Numbers, Rules
+from app.sources.text import Refuse
 from engine.schema import SeriesKey
 
 Books = dict[SeriesKey, Book]
 """Where the captures read so far left the books, for those that follow on."""
+
+BAD_ROWS = "bad rows"
+"""What rows are called that were set aside."""
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 _CHECKS: Mapping[Data, Callable[[Batch, Rules, Numbers | None], Checked]] = MappingProxyType(
@@ -38,22 +43,50 @@ class Read(NamedTuple):
     bytes_read: int
     bytes_total: int
     aside: Mapping[str, int] = _NOTHING
-    """Messages of a capture that are no rows, and trades without a size, by what they are."""
+    """What was left aside, by what it is: messages of a capture that are no rows, trades without a size, bad rows."""
 
 
-def read(found: Found, books: Books | None = None) -> Iterator[Read]:
-    """Yield the rows of a file in its order; raise `BadRow` at the first that breaks a rule."""
+def read(found: Found, books: Books | None = None, refuse: Refuse | None = None) -> Iterator[Read]:
+    """Yield the rows of a file in its order; raise `BadRow` at the first that breaks a rule, or tell `refuse` of each and leave it out.
+
+    A bad line of a capture is always raised: nobody would know the book behind it.
+    """
     if isinstance(found.rules, Feed):
         yield from _capture(found, found.rules, {} if books is None else books)
         return
     last: Numbers | None = None
-    for batch, position, size in _batches(found, found.rules):
-        checked = _CHECKS[found.kind.data](batch, found.rules, last)
-        last = checked.last
-        yield Read(checked.frame, checked.repeated, position, size, checked.aside)
+    refused: list[BadRow] = []
+    for batch, position, size in _batches(found, found.rules, refused.append if refuse else None):
+        checked = _passing(batch, found, last, refused) if refuse else _CHECKS[found.kind.data](batch, found.rules, last)
+        for bad in refused:
+            assert refuse is not None, "else it would have been raised"
+            refuse(bad)
+        last, aside = checked.last, {**checked.aside, **({BAD_ROWS: len(refused)} if refused else {})}
+        refused.clear()
+        yield Read(checked.frame, checked.repeated, position, size, aside)
 
 
-def _batches(found: Found, rules: Rules) -> Iterator[tuple[Batch, int, int]]:
+# What passes of a batch, piece by piece between its bad rows.
+def _passing(batch: Batch, found: Found, last: Numbers | None, refused: list[BadRow]) -> Checked:
+    assert isinstance(found.rules, Rules), "a table has rules"
+    check, rest, pieces = _CHECKS[found.kind.data], batch, list[Checked]()
+    while True:
+        try:
+            pieces.append(check(rest, found.rules, last))
+            return _together(pieces, newest_first=found.rules.newest_first)
+        except BadRow as bad:
+            refused.append(bad)
+            pieces.append(check(rest.part(0, bad.index), found.rules, last))
+            last, rest = pieces[-1].last, rest.part(bad.index + 1, rest.frame.height)
+
+
+def _together(pieces: list[Checked], *, newest_first: bool) -> Checked:
+    ordered = pieces[::-1] if newest_first else pieces
+    aside = sum((Counter(piece.aside) for piece in pieces), Counter[str]())
+    return Checked(pl.concat([piece.frame for piece in ordered]), sum(piece.repeated for piece in pieces), pieces[-1].last, aside)
+
+
+def _batches(found: Found, rules: Rules, refuse: Refuse | None) -> Iterator[tuple[Batch, int, int]]:
     if found.format is Format.PARQUET:
         yield from _parquet(found, rules)
         return
@@ -61,7 +94,7 @@ def _batches(found: Found, rules: Rules) -> Iterator[tuple[Batch, int, int]]:
         if found.format is Format.COINBASE:
             yield coinbase.batch(stream.read, rules.layout, label=found.source.label), stream.size, stream.size
             return
-        for batch in text.batches(text.blocks(stream.read, label=found.source.label), rules.layout):
+        for batch in text.batches(text.blocks(stream.read, label=found.source.label), rules.layout, refuse):
             yield batch, stream.position(), stream.size
 
 

@@ -7,7 +7,6 @@ import polars as pl
 
 from app.sources.batch import Batch, Row
 from app.sources.clock import in_micros
-from app.sources.errors import BadRow
 from app.sources.layout import BAR_FIELDS
 from app.sources.rules import NO_NUMBER, OUT, Checked, Complaint, Numbers, Rules, no_time, refusal
 from engine.schema import BARS, TIMESTAMP, instant
@@ -25,7 +24,8 @@ def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
     marks = frame.select(repeated=_repeated(last), fine=_fine(last, rules))
     if not marks["fine"].all():
         index = int((~marks["fine"]).arg_max() or 0)
-        raise _refusal(batch.row(index), frame.row(index), frame.row(index - 1) if index else last, rules)
+        numbers, before = frame.row(index), frame.row(index - 1) if index else last
+        raise refusal(row := batch.row(index), _complaint(row, numbers, before, rules), rules, index)
     kept = frame if not marks["repeated"].any() else frame.filter(~marks["repeated"])
     bars = kept.select(pl.col("ts").cast(TIMESTAMP), *BAR_FIELDS[1:])
     bars = bars.reverse() if rules.newest_first else bars
@@ -55,9 +55,8 @@ def _fine(last: Numbers | None, rules: Rules) -> pl.Expr:
     ).fill_null(value=False)
 
 
-def _refusal(row: Row, numbers: Numbers, before: Numbers | None, rules: Rules) -> BadRow:
-    complaint = _unreadable(row.texts, numbers, rules) or _impossible(numbers[1:]) or _misplaced(numbers[0], before, rules)
-    return refusal(row, complaint, rules)
+def _complaint(row: Row, numbers: Numbers, before: Numbers | None, rules: Rules) -> Complaint:
+    return _unreadable(row.texts, numbers, rules) or _impossible(numbers[1:]) or _misplaced(numbers[0], before, rules)
 
 
 def _unreadable(texts: Sequence[str], numbers: Numbers, rules: Rules) -> Complaint | None:

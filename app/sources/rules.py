@@ -51,8 +51,8 @@ class Complaint(NamedTuple):
     advice: str
 
 
-def refusal(row: Row, complaint: Complaint, rules: Rules) -> BadRow:
-    """Return the error of a row."""
+def refusal(row: Row, complaint: Complaint, rules: Rules, index: int) -> BadRow:
+    """Return the error of a row, which is the one of this index in its batch."""
     return BadRow(
         file=rules.label,
         place=row.place,
@@ -60,6 +60,7 @@ def refusal(row: Row, complaint: Complaint, rules: Rules) -> BadRow:
         value=row.texts[complaint.field],
         expected=complaint.expected,
         advice=complaint.advice,
+        index=index,
     )
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 Types = dict[str, type[pl.DataType]]
+Line = tuple[int, bytes]
 
 
 class Block(NamedTuple):
@@ -49,14 +50,18 @@ def blocks(read: Callable[[int], bytes], *, label: str, size: int = BLOCK, longe
         yield Block(label, line, rest + b"\n")
 
 
-def batches(found: Iterator[Block], layout: Layout) -> Iterator[Batch]:
-    """Yield the rows of a text table, without its header."""
+Refuse = Callable[[BadRow], None]
+"""Told of a bad row, which is left out then."""
+
+
+def batches(found: Iterator[Block], layout: Layout, refuse: Refuse | None = None) -> Iterator[Batch]:
+    """Yield the rows of a text table, without its header; raise at the first of another width, or tell `refuse` of each."""
     types: Types | None = None
     for number, block in enumerate(found):
         body = _without_header(block, layout.header) if number == 0 else block
         if body.data.strip():
             types = types or _types(_fields(body.data.lstrip().partition(b"\n")[0], layout), layout)
-            yield from _batches(body, layout, types)
+            yield from _batches(body, layout, types, refuse)
 
 
 def _without_header(block: Block, lines: int) -> Block:
@@ -75,14 +80,16 @@ def _kind(text: str) -> type[pl.DataType]:
     return pl.Float64 if is_number(text) else pl.String
 
 
-def _batches(block: Block, layout: Layout, types: Types) -> Iterator[Batch]:
+def _batches(block: Block, layout: Layout, types: Types, refuse: Refuse | None) -> Iterator[Batch]:
     data = block.data.replace(b'"', b"") if b'"' in block.data else block.data
     frame = _numbers(data, layout, types)
-    broken = None
-    if frame is None:
-        data, broken = _whole_rows(block._replace(data=data), layout)
-        frame = _cast(_parse(data, layout, dict.fromkeys(types, pl.String)), layout, types)
-    yield Batch(frame, partial(_row, block, layout))
+    if frame is not None:
+        yield Batch(frame, lambda index: _row(_filled(block), layout, index))
+        return
+    kept, broken = _whole_rows(block._replace(data=data), layout, refuse)
+    if kept:
+        rows = b"".join(line + b"\n" for _, line in kept)
+        yield Batch(_cast(_parse(rows, layout, dict.fromkeys(types, pl.String)), layout, types), partial(_row, kept, layout))
     if broken is not None:
         raise broken
 
@@ -112,15 +119,23 @@ def _cast(texts: pl.DataFrame, layout: Layout, types: Types) -> pl.DataFrame:
     return plain.cast(types, strict=False)  # type: ignore[arg-type]
 
 
-# The rows before the first that has another number of columns, and that row's refusal. Empty lines say nothing.
-def _whole_rows(block: Block, layout: Layout) -> tuple[bytes, BadRow | None]:
-    kept: list[bytes] = []
-    for number, line in enumerate(block.data.split(b"\n")[:-1], block.line):
-        if line.strip() and line.count(b",") != layout.width - 1:
-            return b"".join(kept), _wrong_width(block.label, number, line, layout.width)
-        if line.strip():
-            kept.append(line + b"\n")
-    return b"".join(kept), None
+# Lines with their numbers; empty ones say nothing.
+def _filled(block: Block) -> Iterable[Line]:
+    return ((number, line) for number, line in enumerate(block.data.split(b"\n"), block.line) if line.strip())
+
+
+# The rows that have all columns; where nobody is told of the others, those before the first of them, and its refusal.
+def _whole_rows(block: Block, layout: Layout, refuse: Refuse | None) -> tuple[list[Line], BadRow | None]:
+    kept: list[Line] = []
+    for number, line in _filled(block):
+        if line.count(b",") == layout.width - 1:
+            kept.append((number, line))
+            continue
+        refused = _wrong_width(block.label, number, line, layout.width)
+        if refuse is None:
+            return kept, refused
+        refuse(refused)
+    return kept, None
 
 
 def _wrong_width(label: str, number: int, line: bytes, width: int) -> BadRow:
@@ -134,9 +149,8 @@ def _wrong_width(label: str, number: int, line: bytes, width: int) -> BadRow:
     )
 
 
-def _row(block: Block, layout: Layout, index: int) -> Row:
-    rows = ((number, line) for number, line in enumerate(block.data.split(b"\n"), block.line) if line.strip())
-    number, line = next(itertools.islice(rows, index, None))
+def _row(lines: Iterable[Line], layout: Layout, index: int) -> Row:
+    number, line = next(itertools.islice(lines, index, None))
     return Row(f"line {number}", _fields(line, layout))
 
 

@@ -25,7 +25,7 @@ def check(batch: Batch, rules: Rules, _last: Numbers | None) -> Checked:
     if not fine.all():
         index = int((~fine).arg_max() or 0)
         row = batch.row(index)
-        raise refusal(row, _complaint(row.texts, frame.row(index, named=True), rules), rules)
+        raise refusal(row, _complaint(row.texts, frame.row(index, named=True), rules), rules, index)
     kept = frame.filter(pl.col("size") > 0)
     return Checked(trades(kept), 0, None, {VOID: frame.height - kept.height} if kept.height < frame.height else {})
 

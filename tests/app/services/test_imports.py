@@ -1,4 +1,4 @@
-"""Importing files: whole or not at all, the same however often, with an account of what was found."""
+"""Importing files: a transaction a batch, the same however often, with an account of what was found."""
 
 import asyncio
 from collections.abc import Callable
@@ -74,19 +74,35 @@ async def test_importers_of_one_series_take_turns(libpq_uri: str, sessions: Sess
     assert (await counts(sessions))["bars"] == 501
 
 
-@pytest.mark.usefixtures("small_blocks")
-async def test_a_file_with_a_bad_row_leaves_nothing(libpq_uri: str, sessions: Sessions, tmp_path: Path) -> None:
+async def test_a_batch_with_a_bad_row_leaves_nothing(libpq_uri: str, sessions: Sessions, tmp_path: Path) -> None:
     path = write(tmp_path, [*map(row, range(500)), row(500, "-1,110,90,105,1")])
     with pytest.raises(BadRow, match=r"line 502, open: found '-1'"):
         await import_files(libpq_uri, [path])
     assert set((await counts(sessions)).values()) == {0}
 
 
+@pytest.mark.usefixtures("small_blocks")
+async def test_what_came_before_a_bad_row_stays_and_a_mended_file_adds_the_rest(libpq_uri: str, sessions: Sessions, tmp_path: Path) -> None:
+    path = write(tmp_path, [*map(row, range(500)), row(500, "-1,110,90,105,1")])
+    with pytest.raises(
+        BadRow, match=r"line 502, open: found '-1'.*; the (\d+) rows before are stored: import it again when that is mended"
+    ) as caught:
+        await import_files(libpq_uri, [path])
+    stored = (await counts(sessions))["bars"]
+    assert 400 < stored < 500
+    assert f"the {stored} rows before" in str(caught.value)
+    (summary,) = await import_files(libpq_uri, [write(tmp_path, map(row, range(501)))])
+    assert summary.rows_new == 501 - stored
+    assert (await counts(sessions))["bars"] == 501
+    async with sessions() as session:
+        assert await session.scalar(text("SELECT sum(rows_new) FROM imports")) == 501
+
+
 async def test_files_before_a_bad_one_stay_and_the_error_says_how_many(libpq_uri: str, sessions: Sessions, tmp_path: Path) -> None:
     write(tmp_path, [row(0)], name="a_BTC-USD_1m.csv")
     write(tmp_path, [row(0, "1,1,1,1,-1")], name="b_BTC-USD_1m.csv")
     write(tmp_path, [row(0)], name="c_BTC-USD_1m.csv")
-    with pytest.raises(BadRow, match=r"b_BTC-USD_1m.csv, line 2, volume: .*; before it, 1 of 3 were imported"):
+    with pytest.raises(BadRow, match=r"b_BTC-USD_1m.csv, line 2, volume: .*; beside it, 1 of 3 were imported"):
         await import_files(libpq_uri, [tmp_path])
     assert (await counts(sessions))["bars"] == 1
 
@@ -135,6 +151,7 @@ async def test_progress_runs_from_the_first_byte_to_the_last(libpq_uri: str, tmp
     done = [one.bytes_read for one in seen]
     assert done == sorted(done)
     assert done[-1] == seen[-1].bytes_total == sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert seen[-1].rows_per_s > 0
     assert [max(one.rows for one in seen if one.path == str(tmp_path / f"{venue}_BTC-USD_1m.csv")) for venue in ("a", "b")] == [300, 300]
 
 
@@ -150,16 +167,17 @@ def cut_off(libpq_uri: str) -> Callable[[Progress], None]:
 
 
 @pytest.mark.usefixtures("small_blocks")
-async def test_a_connection_that_breaks_leaves_nothing_and_is_said(libpq_uri: str, sessions: Sessions, tmp_path: Path) -> None:
+async def test_a_connection_that_breaks_undoes_its_batch_and_is_said(libpq_uri: str, sessions: Sessions, tmp_path: Path) -> None:
     path = write(tmp_path, map(row, range(500)))
-    with pytest.raises(Unavailable, match="PostgreSQL did not do it, and nothing is stored"):
+    with pytest.raises(Unavailable, match=r"PostgreSQL did not do it, and nothing of this is stored: .*; the \d+ rows before are stored"):
         await import_files(libpq_uri, [path], on_progress=cut_off(libpq_uri))
-    assert set((await counts(sessions)).values()) == {0}
-    assert brief(await import_files(libpq_uri, [path])) == [("kraken", "BTC/USDC", 500, 500)]
+    stored = (await counts(sessions))["bars"]
+    assert 0 < stored < 100
+    assert brief(await import_files(libpq_uri, [path])) == [("kraken", "BTC/USDC", 500, 500 - stored)]
 
 
 @pytest.mark.usefixtures("small_blocks")
-async def test_an_import_that_is_cancelled_leaves_nothing(libpq_uri: str, sessions: Sessions, tmp_path: Path) -> None:
+async def test_an_import_that_is_cancelled_leaves_whole_batches(libpq_uri: str, sessions: Sessions, tmp_path: Path) -> None:
     path = write(tmp_path, map(row, range(5_000)))
     loop, seen = asyncio.get_running_loop(), list[Progress]()
 
@@ -172,7 +190,7 @@ async def test_an_import_that_is_cancelled_leaves_nothing(libpq_uri: str, sessio
         await task
     while await others(sessions):
         await asyncio.sleep(0.02)
-    assert set((await counts(sessions)).values()) == {0}
+    assert (await counts(sessions))["bars"] - seen[-1].rows in range(31), "one more batch at most"
     assert seen[-1].rows < 5_000
 
 

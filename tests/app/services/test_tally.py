@@ -18,19 +18,20 @@ MINUTE_US = 60_000_000
 ROWS = [(START + timedelta(minutes=minute), 1.0, 1.0, 1.0, 1.0, volume) for minute, volume in ((0, 1.0), (1, 0.0), (2, 2.0), (9, 0.0), (10, 1.0))]
 
 
-@given(st.lists(st.integers(0, 5)))
-def test_batches_add_up(cuts: list[int]) -> None:
+@given(st.lists(st.integers(0, 5)), st.booleans())
+def test_batches_add_up(cuts: list[int], newest_first: bool) -> None:
     tally = Tally(interval_us=MINUTE_US)
     edges = [0, *sorted(cuts), len(ROWS)]
-    for start, end in itertools.pairwise(edges):
-        tally.add(pl.DataFrame(ROWS[start:end], schema=BARS, orient="row"), 1)
+    batches = list(itertools.pairwise(edges))
+    for start, end in batches[::-1] if newest_first else batches:
+        tally.add(pl.DataFrame(ROWS[start:end], schema=BARS, orient="row"), 1, {})
     assert (tally.rows, tally.no_trade, tally.longest_gap_us, tally.repeated) == (5, 2, 7 * MINUTE_US, len(edges) - 1)
     assert (tally.first, tally.last) == (ROWS[0][0], ROWS[-1][0])
 
 
 def test_without_a_gap_the_longest_is_none() -> None:
     tally = Tally(interval_us=MINUTE_US)
-    tally.add(pl.DataFrame(ROWS[:3], schema=BARS, orient="row"), 0)
+    tally.add(pl.DataFrame(ROWS[:3], schema=BARS, orient="row"), 0, {})
     assert tally.longest_gap_us == 0
 
 
