@@ -115,5 +115,6 @@ def test_a_server_that_does_not_answer_or_knows_nothing_is_said_without_the_pass
 
 
 def test_a_full_disk_is_said(libpq_uri: str) -> None:
-    with pytest.raises(DiskFull, match="no space left on its disk, and nothing of this is stored: could not extend"), transaction(libpq_uri) as cursor:
+    said = "no space left on its disk, and nothing of this is stored: could not extend"
+    with pytest.raises(DiskFull, match=said), transaction(libpq_uri) as cursor:
         cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$")
