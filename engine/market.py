@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from engine import channels
 from engine.arrays import Floats, Int64s, Records
 from engine.config import Instrument, Spec
 from engine.guard import Guard
@@ -74,13 +75,18 @@ def max_asset(spec: Spec) -> Floats:
 
 def market(spec: Spec, panel: Panel) -> kernel.Market:
     """Return the series of the legs, then of what converts, as they stand in the panel's columns."""
-    instruments, columns = (*spec.legs, *_converting(spec)), panel.columns
-    ages = [spec.max_age_us(instrument) for instrument in instruments]
+    instruments, columns, names = (*spec.legs, *_converting(spec)), panel.columns, channels.named(spec)
+    heard = [channels.messages(panel, channel) for channel in names]
     found = [pair for leg in spec.legs for pair in _conversions(spec, leg)]
     first = _offsets(panel.of(instrument.key).event_us.size for instrument in instruments)
+    series = [(spec.max_age_us(i), -1 if i.channel is None else names.index((i.venue, i.channel))) for i in instruments]
     return kernel.Market(
-        series=records(kernel.SERIES, zip(first, [*ages, 0], strict=True)),
+        series=records(kernel.SERIES, ((at, *one) for at, one in zip(first, [*series, (0, -1)], strict=True))),
         conversions=records(kernel.CONVERSION, found),
+        channels=records(kernel.CHANNEL, [(at,) for at in _offsets(one.heard_us.size for one in heard)]),
+        happened_us=_joined([one.happened_us for one in heard]),
+        heard_us=_joined([one.heard_us for one in heard]),
+        latest_us=_joined([one.latest_us for one in heard]),
         event_us=columns.event_us,
         available_us=columns.available_us,
         good=columns.good,
@@ -259,6 +265,10 @@ def _windows(lists: Sequence[Sequence[tuple[int, int]]]) -> Int64s:
 
 def _offsets(sizes: Iterable[int]) -> Int64s:
     return _ints(itertools.accumulate(sizes, initial=0))
+
+
+def _joined(columns: Sequence[Int64s]) -> Int64s:
+    return np.concatenate([np.empty(0, np.int64), *columns])
 
 
 def _ints(values: Iterable[int]) -> Int64s:

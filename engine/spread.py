@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from engine import channels
 from engine.arrays import Floats, Int64s
 from engine.config import Spec
 from engine.events import Path
@@ -74,7 +75,7 @@ def _in_force(spec: Spec, panel: Panel, combination: Combination) -> Points:
     for step in combination:
         series = panel.of(spec.legs[step.leg].key)
         rows = np.searchsorted(series.event_us, at_us, side="right") - 1
-        young = at_us - series.event_us[rows] <= spec.max_age_us(spec.legs[step.leg])
+        young = at_us - channels.true_since(panel, series, rows, at_us) <= spec.max_age_us(spec.legs[step.leg])
         prices.append(_values(spec, series, panel, rows=np.where(young, rows, -1), at_us=at_us))
     return Points(at_us=at_us, spread_bps=_spread_bps(combination, prices), package=np.full(at_us.size, -1))
 

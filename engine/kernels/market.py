@@ -20,8 +20,11 @@ CARRY, UNWIND, HEDGE = 0, 1, 2
 PAIRS, TOGETHER, SEQUENCE = 0, 1, 2
 """What is sent as one package: a sell and a buy, or the steps of a cycle, at once or one after the other."""
 
-SERIES = np.dtype([("first", np.int64), ("max_age_us", np.int64)])
-"""(S + 1,) first observation; the last row ends the last series."""
+SERIES = np.dtype([("first", np.int64), ("max_age_us", np.int64), ("channel", np.int64)])
+"""(S + 1,) first observation, and the channel whose last message age counts from (-1: its own); the last row ends the last series."""
+
+CHANNEL = np.dtype([("first", np.int64)])
+"""(C + 1,) first message; the last row ends the messages of the last channel."""
 
 LEG = np.dtype(
     [("tick", np.int64)]  # [atoms of quote per base]
@@ -69,6 +72,10 @@ class Market(NamedTuple):
 
     series: Records  # SERIES
     conversions: Records  # CONVERSION
+    channels: Records  # CHANNEL
+    happened_us: Int64s  # (G,) events of the messages of each channel, increasing
+    heard_us: Int64s  # (G,) when they became available, increasing
+    latest_us: Int64s  # (G,) the latest event of those that were available then
     event_us: Int64s  # (N,) increasing in each series
     available_us: Int64s  # (N,) increasing in each series
     good: Bools  # (N,)
@@ -142,11 +149,42 @@ def last_at(times: Int64s, at_us: int, begin: int, end: int, row: int) -> int:
 
 
 @rule
+def last_message(market: Market, channel: int, times_us: Int64s, at_us: int) -> int:
+    """Return the last message of a channel at a time, by one of its columns of times."""
+    first = market.channels[channel].first
+    return last_at(times_us, at_us, first, market.channels[channel + 1].first, first)
+
+
+@rule
+def known_since(market: Market, series: int, row: int, at_us: int) -> int:
+    """Return the event that the age of an observation in view counts from at a time [µs]."""
+    channel = market.series[series].channel
+    return int(market.event_us[row] if channel < 0 else market.latest_us[last_message(market, channel, market.heard_us, at_us)])
+
+
+@rule
+def true_since(market: Market, series: int, row: int, at_us: int) -> int:
+    """Return the event that the age of an observation in force counts from at a time [µs]."""
+    channel = market.series[series].channel
+    return int(market.event_us[row] if channel < 0 else market.happened_us[last_message(market, channel, market.happened_us, at_us)])
+
+
+@rule
+def is_usable(market: Market, series: int, row: int) -> bool:
+    """Tell whether an observation is there, good, and has a bid."""
+    return bool(row >= market.series[series].first and market.good[row] and market.price[SELL, row, 0] > 0)
+
+
+@rule
 def is_present(market: Market, series: int, row: int, at_us: int) -> bool:
-    """Tell whether an observation is there, good, not too old, and has a bid."""
-    if row < market.series[series].first or not market.good[row]:
-        return False
-    return bool(at_us - market.event_us[row] <= market.series[series].max_age_us and market.price[SELL, row, 0] > 0)
+    """Tell whether an observation in view is usable and not too old."""
+    return bool(is_usable(market, series, row) and at_us - known_since(market, series, row, at_us) <= market.series[series].max_age_us)
+
+
+@rule
+def is_in_force(market: Market, series: int, row: int, at_us: int) -> bool:
+    """Tell whether the last observation that happened is usable and not too old."""
+    return bool(is_usable(market, series, row) and at_us - true_since(market, series, row, at_us) <= market.series[series].max_age_us)
 
 
 @rule

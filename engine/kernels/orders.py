@@ -8,7 +8,7 @@ from engine.arrays import Records
 from engine.kernels.amounts import cost_of, fee_of, flow_of, value_of
 from engine.kernels.cache import rule
 from engine.kernels.fees import charged_in, rate_of, span_of, tick_at
-from engine.kernels.market import BUY, CHARGED_ASSET, CHARGED_QUOTE, CHARGED_RECEIVED, DAY_US, SELL, Market, World, is_present, last_at
+from engine.kernels.market import BUY, CHARGED_ASSET, CHARGED_QUOTE, CHARGED_RECEIVED, DAY_US, SELL, Market, World, is_in_force, last_at
 from engine.kernels.sizing import is_bar, levels_of, side_of, take
 from engine.kernels.state import (
     FILLED,
@@ -150,7 +150,7 @@ def fill_on_quote(world: World, state: State, order: Records) -> int:
     market, leg, side, seen = world.market, order.leg, order.side, state.seen[order.leg]
     row = last_at(market.event_us, order.arrival_us, market.series[leg].first, market.series[leg + 1].first, seen.in_force)
     seen.in_force = order.row = row
-    if not is_present(market, leg, row, order.arrival_us):
+    if not is_in_force(market, leg, row, order.arrival_us):
         return MISSED_ABSENT
     book = side_of(state, side, leg)
     if book.taken_epoch != market.epoch[side, row]:

@@ -18,6 +18,7 @@ from engine.kernels.market import (
     Market,
     conversion,
     edge_bps,
+    known_since,
     received,
     spent,
 )
@@ -25,8 +26,11 @@ from engine.kernels.market import (
 LATER_US = 2**62
 EARLIER_US = -(2**62)
 
-IN_VIEW = np.dtype([("row", np.int64), ("next_us", np.int64), ("until_us", np.int64), ("news", np.bool_)])
-"""(S,) observation of each series (before its first where there is none yet), when the next is available, until when this one is present."""
+IN_VIEW = np.dtype([("row", np.int64), ("next_us", np.int64), ("until_us", np.int64), ("news", np.bool_), ("renewed", np.bool_)])
+"""(S,) observation of each series (before its first where there is none yet), when the next is available, until when this one is present.
+
+News is a new observation; renewed is what may be present for the first time: news, or what the message of a channel bears out.
+"""
 
 UNIT = np.dtype([(name, np.float64) for name in ("received_at", "spent_at", "gets", "pays")])
 """(V,) conversions, and what a unit brings and costs at the loosest fees; nan where a price or a conversion is missing."""
@@ -51,8 +55,17 @@ def bring_into_view(market: Market, series: int, seen: Records) -> None:
     while next_of(market, series, row) == at_us:
         row += 1
     usable = market.good[row] and market.price[SELL, row, 0] > 0
-    seen.row, seen.next_us, seen.news = row, next_of(market, series, row), True
+    seen.row, seen.next_us, seen.news, seen.renewed = row, next_of(market, series, row), True, True
     seen.until_us = market.event_us[row] + market.series[series].max_age_us if usable else EARLIER_US
+
+
+@rule
+def hear(market: Market, view: Records, at_us: int) -> None:
+    """Let what is in view count from the last message of its channel."""
+    for series in range(view.size):
+        if market.series[series].channel >= 0 and view[series].until_us != EARLIER_US:
+            view[series].until_us = known_since(market, series, view[series].row, at_us) + market.series[series].max_age_us
+            view[series].renewed = True
 
 
 @rule
@@ -79,7 +92,7 @@ def edge_bound(legs: Records, market: Market, view: Records, units: Records, at_
         if view[leg].until_us < at_us:
             continue
         unit = units[leg]
-        if view[leg].news or legs[leg].converts:
+        if view[leg].renewed or legs[leg].converts:
             value_unit(market, legs, leg, view, unit, at_us)
         if not np.isnan(unit.gets):  # nan where there is no conversion
             most, least = max(most, unit.gets), min(least, unit.pays)
@@ -106,7 +119,7 @@ def best_cycle(cycles: Records, steps: Records, view: Records, units: Records, a
 def cycle_bound(market: Market, legs: Records, cycles: tuple[Records, Records], view: Records, units: Records, at_us: int) -> float:
     """Return the edge of the best cycle at the loosest fees [bps], nan where there is none."""
     for leg in range(units.size):
-        if view[leg].until_us >= at_us and view[leg].news:
+        if view[leg].until_us >= at_us and view[leg].renewed:
             value_unit(market, legs, leg, view, units[leg], at_us)
     return best_cycle(cycles[0], cycles[1], view, units, at_us)
 
@@ -144,9 +157,11 @@ def step(market: Market, view: Records) -> int:
         at_us = min(at_us, view[series].next_us)
     for series in range(view.size):
         seen = view[series]
-        seen.news = False
+        seen.news = seen.renewed = False
         if seen.next_us == at_us and at_us != LATER_US:
             bring_into_view(market, series, seen)
+    if market.heard_us.size > 0 and at_us != LATER_US:
+        hear(market, view, at_us)
     return at_us
 
 

@@ -28,8 +28,8 @@ def fill(run: Run, order: Order) -> str:
 
 def _fill_on_quote(run: Run, order: Order) -> str:
     series = run.market[order.instrument.key]
-    row = series.in_force(order.arrival)
-    if row is None or not series.is_usable(row, order.arrival):
+    row = series.met(order.arrival)
+    if row is None:
         return "absent"
     within = _within(order, row.levels(order.side))
     if not within:

@@ -20,7 +20,8 @@ ENOUGH_TO_JUDGE = 3
 
 def read_market(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> tuple[Market, Marks]:
     """Return all series and their marks; DataError if one has no good observation in the window."""
-    market = {i.key: _read(spec, i, data[i.key]) for i in spec.instruments}
+    alone = {i.key: _read(spec, i, data[i.key]) for i in spec.instruments}
+    market = {key: replace(series, channel=_channel(alone, series.instrument)) for key, series in alone.items()}
     marks = marks_of(spec, market)
     return {key: _without_wicks(spec, market, marks, series) for key, series in market.items()}, marks
 
@@ -30,6 +31,12 @@ def _read(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Series:
     if not any(row.good for row in rows):
         raise DataError(f"{instrument.key}: no good observation in the five minutes before {spec.start} or between it and {spec.end}")
     return Series(instrument=instrument, rows=rows, max_age=spec.max_age_us(instrument))
+
+
+def _channel(market: Market, instrument: Instrument) -> tuple[Series, ...]:
+    if instrument.channel is None:
+        return ()
+    return tuple(one for one in market.values() if (one.instrument.venue, one.instrument.channel) == (instrument.venue, instrument.channel))
 
 
 def _without_wicks(spec: Spec, market: Market, marks: Marks, series: Series) -> Series:

@@ -51,6 +51,7 @@ class Series:
     instrument: Instrument
     rows: list[Observation]
     max_age: int
+    channel: tuple["Series", ...] = ()  # what was sent by the same channel, itself included
 
     def in_view(self, t: int) -> Observation | None:
         """Return the last observation that was available at t [µs]."""
@@ -62,16 +63,18 @@ class Series:
         happened = bisect_right(self.rows, a, key=lambda row: row.event)
         return self.rows[happened - 1] if happened else None
 
-    def is_usable(self, row: Observation | None, t: int) -> bool:
-        """Return whether an observation is good and young enough at t."""
-        return row is not None and row.good and t - row.event <= self.max_age
-
     def present(self, t: int) -> Observation | None:
         """Return what is in view at t if the instrument is present then."""
-        row = self.in_view(t)
-        if row is None or not self.is_usable(row, t):
-            return None
-        return row if row.bids[0].price > 0 else None  # a bid of 0 makes the instrument absent
+        row, heard = self.in_view(t), [one.in_view(t) for one in self.channel]
+        return row if row is not None and row.good and row.bids[0].price > 0 and self._is_young(row, heard, t) else None  # a bid of 0: absent
+
+    def met(self, a: int) -> Observation | None:
+        """Return what is in force at a [µs] if an order can meet it."""
+        row, heard = self.in_force(a), [one.in_force(a) for one in self.channel]
+        return row if row is not None and row.good and self._is_young(row, heard, a) else None
+
+    def _is_young(self, row: Observation, heard: list[Observation | None], t: int) -> bool:
+        return t - max(one.event for one in (row, *heard) if one is not None) <= self.max_age
 
     def has_news(self, t: int) -> bool:
         """Return whether an observation became available at t, good or not."""

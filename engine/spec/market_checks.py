@@ -53,6 +53,14 @@ def _legs(spec: Spec) -> Iterator[Problem]:
             yield Problem(path="instruments", message=message)
 
 
+def _channels(spec: Spec) -> Iterator[Problem]:
+    used = [(i.venue, i.channel) for i in spec.instruments]
+    for i in spec.instruments:
+        if i.channel is not None and used.count((i.venue, i.channel)) == 1:
+            message = f"{i.key} is alone on channel {i.channel!r}: name what else {i.venue} sent by it, or leave channel out"
+            yield Problem(path="instruments", message=message)
+
+
 def _cycles(spec: Spec) -> Iterator[Problem]:
     strategy, legs = spec.strategy, [leg.key for leg in spec.legs]
     if not isinstance(strategy, Triangular):
@@ -108,5 +116,5 @@ def _other_side(key: SeriesKey, currency: str) -> set[str]:
     return sides - {currency} if currency in sides else set()
 
 
-ALL = (_intervals, _names, _legs, _cycles, _conversions, _marks)
+ALL = (_intervals, _names, _legs, _channels, _cycles, _conversions, _marks)
 """The checks of this module."""

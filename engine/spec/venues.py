@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from engine.schema import SeriesKey
 from engine.spec.fees import FeeRow, by_start
-from engine.units import Amount, Bps, ChargedIn, Currency, Duration, Instant, InstrumentName, SignedDuration, Table
+from engine.units import Amount, Bps, ChargedIn, Currency, Duration, Instant, InstrumentName, SignedDuration, Table, VenueName
 
 DataKind = Literal["bars", "quotes", "quote_bars"]
 
@@ -93,6 +93,8 @@ class Instrument(Table):
     """Least price × quantity of an order [quote]."""
     max_age: Duration | None = None
     """For how long a quote counts after its event; none: 5 s, quote bars one interval."""
+    channel: VenueName | None = None
+    """What it was sent by, with other instruments of its venue: `max_age` counts from the last event of any of them, good or not."""
 
     @model_validator(mode="after")
     def _has_what_its_data_needs(self) -> Self:
@@ -104,6 +106,8 @@ class Instrument(Table):
             raise ValueError('max_age has no meaning with data = "bars", of which only those of one interval meet: leave it out')
         if self.max_age == 0:
             raise ValueError("max_age must be longer than 0")
+        if self.data != "quotes" and self.channel is not None:
+            raise ValueError(f'channel has no meaning with data = "{self.data}": only recorded quotes tell that a feed is alive; leave it out')
         return self
 
     @property

@@ -182,11 +182,11 @@ def test_every_order_on_quotes_gets_what_the_book_in_force_has_left(engine: Engi
     orders = sorted((o for o in engine(world).orders if o.recorded is not None), key=lambda o: o.arrival)
     event(f"{sum(o.filled > 0 for o in orders) > 3=}")
     for leg in world.spec.legs:
-        lot = atoms(leg.lot)
+        lot, told = atoms(leg.lot), _told(world, leg)
         # orders of one microsecond are taken as they were sent, which is as they are listed
         for o, at, bids, asks in _met([o for o in orders if o.key == leg.key], _rows(world, leg)):
             side = bids if o.side == "sell" else asks
-            if at is None or not side.levels or o.arrival - at > world.spec.max_age_us(leg):
+            if at is None or not side.levels or o.arrival - max(t for t in told if t <= o.arrival) > world.spec.max_age_us(leg):
                 assert o.outcome == "absent"
                 continue
             left = max(side.within(o) - side.taken, 0)
@@ -198,6 +198,12 @@ def test_every_order_on_quotes_gets_what_the_book_in_force_has_left(engine: Engi
             if o.price is not None:
                 assert o.price >= o.limit_price if o.side == "sell" else o.price <= o.limit_price
                 assert abs(o.flow - o.price * o.filled) <= 4 + 1e-9 * o.flow
+
+
+# Events of all that came by a leg's channel, or of its own rows alone.
+def _told(world: World, leg: Instrument) -> list[int]:
+    beside = [i for i in world.spec.instruments if i == leg or (leg.channel is not None and (i.venue, i.channel) == (leg.venue, leg.channel))]
+    return [t for i in beside for t, _, _ in _rows(world, i)]
 
 
 def _outcome(planned: int, filled: int, *, beyond: bool) -> str:

@@ -174,6 +174,13 @@ def instruments(tape: Tape, venue: str, name: str, use: str, data: Data) -> dict
     return form if age is None else {**form, "max_age": age}
 
 
+def on_channels(tape: Tape, terms: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Draw the venues all of whose quotes come by one channel, and name it."""
+    quoted = [i["venue"] for i in terms if i["data"] == "quotes"]
+    shared = {venue for venue in sorted(set(map(str, quoted))) if quoted.count(venue) > 1 and tape.once_in(2)}
+    return [{**i, "channel": "one"} if i["data"] == "quotes" and i["venue"] in shared else i for i in terms]
+
+
 def _links(tape: Tape, foreign: str, numeraire: str, uses: Sequence[str], data: Data) -> list[dict[str, object]]:
     places = tape.some(VENUES, 1, 2)
     names = (f"{foreign}/{numeraire}", f"{foreign}/{numeraire}", f"{numeraire}/{foreign}")

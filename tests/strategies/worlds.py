@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.config import Spec, parse_spec
 from engine.schema import SeriesKey
-from tests.strategies.markets import Data, Market, Window, markets, windows, worths
+from tests.strategies.markets import Data, Market, Window, markets, on_channels, windows, worths
 from tests.strategies.policies import RESIDUALS, executions, qualities, risks, spatial
 from tests.strategies.series import Feed, feeds, series
 from tests.strategies.tape import Tape
@@ -71,7 +71,7 @@ def forms(tape: Tape, market: Market, window: Window, *, name: str, cycles: dict
         "risk": risks(tape, _limited(tape, market, cycles)),
         "quality": qualities(tape),
         "venues": {name: venues(tape, name, market, window) for name in market.venues} | desk,
-        "instruments": market.instruments,
+        "instruments": on_channels(tape, market.instruments),
         **moving,
     }
 

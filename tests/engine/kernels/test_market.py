@@ -43,6 +43,18 @@ def test_what_is_not_good_is_absent_whatever_its_price_and_age_counts_from_the_e
     assert [market.is_present(observations([late], max_age=5), 0, 0, at) for at in (15, 16)] == [True, False]
 
 
+def test_age_counts_from_the_last_message_of_a_channel_that_was_known_or_that_happened() -> None:
+    # the quote of 10; messages of 10, 20 and 30, the last known at 38 only; those of another channel stand before them
+    quote = observations([Quote(10, [(1.0, 1.0)], [(1.0, 1.0)])], max_age=5)
+    columns = {"happened_us": ints(1, 90, 10, 20, 30), "heard_us": ints(1, 95, 10, 21, 38), "latest_us": ints(1, 90, 10, 20, 30)}
+    seen = quote._replace(channels=records(market.CHANNEL, [{"first": first} for first in (0, 2, 5)]), **columns)
+    seen.series.channel[0] = 1
+    assert [market.known_since(seen, 0, 0, at) for at in (10, 20, 21, 37, 38, 99)] == [10, 10, 20, 20, 30, 30]
+    assert [market.true_since(seen, 0, 0, at) for at in (19, 20, 29, 30, 99)] == [10, 20, 20, 30, 30]
+    assert [at for at in range(10, 45) if market.is_present(seen, 0, 0, at)] == [*range(10, 16), *range(21, 26)]
+    assert [at for at in range(10, 45) if market.is_in_force(seen, 0, 0, at)] == [*range(10, 16), *range(20, 26), *range(30, 36)]
+
+
 def test_the_row_before_a_series_is_not_its_own() -> None:
     both = observations([Quote(0, [(1.0, 1.0)], [(1.0, 1.0)])], [Quote(9, [(1.0, 1.0)], [(1.0, 1.0)])])
     assert not market.is_present(both, 1, 0, 0)

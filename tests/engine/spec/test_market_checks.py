@@ -74,10 +74,24 @@ def test_quotes_need_no_interval_and_quote_bars_do() -> None:
         ([("data", "quote_bars")], 'half_spread_bps has no meaning with data = "quote_bars", which have a bid and an ask: leave it out'),
         ([("max_age", "5s")], 'max_age has no meaning with data = "bars", of which only those of one interval meet: leave it out'),
         ([("data", "quotes"), ("half_spread_bps", GONE), ("max_age", "0s")], "max_age must be longer than 0"),
+        ([("channel", "one")], 'channel has no meaning with data = "bars": only recorded quotes tell that a feed is alive; leave it out'),
     ],
 )
 def test_an_instrument_has_what_its_data_needs_and_nothing_else(changes: list[tuple[str, object]], sentence: str) -> None:
     assert said(changed(*[(f"instruments.3.{key}", value) for key, value in changes])) == [f"instruments.3: {sentence}"]
+
+
+def test_a_channel_is_shared_within_a_venue() -> None:
+    alone = ("instruments.0.channel", "one"), ("instruments.2.channel", "one")
+    assert said(changed(*alone, form=on_quotes())) == [
+        f"instruments: {key} is alone on channel 'one': name what else {key.split()[0]} sent by it, or leave channel out"
+        for key in ("alfa BTC/USD", "charlie BTC/USD")
+    ]
+    assert said(changed(("instruments.0.channel", "Number One"), form=on_quotes())) == [
+        "instruments.0.channel: expected 1 to 40 lower-case letters, digits, _, . or -, found 'Number One'"
+    ]
+    shared = parse_spec(changed(("instruments.0.channel", "one"), ("instruments.3.channel", "one"), form=on_quotes()))
+    assert [i.channel for i in shared.instruments if i.venue == "alfa"] == ["one"] * 2
 
 
 @pytest.mark.parametrize(
