@@ -19,13 +19,12 @@ from engine.schema import US_PER_SECOND, micros
 from engine.spec.fees import FeeSpan
 from engine.spec.funds import Route
 from engine.strategies.combination import Combination
-from engine.strategies.triangular import Triangular
 from engine.units import atoms
 
 _NO_LIMIT = 2**62
 _HORIZON_US = 60 * 86_400 * US_PER_SECOND  # a request late in a run may wait for an opening after its end
 _CHARGED = {"quote": kernel.CHARGED_QUOTE, "received": kernel.CHARGED_RECEIVED}
-_SENDS = {"together": kernel.TOGETHER, "sequence": kernel.SEQUENCE}
+_SENDS = {"pairs": kernel.PAIRS, "together": kernel.TOGETHER, "sequence": kernel.SEQUENCE}
 _RESIDUALS = {"carry": kernel.CARRY, "unwind": kernel.UNWIND, "hedge": kernel.HEDGE}
 
 
@@ -119,7 +118,7 @@ def funding(spec: Spec) -> tuple[transfers.Funding, Int64s]:
 
 def cycles_of(spec: Spec) -> tuple[Combination, ...]:
     """Return the cycles that are looked for; none where pairs are."""
-    return spec.combinations if isinstance(spec.strategy, Triangular) else ()
+    return () if spec.strategy.sends == "pairs" else spec.combinations
 
 
 def records(kind: np.dtype[np.void], rows: Iterable[tuple[object, ...]]) -> Records:
@@ -208,7 +207,7 @@ def rules(spec: Spec) -> Records:
         "start_us": micros(spec.start),
         "end_us": micros(spec.end),
         "clock_us": spec.clock,
-        "sends": _SENDS[spec.strategy.send] if isinstance(spec.strategy, Triangular) else kernel.PAIRS,
+        "sends": _SENDS[spec.strategy.sends],
         "threshold_bps": spec.strategy.threshold_bps,
         "cool_down_us": spec.strategy.cool_down,
         "fixed_notional": 0.0 if fixed is None else atoms(fixed),

@@ -14,7 +14,6 @@ from engine.kernels.path import rows_needed, walk
 from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
 from engine.schema import micros
-from engine.strategies.spatial import Spatial
 
 FIRST_ROWS = 256
 """Of logs; they grow as they fill."""
@@ -183,7 +182,7 @@ def _transfers(log: Records, ordinal: Int64s) -> Transfers:
 
 def _opportunities(spec: Spec, log: Records) -> Opportunities:
     columns = {name: np.ascontiguousarray(log[name]) for name in _fields(Opportunities, kernel.OPPORTUNITY)}
-    if isinstance(spec.strategy, Spatial):  # the kernel's pairs have a diagonal
+    if spec.strategy.sends == "pairs":  # the kernel's pairs have a diagonal
         sell, buy = np.divmod(columns["combination"], len(spec.legs))
         columns["combination"] = sell * (len(spec.legs) - 1) + buy - (buy > sell)
     return Opportunities(**{**columns, **{name: columns[name].astype(np.int32) for name in ("combination", "outcome")}})

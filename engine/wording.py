@@ -1,5 +1,7 @@
 """What results call things, in words: for report, command line and verdict."""
 
+from engine.strategies.registry import STRATEGIES
+
 LINE_MEANINGS = {
     "gross": "edge as decided, at marks",
     "slippage": "fills worse (or better) than decided",
@@ -52,7 +54,7 @@ PASSED_OVER = {
 }
 """What became of an opportunity that was not sent, in words."""
 
-SENT_AS = {"spatial": "a sell and a buy each", "triangular": "the steps of a cycle each"}
+SENT_AS = {kind: strategy.sent_as for kind, strategy in STRATEGIES.items()}
 """What a package of a strategy is made of."""
 
 STOPS = {"drawdown": "the drawdown", "misses": "packages missed in a row"}

@@ -13,7 +13,6 @@ from engine.oracle.observations import Market, Observation, last_tick
 from engine.oracle.rules import Side
 from engine.schema import SeriesKey
 from engine.strategies.combination import Combination
-from engine.strategies.triangular import Triangular
 from engine.units import atoms
 
 WalletKey = tuple[str, str]
@@ -208,12 +207,12 @@ class Run:
     @property
     def is_in_cycles(self) -> bool:
         """Whether packages are cycles, and not pairs."""
-        return isinstance(self.spec.strategy, Triangular)
+        return self.spec.strategy.sends != "pairs"
 
     @property
     def is_in_sequence(self) -> bool:
         """Whether a package sends its steps one after the other."""
-        return isinstance(self.spec.strategy, Triangular) and self.spec.strategy.send == "sequence"
+        return self.spec.strategy.sends == "sequence"
 
     def mark(self, currency: str, t: int) -> float:
         """Return the mark of the last tick at or before t."""

@@ -10,6 +10,7 @@ from engine.report.forms import figure
 from engine.report.page import rendered
 from engine.report.toml import as_toml
 from engine.report.words import COUNTS, LINES, WORDS
+from engine.schema import SeriesKey
 from engine.statistics.episodes import by_episode, package_episodes
 from engine.strategies.combination import label_parts
 from engine.wording import FIGURES, FLAGS, LINE_MEANINGS, NOT_MODELLED, PASSED_OVER, SENT_AS, STOPS, STRESS
@@ -71,6 +72,12 @@ def _figures(summary: Mapping[str, object]) -> dict[str, object]:
     }
 
 
+def _pair(parts: Sequence[tuple[str, SeriesKey]]) -> dict[str, SeriesKey]:
+    # the two sides of a pair, which has one currency to sell and to buy; a cycle has none
+    one_base = len({key.base for _, key in parts}) == 1
+    return dict(parts) if one_base and [side for side, _ in parts] == ["sell", "buy"] else {}
+
+
 def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
     unit, lines = str(summary["numeraire"]), _lines(summary)
     excess, back = summary["excess"], _mapping(summary["trade_back"])["amount"]
@@ -86,7 +93,7 @@ def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
         "spread_chart": figures.spread_chart(tables["spread"], tables["packages"], fee_bps=fee_bps),
         "fee_bps": fee_bps,
         "spread_legs": legs,
-        "spread_sides": dict(label_parts(legs)) if summary["strategy"] == "spatial" else {},
+        "spread_sides": _pair(label_parts(legs)),
         "waterfall_chart": figures.waterfall_chart(steps, excess=excess, back=back, unit=unit),
         "capacity": capacity,
         "capacity_chart": figures.capacity_chart(capacity, unit) if len(capacity) > 1 else None,

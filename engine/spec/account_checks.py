@@ -57,7 +57,7 @@ def _remedy(holding: list[FeeRow]) -> str:
 
 
 def _limits(spec: Spec) -> Iterator[Problem]:
-    in_cycles = spec.strategy.kind == "triangular"
+    in_cycles = spec.strategy.sends != "pairs"
     limited = sorted(spec.traded - {spec.comparison_currency} if in_cycles else {leg.key.quote for leg in spec.legs})
     for currency in sorted(set(spec.risk.max_asset) - set(limited)):
         what = "no cycle passes through" if in_cycles else "no leg is quoted in"

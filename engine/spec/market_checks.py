@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from engine.errors import Problem, suggest
 from engine.schema import ATOMS_PER_UNIT, SeriesKey
 from engine.spec.spec import Spec
-from engine.strategies.triangular import Triangular
 from engine.units import LARGEST_AMOUNT, atoms
 
 
@@ -43,11 +42,12 @@ def _legs(spec: Spec) -> Iterator[Problem]:
     if len(spec.legs) < 2:
         yield Problem(path="instruments", message='at least two with use = "trade" are needed')
         return
-    bases = {leg.key.base for leg in spec.legs} if spec.strategy.kind == "spatial" else set()
+    in_pairs = spec.strategy.sends == "pairs"
+    bases = {leg.key.base for leg in spec.legs} if in_pairs else set()
     for what, found in (("base currency", bases), ("kind of data", {str(leg.data) for leg in spec.legs})):
         if len(found) > 1:
             yield Problem(path="instruments", message=f'those with use = "trade" must have one {what}, found {", ".join(sorted(found))}')
-    for a, b in itertools.combinations(spec.legs if spec.strategy.kind == "spatial" else (), 2):
+    for a, b in itertools.combinations(spec.legs if in_pairs else (), 2):
         if math.lcm(atoms(a.lot), atoms(b.lot)) > LARGEST_AMOUNT * ATOMS_PER_UNIT:
             message = f"no quantity up to 1e10 is a multiple of the lots of both {a.key} ({a.lot}) and {b.key} ({b.lot})"
             yield Problem(path="instruments", message=message)
@@ -61,24 +61,13 @@ def _channels(spec: Spec) -> Iterator[Problem]:
             yield Problem(path="instruments", message=message)
 
 
-def _cycles(spec: Spec) -> Iterator[Problem]:
-    strategy, legs = spec.strategy, [leg.key for leg in spec.legs]
-    if not isinstance(strategy, Triangular):
-        return
-    for names in strategy.cycles:
-        complaint = strategy.complaint(names, legs)
-        if complaint:
-            yield Problem(path="strategy.cycles", message=f"{', '.join(names)}: {complaint}")
-    if strategy.send == "sequence" and spec.execution.residual == "unwind":
-        message = 'must be "hedge" or "carry" with send = "sequence": what a step has left is no use where it came from'
-        yield Problem(path="execution.residual", message=message)
-    if not strategy.cycles and not spec.combinations:
-        where = "over all venues" if strategy.venues == "all" else "within a venue"
-        yield Problem(path="strategy", message=f"no three instruments lead from {strategy.start} back to it {where}: list cycles, or add instruments")
+def _strategy(spec: Spec) -> Iterator[Problem]:
+    for path, message in spec.strategy.complaints([leg.key for leg in spec.legs], spec.execution.residual):
+        yield Problem(path=path, message=message)
 
 
 def _conversions(spec: Spec) -> Iterator[Problem]:
-    if spec.strategy.kind != "spatial":
+    if spec.strategy.sends != "pairs":
         return
     common = spec.comparison_currency
     convertible = {currency for i in spec.instruments if i.use == "convert" for currency in _other_side(i.key, common)}
@@ -116,5 +105,5 @@ def _other_side(key: SeriesKey, currency: str) -> set[str]:
     return sides - {currency} if currency in sides else set()
 
 
-ALL = (_intervals, _names, _legs, _channels, _cycles, _conversions, _marks)
+ALL = (_intervals, _names, _legs, _channels, _strategy, _conversions, _marks)
 """The checks of this module."""

@@ -6,7 +6,8 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from engine.errors import Problem, suggest
-from engine.spec.spec import STRATEGIES, Spec
+from engine.spec.spec import Spec
+from engine.strategies.registry import STRATEGIES
 from engine.units import FORMS
 
 

@@ -7,8 +7,7 @@ from pydantic import BaseModel
 from engine.spec.funds import Rebalance
 from engine.spec.risk import Risk
 from engine.spec.spec import Spec
-from engine.strategies.spatial import Spatial
-from engine.strategies.triangular import Triangular
+from engine.strategies.strategy import Strategy
 
 _ATOM = Decimal("1e-8")
 
@@ -40,8 +39,8 @@ def _times(amount: Decimal, factor: Decimal) -> Decimal:
     return max((amount * factor).quantize(_ATOM, ROUND_DOWN), _ATOM) if amount > 0 else amount
 
 
-def _scaled_strategy(strategy: Spatial | Triangular, factor: Decimal) -> Spatial | Triangular:
-    return strategy.model_copy(update=_amounts(strategy, ("fixed_notional", "max_notional"), factor))
+def _scaled_strategy(strategy: Strategy, factor: Decimal) -> Strategy:
+    return strategy.model_copy(update=_amounts(strategy, strategy.amounts, factor))
 
 
 def _scaled_risk(risk: Risk, factor: Decimal) -> Risk:

@@ -13,12 +13,8 @@ from engine.spec.funds import Rebalance, Route, Suspension, unmoved
 from engine.spec.risk import Risk
 from engine.spec.venues import Instrument, Venue
 from engine.strategies.combination import Combination, label
-from engine.strategies.spatial import Spatial
-from engine.strategies.triangular import Triangular
+from engine.strategies.registry import AnyStrategy
 from engine.units import Currency, Duration, Instant, Table, Title, VenueName
-
-STRATEGIES: dict[str, type[Table]] = {"spatial": Spatial, "triangular": Triangular}
-"""Every kind of strategy, with the table of its parameters."""
 
 QUOTE_MAX_AGE_US = 5 * US_PER_SECOND
 """For how long a quote counts after its event, unless its instrument says otherwise."""
@@ -41,7 +37,7 @@ class Spec(Table):
     """Distance of the ticks on which equity is taken."""
     assume_par: Annotated[tuple[Currency, ...], AfterValidator(lambda names: tuple(sorted(set(names))))] = ()
     """Currencies that decisions (never marks) count as 1."""
-    strategy: Annotated[Spatial | Triangular, Field(discriminator="kind")]
+    strategy: AnyStrategy
     execution: Execution = Execution()
     risk: Risk = Risk()
     quality: QualityRules = QualityRules()
@@ -78,25 +74,26 @@ class Spec(Table):
     @property
     def combinations(self) -> tuple[Combination, ...]:
         """What may be sent as one package: pairs of legs, or cycles, in their order."""
-        return self.strategy.combinations([leg.key for leg in self.legs])
+        return self.strategy.combinations(self._leg_keys)
 
     @property
     def combination_labels(self) -> list[str]:
         """The same as people read them."""
-        return [label(combination, [leg.key for leg in self.legs]) for combination in self.combinations]
+        return [label(combination, self._leg_keys) for combination in self.combinations]
+
+    @property
+    def _leg_keys(self) -> list[SeriesKey]:
+        return [leg.key for leg in self.legs]
 
     @property
     def base(self) -> str | None:
         """The currency that the legs buy and sell; none with cycles, which have several."""
-        return None if isinstance(self.strategy, Triangular) else self.legs[0].key.base
+        return self.strategy.base(self._leg_keys)
 
     @property
     def comparison_currency(self) -> str:
         """What edges and notionals are measured in: what cycles begin with, else the legs' one quote currency, else the numeraire."""
-        if isinstance(self.strategy, Triangular):
-            return self.strategy.start
-        quotes = {leg.key.quote for leg in self.legs}
-        return quotes.pop() if len(quotes) == 1 else self.numeraire
+        return self.strategy.comparison(self._leg_keys, self.numeraire)
 
     @property
     def traded(self) -> frozenset[str]:

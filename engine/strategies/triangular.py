@@ -2,18 +2,19 @@
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from engine.schema import SeriesKey
 from engine.strategies.combination import BUY, SELL, Combination, Step
-from engine.units import Amount, Currency, Duration, Table
+from engine.strategies.strategy import Sends, Strategy
+from engine.units import Currency
 
 _STEPS = 3
 
 
-class Triangular(Table):
+class Triangular(Strategy):
     """Parameters of `triangular` (docs/model.md, "Strategy triangular")."""
 
     kind: Literal["triangular"]
@@ -27,36 +28,46 @@ class Triangular(Table):
     """Whether cycles that are not listed stay at one venue, or go over all of them."""
     send: Literal["together", "sequence"] = "together"
     """`together`: all steps at once, each from its own wallet; `sequence`: each at the notice of the one before, with what that brought."""
-    threshold_bps: Annotated[float, Field(gt=-10_000, lt=10_000)]
-    """Least net gain of a cycle, after all fees, at which it is sent [bps]."""
-    cool_down: Duration = 0
-    """Least time between two packages of one cycle."""
-    size: Literal["max", "fixed"] = "max"
-    """`max`: all that volume, funds and limits allow; `fixed`: `fixed_notional` or nothing."""
-    fixed_notional: Annotated[Amount, Field(gt=0)] | None = None
-    """What a package spends with `size = "fixed"` [start]."""
-    max_notional: Annotated[Amount, Field(gt=0)] | None = None
-    """The most that a package spends [start]; none: no limit."""
+
+    sent_as: ClassVar[str] = "the steps of a cycle each"
 
     @model_validator(mode="after")
-    def _size_has_its_notional(self) -> Self:
-        if (self.size == "fixed") != (self.fixed_notional is not None):
-            raise ValueError('size = "fixed" and fixed_notional go together: give both or neither')
-        if self.size == "fixed" and self.max_notional is not None:
-            raise ValueError('max_notional has no meaning with size = "fixed": leave it out')
+    def _venues_suit(self) -> Self:
         if self.cycles and self.venues == "all":
             raise ValueError('venues = "all" belongs to cycles that are not listed: leave it out, or cycles')
         if self.send == "sequence" and self.venues == "all":
             raise ValueError('venues = "all" and send = "sequence" exclude each other: nothing moves money between the steps')
         return self
 
+    @property
+    def sends(self) -> Sends:
+        """What is sent as one package."""
+        return self.send
+
     def combinations(self, legs: Sequence[SeriesKey]) -> tuple[Combination, ...]:
-        """Return the cycles as steps, in their order; listed ones that are none are left out (`complaint` says why)."""
+        """Return the cycles as steps, in their order; listed ones that are none are left out (`complaints` says why)."""
         chosen = (self._listed(names, legs) for names in self.cycles) if self.cycles else self._of_three(legs)
         return tuple(sorted({cycle for ordinals in chosen if (cycle := _walked(self.start, ordinals, legs)[0])}))
 
-    def complaint(self, names: Sequence[str], legs: Sequence[SeriesKey]) -> str:
-        """Return why a listed cycle is none; nothing where it is one."""
+    def comparison(self, legs: Sequence[SeriesKey], numeraire: str) -> str:
+        """Return what cycles begin with."""
+        del legs, numeraire
+        return self.start
+
+    def complaints(self, legs: Sequence[SeriesKey], residual: str) -> Iterator[tuple[str, str]]:
+        """Yield why listed cycles are none, and what does not suit them."""
+        for names in self.cycles:
+            complaint = self._complaint(names, legs)
+            if complaint:
+                yield "strategy.cycles", f"{', '.join(names)}: {complaint}"
+        if self.send == "sequence" and residual == "unwind":
+            yield "execution.residual", 'must be "hedge" or "carry" with send = "sequence": what a step has left is no use where it came from'
+        if not self.cycles and not self.combinations(legs):
+            where = "over all venues" if self.venues == "all" else "within a venue"
+            yield "strategy", f"no three instruments lead from {self.start} back to it {where}: list cycles, or add instruments"
+
+    def _complaint(self, names: Sequence[str], legs: Sequence[SeriesKey]) -> str:
+        # why a listed cycle is none; nothing where it is one
         unknown = [name for name in names if _key(name) not in legs]
         if unknown:
             return f'{unknown[0]!r} is no instrument with use = "trade"; there are {", ".join(map(str, legs))}'

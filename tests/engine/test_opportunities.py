@@ -8,7 +8,7 @@ import pytest
 from engine import opportunities
 from engine.events import DECISIONS, Opportunities
 from engine.schema import instant
-from engine.spec.spec import STRATEGIES
+from engine.strategies.registry import STRATEGIES
 from engine.wording import PASSED_OVER, SENT_AS
 from tests.engine.paper import IDLE, OPPORTUNITIES, SPEC, minutes
 from tests.engine.small import bars, small

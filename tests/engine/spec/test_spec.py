@@ -17,6 +17,7 @@ def test_a_spec_knows_its_parts() -> None:
     assert found.instruments[0].key == SeriesKey("alfa", "BTC/USD")
     assert (found.base, found.comparison_currency) == ("BTC", "USD")
     assert found.feed_latency_us == 80_000
+    assert [[step.leg for step in pair] for pair in found.combinations] == [[0, 1], [0, 2], [1, 0], [1, 2], [2, 0], [2, 1]]
 
 
 def test_edges_are_measured_in_the_one_quote_currency_of_the_legs_or_in_the_numeraire() -> None:

@@ -208,7 +208,7 @@ def test_the_json_schema_tells_strategies_apart_by_their_kind() -> None:
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     assert set(definitions["Triangular"]["properties"]) == set(Triangular.model_fields)
-    assert definitions["Triangular"]["required"] == ["kind", "start", "threshold_bps"]
+    assert definitions["Triangular"]["required"] == ["kind", "threshold_bps", "start"]
 
 
 def test_cycles_survive_their_canonical_form() -> None:
