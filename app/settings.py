@@ -21,6 +21,9 @@ _NEW_SECRET = "$(python3 -c 'import secrets; print(secrets.token_urlsafe(32))')"
 SIGNING_BYTES: Final = 32
 """Shortest key with which HMAC-SHA256 may sign (RFC 7518, section 3.2)."""
 
+LEAST_KEPT_DAYS: Final = 7
+"""Shortest time that rows are kept, where they are not kept for ever: candles of a day need some days to be worked out in."""
+
 
 class LogLevel(StrEnum):
     """How much is logged."""
@@ -66,7 +69,14 @@ def _host(value: str) -> str:
     return value
 
 
+def _kept(value: int) -> int:
+    if 0 < value < LEAST_KEPT_DAYS:
+        raise PydanticCustomError("kept", f"should be 0, for ever, or {LEAST_KEPT_DAYS} and more")
+    return value
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
+Kept = Annotated[int, Field(ge=0, le=36_500), AfterValidator(_kept)]
 Host = Annotated[str, AfterValidator(_host)]
 Password = Annotated[SecretStr, AfterValidator(_filled)]
 SigningKey = Annotated[SecretStr, AfterValidator(_filled), AfterValidator(_long_enough)]
@@ -92,6 +102,9 @@ class Settings(BaseSettings):
     api_secret_key: SigningKey = Field(examples=[_NEW_SECRET])
     jwt_secret: SigningKey = Field(examples=[_NEW_SECRET])
     jwt_expiration: int = Field(default=600, ge=60, le=86_400, examples=["600"])
+    bars_keep_days: Kept = Field(default=0, examples=["0"])
+    quotes_keep_days: Kept = Field(default=0, examples=["365"])
+    trades_keep_days: Kept = Field(default=0, examples=["365"])
     log_level: LogLevel = Field(default=LogLevel.INFO, examples=["INFO"])
     log_format: LogFormat = Field(default=LogFormat.JSON, examples=["json"])
     usdc_arb_data: Path = Field(default_factory=data_home, examples=["/var/lib/usdc-arb"])

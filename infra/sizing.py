@@ -15,6 +15,9 @@ from enum import StrEnum
 from math import ceil, floor
 from typing import Final
 
+from infra import chunks
+from infra.chunks import Stream
+
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
 GIB: Final = 1 << 30
@@ -82,6 +85,8 @@ class Layout:
     database_cores_percent: int
     disk_least: int
     timescaledb: bool
+    streams: Mapping[str, Stream]
+    """What the tables of market data are made ready for."""
 
 
 _NONE = Share(percent=0, least=0, most=0)
@@ -96,6 +101,7 @@ BOX: Final = Layout(
     database_cores_percent=50,
     disk_least=256 * MIB,
     timescaledb=False,
+    streams={"bars": chunks.bars(40), "quotes": chunks.quotes(4, rows_a_day=500_000), "trades": chunks.trades(4, rows_a_day=200_000)},
 )
 """Somebody's own machine: the database is modest, and other programs need room."""
 HOST: Final = Layout(
@@ -109,6 +115,7 @@ HOST: Final = Layout(
     database_cores_percent=100,
     disk_least=20 * GIB,
     timescaledb=True,
+    streams={"bars": chunks.bars(200), "quotes": chunks.quotes(10, rows_a_day=1_000_000), "trades": chunks.trades(10, rows_a_day=400_000)},
 )
 """A machine that is there for this system alone, with all of it on it."""
 
@@ -154,6 +161,7 @@ class Plan:
     memory_per_run: int
     worker_memory: int
     system_memory: int
+    chunk_hours: Mapping[str, int]
 
     @property
     def run_environment(self) -> dict[str, str]:
@@ -198,6 +206,7 @@ def plan(hardware: Hardware, layout: Layout = HOST) -> Plan:
         memory_per_run=left // workers // MIB * MIB,
         worker_memory=WORKER,
         system_memory=system,
+        chunk_hours=chunks.chunk_hours(layout.streams, database),
     )
 
 
@@ -210,6 +219,7 @@ def _require_enough(hardware: Hardware, layout: Layout) -> None:
     needs = {
         "cores": (hardware.cores, 1),
         "memory": (hardware.memory, minimum_memory(layout)),
+        "memory of the database": (layout.database.of(hardware.memory), chunks.least_memory(layout.streams)),
         "disk": (hardware.disk, layout.disk_least),
         "WAL disk": (hardware.wal_disk, GIB if hardware.wal_disk else 0),
     }

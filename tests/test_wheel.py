@@ -27,10 +27,10 @@ def test_the_wheel_holds_every_module_template_and_operation(names: set[str]) ->
     }
     operations = {f"app/operations/{path.name}" for path in (ROOT / "graphql" / "operations").glob("*.graphql")}
     assert operations
-    assert packages | operations | {"infra/sizing.py"} <= names
+    assert packages | operations | {"infra/chunks.py", "infra/sizing.py"} <= names
 
 
 def test_the_wheel_holds_no_test_and_no_deployment(names: set[str]) -> None:
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"app", "engine", "infra"}
-    assert {name for name in names if name.startswith("infra/")} == {"infra/__init__.py", "infra/sizing.py"}
+    assert {name for name in names if name.startswith("infra/")} == {"infra/__init__.py", "infra/chunks.py", "infra/sizing.py"}

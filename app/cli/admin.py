@@ -27,6 +27,22 @@ def current(data: Data = None, as_json: Json = False) -> None:
     upkeep.current(data=data, as_json=as_json)
 
 
+@database.command(epilog=example("usdc-arb db status", "usdc-arb db status --json"))
+def status(data: Data = None, as_json: Json = False) -> None:
+    """Show what market data is kept in: which edition of TimescaleDB, the tables, and what is lost without more of it."""
+    from app.cli import database
+
+    database.show_status(data=data, as_json=as_json)
+
+
+@database.command(epilog=example("usdc-arb db maintain"))
+def maintain(data: Data = None, as_json: Json = False) -> None:
+    """Let go rows past BARS_KEEP_DAYS, QUOTES_KEEP_DAYS and TRADES_KEEP_DAYS, where no policy of the database does; once a day from a timer."""
+    from app.cli import database
+
+    database.maintain(data=data, as_json=as_json)
+
+
 @token.command(epilog=example("usdc-arb token create --name notebook"))
 def create(
     name: Annotated[str, typer.Option(metavar="NAME", help="Whose it is: stands beside what its holder does.")] = "local",

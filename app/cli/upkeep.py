@@ -8,6 +8,7 @@ from app.api.auth import issue_token
 from app.cli import connection, output
 from app.db import migrate
 from app.db.session import make_sessions
+from app.main import database
 from app.ops import hardware
 from app.settings import Settings
 from infra.sizing import BOX, Hardware, Plan
@@ -16,7 +17,7 @@ from infra.sizing import BOX, Hardware, Plan
 def upgrade(*, data: Path | None, as_json: bool) -> None:
     """Bring the schema up to date and say where it is now."""
     settings = connection.settings(data)
-    asyncio.run(migrate.upgrade(settings.database_url))
+    asyncio.run(database.upgrade(settings))
     _say_revision(asyncio.run(_revision(settings)), as_json=as_json)
 
 

@@ -10,6 +10,9 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.db import hypertables
+from app.db.hypertables import Lifecycle
+
 _LOCK = 0x75_73_64_63  # "usdc": one migrator at a time in a database
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -26,14 +29,19 @@ async def current(connection: AsyncConnection) -> str | None:
     return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
-async def upgrade(url: URL | str, revision: str = "head") -> None:
-    """Bring the database to `head()`, or a revision before: waits for another migrator, commits each step, does nothing when up to date."""
+async def upgrade(url: URL | str, revision: str = "head", *, lifecycle: Lifecycle | None = None) -> None:
+    """Bring the database to `head()`, or a revision before: waits for another migrator, commits each step, does nothing when up to date.
+
+    At the head, what a server with TimescaleDB does for the tables is made to agree with `lifecycle`.
+    """
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.connect() as connection:
         # Held by the session, not by a transaction, and so released when this connection closes.
         await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
         await connection.commit()
         await connection.run_sync(_upgrade, revision)
+        if revision == "head":
+            await hypertables.reconcile(connection, lifecycle or Lifecycle())
 
 
 def _upgrade(connection: Connection, revision: str) -> None:

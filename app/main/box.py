@@ -8,11 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app.db.migrate import upgrade
+from app.main import database
 from app.ops.box.readiness import http_ok
 from app.ops.box.record import Box
 from app.ops.box.supervisor import Child, box
-from app.settings import Settings
 
 T = TypeVar("T")
 
@@ -27,7 +26,7 @@ async def box_in(data: Path, *, api_port: int | None = None, db_port: int | None
         Child(name="api", argv=_ours("serve"), ready=_api_is_ready, listens=True),
         Child(name="worker", argv=_ours("worker"), stop_seconds=WORKER_STOP_S),
     )
-    async with box(data, migrate=_migrate, children=children, api_port=api_port, db_port=db_port, redis_port=redis_port) as found:
+    async with box(data, migrate=database.upgrade, children=children, api_port=api_port, db_port=db_port, redis_port=redis_port) as found:
         yield found
 
 
@@ -51,10 +50,6 @@ def supervise(task: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(cancellable())
     except asyncio.CancelledError:
         raise SystemExit(128 + received[0]) from None
-
-
-async def _migrate(settings: Settings) -> None:
-    await upgrade(settings.database_url)
 
 
 async def _api_is_ready(it: Box) -> bool:

@@ -69,6 +69,11 @@ def test_an_empty_value_is_called_empty() -> None:
     assert "DB_PORT is empty and " in _refusal(DB_PORT="")
 
 
+def test_rows_are_kept_for_ever_or_for_a_week_and_more() -> None:
+    assert load_settings(SECRETS | {"BARS_KEEP_DAYS": "7"}).bars_keep_days == 7
+    assert "QUOTES_KEEP_DAYS is '6' and should be 0, for ever, or 7 and more; for example QUOTES_KEEP_DAYS=365" in _refusal(QUOTES_KEEP_DAYS="6")
+
+
 @pytest.mark.parametrize("name", SECRETS)
 @pytest.mark.parametrize("value", ["", "   ", "your_secure_password", "your_secure_redis_password", "changeme", "postgres", "<secret>"])
 def test_a_secret_that_is_empty_or_a_placeholder_is_refused(name: str, value: str) -> None:

@@ -4,12 +4,13 @@ import ast
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from infra import sizing
+from infra import chunks, sizing
 from infra.sizing import BOX, GIB, HOST, KIB, MIB, Disk, Hardware, Layout, Plan, TooSmall, minimum_memory, plan, size, upstream, upstream_connections
 
 LAYOUTS = st.sampled_from([BOX, HOST])
@@ -245,10 +246,11 @@ def test_a_small_disk_is_not_filled_by_the_write_ahead_log() -> None:
     assert (made.postgres["max_wal_size"], made.postgres["min_wal_size"]) == ("128MB", "64MB")
 
 
-def test_the_plan_is_pure() -> None:
-    tree = ast.parse(Path(sizing.__file__).read_text(encoding="utf-8"))
+@pytest.mark.parametrize("module", [sizing, chunks])
+def test_the_plan_is_pure(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)} | {
         alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
     }
     assert imported
-    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names - {"os", "pathlib", "shutil", "subprocess", "socket"}
+    assert {name.split(".")[0] for name in imported} <= {"infra"} | sys.stdlib_module_names - {"os", "pathlib", "shutil", "subprocess", "socket"}

@@ -33,7 +33,20 @@ def examples(name: str) -> list[str]:
 
 
 def test_the_verbs_are_those_that_do_something_now() -> None:
-    verbs = ["up", "demo", "data import", "data list", "serve", "worker", "db upgrade", "db current", "token create", "ops plan"]
+    verbs = [
+        "up",
+        "demo",
+        "data import",
+        "data list",
+        "serve",
+        "worker",
+        "db upgrade",
+        "db current",
+        "db status",
+        "db maintain",
+        "token create",
+        "ops plan",
+    ]
     runs = [f"backtest {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
     sweeps = [f"sweep {verb}" for verb in ("run", "validate", "schema")]
     assert sorted(COMMANDS) == sorted(verbs + runs + sweeps)

@@ -1,0 +1,19 @@
+"""The database as the settings and the machine would have it: migrated, and its rows kept for as long as is said."""
+
+from app.db import migrate
+from app.db.hypertables import Lifecycle
+from app.ops import hardware
+from app.settings import Settings
+from infra.sizing import BOX
+
+
+def lifecycle(settings: Settings) -> Lifecycle:
+    """Return how rows live: chunks by the hardware plan, how long they are kept by the settings."""
+    kept = {"bars": settings.bars_keep_days, "quotes": settings.quotes_keep_days, "trades": settings.trades_keep_days}
+    plan = hardware.planned(settings.usdc_arb_data, BOX)
+    return Lifecycle(chunk_hours=plan.chunk_hours, keep_days={name: days for name, days in kept.items() if days})
+
+
+async def upgrade(settings: Settings) -> None:
+    """Bring the database up to date, its schema and what it does with old rows."""
+    await migrate.upgrade(settings.database_url, lifecycle=lifecycle(settings))

@@ -1,0 +1,61 @@
+"""What market data is kept in: the edition of TimescaleDB, what it does, and what is lost without it; and the upkeep that falls to us then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db import hypertables, migrate, standing
+from app.db.hypertables import Edition, Lifecycle
+from app.db.standing import Standing, Versions
+
+WITHOUT: Mapping[Edition, tuple[str, ...]] = MappingProxyType(
+    {
+        Edition.FULL: (),
+        Edition.APACHE: (
+            "no columnstore: rows take about ten times the room, and long reads as much longer",
+            "no continuous aggregates: candles of 5m, 1h and 1d are worked out from bars at every question",
+            "no policies: `usdc-arb db maintain` lets go what is past its time, once a day from a timer",
+        ),
+        Edition.NONE: (
+            "no chunks: one index a table, which is slow to write once it is larger than the database's memory; old rows are deleted, not dropped",
+            "no columnstore: rows take about ten times the room, and long reads as much longer",
+            "no continuous aggregates: candles of 5m, 1h and 1d are worked out from bars at every question",
+            "no policies: `usdc-arb db maintain` lets go what is past its time, once a day from a timer",
+        ),
+    }
+)
+"""What a database lacks, beside one with all of TimescaleDB; answers are the same in all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """How a database stands."""
+
+    revision: str | None
+    head: str
+    versions: Versions
+    edition: Edition
+    tables: list[Standing]
+    without: tuple[str, ...]
+
+
+async def status(engine: AsyncEngine) -> Storage:
+    """Return how the database stands; its tables where it is at the head."""
+    async with engine.connect() as connection:
+        revision, edition = await migrate.current(connection), await hypertables.edition(connection)
+        return Storage(
+            revision=revision,
+            head=migrate.head(),
+            versions=await standing.versions(connection),
+            edition=edition,
+            tables=await standing.tables(connection) if revision == migrate.head() else [],
+            without=WITHOUT[edition],
+        )
+
+
+async def maintain(engine: AsyncEngine, lifecycle: Lifecycle) -> dict[str, int]:
+    """Let go what is past its time, where no policy does; return how many chunks, or rows, of each table went. Commits each table."""
+    async with engine.connect() as connection:
+        return await hypertables.maintain(connection, lifecycle)
