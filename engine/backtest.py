@@ -65,7 +65,7 @@ def run(
         worse = excesses(spec, data, seen, guard=watch, found=found) if stress and parts.packages.height else {}
         sizes = capacity.curve(spec, seen, watch, found=found) if stress and parts.packages.height else []
         on_progress("hashing", 0.9)
-        made_from = hashed.result()
+        made_from = hashed.result() | {"quality": seen.quality}
     on_progress("done", 1.0)
     return Result(
         spec=spec,
@@ -75,6 +75,7 @@ def run(
         packages=parts.packages,
         equity=parts.equity,
         opportunities=opportunities.opportunities_table(spec, path.opportunities),
+        episodes=opportunities.episodes_table(spec, path.opportunities),
         transfers=ledger.transfers_table(spec, path.transfers),
         spread=spread_table(spec, path, seen),
     )

@@ -7,7 +7,7 @@ from engine.arrays import Int64s
 from engine.config import Spec
 from engine.events import DECISIONS, Opportunities
 from engine.ledger import names, timestamps
-from engine.schema import TIMESTAMP
+from engine.schema import TIMESTAMP, US_PER_SECOND
 
 
 def opportunities_table(spec: Spec, found: Opportunities) -> pl.DataFrame:
@@ -23,6 +23,24 @@ def opportunities_table(spec: Spec, found: Opportunities) -> pl.DataFrame:
             "package": sent.set(sent < 0, None),
         },
         schema_overrides={"ts": TIMESTAMP, "package": pl.Int64},
+    )
+
+
+def episodes_table(spec: Spec, found: Opportunities) -> pl.DataFrame:
+    """Return one row an episode, in the order of their numbers: the time of its first opportunity, how long it was one, and what became of it."""
+    first, length_us = episodes(found)
+    best = np.full(first.size, -np.inf)
+    np.maximum.at(best, found.episode, found.edge_bps)
+    return pl.DataFrame(
+        {
+            "ts": timestamps(found.at_us[first]),
+            "legs": names(spec.combination_labels, found.combination[first]),
+            "length_s": length_us / US_PER_SECOND,
+            "opportunities": np.bincount(found.episode, minlength=first.size),
+            "best_bps": best,
+            "packages": np.bincount(found.episode[found.package >= 0], minlength=first.size),
+        },
+        schema_overrides={"ts": TIMESTAMP, "opportunities": pl.Int64, "packages": pl.Int64},
     )
 
 

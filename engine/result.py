@@ -9,7 +9,7 @@ import polars as pl
 from engine.config import Spec
 from engine.report import render
 
-TABLES = ("fills", "packages", "equity", "opportunities", "transfers", "spread")
+TABLES = ("fills", "packages", "equity", "opportunities", "episodes", "transfers", "spread")
 FILES = ("report.html", "summary.json", "manifest.json", *(f"{table}.parquet" for table in TABLES))
 """The files of a result."""
 
@@ -25,6 +25,7 @@ class Result:
     packages: pl.DataFrame  # (engine.attribution.packages_table)
     equity: pl.DataFrame  # one row a tick: ts, equity, hold, excess [numeraire]
     opportunities: pl.DataFrame  # (engine.opportunities.opportunities_table)
+    episodes: pl.DataFrame  # (engine.opportunities.episodes_table)
     transfers: pl.DataFrame  # (engine.ledger.transfers_table)
     spread: pl.DataFrame  # of the pair that matters most, what a chart shows (engine.spread.spread_table)
 

@@ -92,24 +92,6 @@ def waterfall_chart(lines: Sequence[tuple[str, float]], *, excess: float, back: 
     return drawn(waterfall(caption, [*steps, *sums, last]))
 
 
-def episodes(opportunities: pl.DataFrame) -> pl.DataFrame:
-    """Return one row an episode, as they began: start, legs, length [s], opportunities, best edge [bps], packages."""
-    number = opportunities["episode"].to_numpy()
-    count = int(number.max(initial=-1)) + 1
-    at_us, first = _times(opportunities["ts"]), np.full(count, opportunities.height, np.int64)
-    np.minimum.at(first, number, np.arange(number.size))
-    last_us, best = np.zeros(count, np.int64), np.full(count, -np.inf)
-    np.maximum.at(last_us, number, at_us)
-    np.maximum.at(best, number, opportunities["edge_bps"].to_numpy())
-    sent = np.bincount(number, weights=opportunities["package"].is_not_null().to_numpy(), minlength=count)
-    return opportunities.select("ts", "legs")[first].with_columns(
-        length_s=pl.Series((last_us - at_us[first]) / 1e6, dtype=pl.Float64),
-        opportunities=pl.Series(np.bincount(number, minlength=count)),
-        best_bps=pl.Series(best, dtype=pl.Float64),
-        packages=pl.Series(sent.astype(np.int64)),
-    )
-
-
 def episode_chart(found: pl.DataFrame) -> Markup:
     """Return how long episodes lasted, each counted once."""
     length, traded = found["length_s"].to_numpy(), (found["packages"] > 0).to_numpy()

@@ -112,7 +112,7 @@ def _fee_bps(summary: Mapping[str, object], label: str) -> float | None:
 def _lists(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
     packages, transfers = tables["packages"], tables["transfers"]
     shown = packages.sort(pl.col("pnl").abs(), descending=True, maintain_order=True).head(_SHOWN).sort("package")
-    found = figures.episodes(tables["opportunities"])
+    found = tables["episodes"]
     longest = found.sort("length_s", descending=True, maintain_order=True).head(_LONGEST)
     paid = by_episode(package_episodes(tables["opportunities"], packages), packages["pnl"].to_numpy())
     return {

@@ -160,7 +160,7 @@ def test_the_same_manifest_gives_the_same_bytes_in_every_process_and_on_any_numb
     assert moving().transfers.height > 5
     here = digests()
     assert digests() == here
-    assert len(here) == 3 * 9
+    assert len(here) == 3 * 10
     for threads in ("1", "4"):
         assert elsewhere(threads) == here
 

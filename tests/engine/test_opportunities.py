@@ -48,6 +48,21 @@ def test_an_episode_lasts_from_its_first_opportunity_to_its_last() -> None:
     assert length_us.tolist() == [120_000_000, 0, 0]
 
 
+def test_episodes_are_a_table_with_length_best_edge_and_packages_of_each() -> None:
+    # 0 from minute 1 to 3 (80, 60, 1,400 bps; one sent), 1 at minute 2 (15; sent), 2 at minute 5 (12)
+    found = opportunities.episodes_table(SPEC, OPPORTUNITIES)
+    assert found.columns == ["ts", "legs", "length_s", "opportunities", "best_bps", "packages"]
+    assert found["ts"].to_list() == [instant(int(at)) for at in minutes(1, 2, 5)]
+    assert found.drop("ts").rows() == [
+        ("sell bravo BTC/USDC, buy alfa BTC/USD", 120.0, 3, 1400.0, 1),
+        ("sell alfa BTC/USD, buy bravo BTC/USDC", 0.0, 1, 15.0, 1),
+        ("sell alfa BTC/USD, buy bravo BTC/USDC", 0.0, 1, 12.0, 0),
+    ]
+    none = opportunities.episodes_table(SPEC, IDLE.opportunities)
+    assert none.is_empty()
+    assert none.schema == found.schema
+
+
 def figures(episodes: list[int], at: tuple[float, ...], **venues: str) -> dict[str, float | None]:
     """Return the figures of opportunities of the two legs, sold at alfa, of such episodes and minutes, with these order latencies."""
     world = small(

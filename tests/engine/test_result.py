@@ -17,8 +17,9 @@ def result() -> Result:
     return weekend()
 
 
-def test_a_result_has_nine_files(result: Result) -> None:
+def test_a_result_has_ten_files(result: Result) -> None:
     assert sorted(result.files()) == [
+        "episodes.parquet",
         "equity.parquet",
         "fills.parquet",
         "manifest.json",
@@ -58,3 +59,4 @@ def test_summary_and_report_name_the_manifest_that_they_come_from(result: Result
     assert result.summary["manifest_hash"] == digest(result.manifest)
     assert digest(result.manifest) in result.files()["report.html"].decode()
     assert result.manifest["spec_sha256"] == result.spec.hash()
+    assert result.manifest["quality"] == result.summary["quality"]

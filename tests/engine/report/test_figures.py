@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from engine.opportunities import opportunities_table
-from engine.report.figures import capacity_chart, drawdown, episode_chart, episodes, equity_chart, spread_chart, spread_marks, waterfall_chart
+from engine.opportunities import episodes_table
+from engine.report.figures import capacity_chart, drawdown, episode_chart, equity_chart, spread_chart, spread_marks, waterfall_chart
 from engine.schema import TIMESTAMP
 from tests.engine.charts.drawings import parsed, styled, words
 from tests.engine.paper import OPPORTUNITIES, SPEC
 
 START = datetime(2023, 3, 10, tzinfo=UTC)
-FOUND = episodes(opportunities_table(SPEC, OPPORTUNITIES))
+FOUND = episodes_table(SPEC, OPPORTUNITIES)
 
 
 def times(*seconds: float) -> pl.Series:
@@ -24,20 +24,6 @@ def times(*seconds: float) -> pl.Series:
 def told(drawing: str) -> str:
     """Return the description of a chart."""
     return "".join(parsed(drawing).find("desc").itertext())  # type: ignore[union-attr]
-
-
-def test_an_episode_counts_once_with_its_length_its_best_edge_and_its_packages() -> None:
-    # on paper: 0 from minute 1 to 3 (80, 60, 1,400 bps; one sent), 1 at minute 2 (15; sent), 2 at minute 5 (12)
-    assert FOUND.height == 3
-    assert FOUND["length_s"].to_list() == [120.0, 0.0, 0.0]
-    assert FOUND["opportunities"].to_list() == [3, 1, 1]
-    assert FOUND["best_bps"].to_list() == [1400.0, 15.0, 12.0]
-    assert FOUND["packages"].to_list() == [1, 1, 0]
-    assert [legs.split(",")[0] for legs in FOUND["legs"]] == ["sell bravo BTC/USDC", "sell alfa BTC/USD", "sell alfa BTC/USD"]
-
-
-def test_without_opportunities_there_are_no_episodes() -> None:
-    assert episodes(opportunities_table(SPEC, OPPORTUNITIES).clear()).height == 0
 
 
 @pytest.mark.parametrize(

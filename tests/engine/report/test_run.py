@@ -109,7 +109,7 @@ def test_a_name_cannot_break_out_of_the_page(result: Result) -> None:
 
 def test_a_name_cannot_break_out_of_manifest_tables_or_charts(result: Result) -> None:
     hostile = pl.lit(HOSTILE)
-    tables = {name: getattr(result, name).with_columns(legs=hostile) for name in ("packages", "opportunities")}
+    tables = {name: getattr(result, name).with_columns(legs=hostile) for name in ("packages", "opportunities", "episodes")}
     spec = {**result.spec.canonical(), "name": HOSTILE}
     html = rendered(result, tables=tables, manifest={"spec": spec, "python": HOSTILE})
     assert "<script" not in html
@@ -325,7 +325,8 @@ def test_a_hundred_thousand_trades_fit_in_a_megabyte(result: Result) -> None:
     )
     seen = pl.concat([result.opportunities.head(1)] * count).with_columns(ts=times.cast(pl.Datetime("us", "UTC")), episode=rows, package=rows)
     equity = pl.concat([result.equity] * 40).with_columns(ts=result.equity["ts"][0] + pl.duration(minutes=pl.int_range(40 * result.equity.height)))
-    html = rendered(result, tables={"packages": packages, "spread": spread, "opportunities": seen, "equity": equity})
+    each = pl.concat([result.episodes.head(1)] * count)
+    html = rendered(result, tables={"packages": packages, "spread": spread, "opportunities": seen, "episodes": each, "equity": equity})
     assert len(html.encode()) < 1_000_000
     assert "100,000 packages are marked" in html
 
