@@ -1,5 +1,6 @@
 """What a result says first: the verdict, its figures, and what was assumed."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from engine.events import OUTCOMES, RESIDUAL, Path
 from engine.headline import Edge
 from engine.headline import headline as edge_headline
 from engine.opportunities import decisions
-from engine.schema import STABLECOINS, SYNTHETIC_PREFIX, instant
+from engine.schema import ATOMS_PER_UNIT, STABLECOINS, SYNTHETIC_PREFIX, instant, micros
 from engine.units import iso
 from engine.wording import PASSED_OVER, STOPS, STRESS
 
@@ -72,7 +73,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
         "guard": [{"at": _at(at_us), "currency": currency, "state": state} for at_us, currency, state in parts.guard],
         "balances": parts.balances,
         "quality": parts.quality,
-        "warnings": spec.doubts() + _data_warnings(parts),
+        "warnings": spec.doubts() + _data_warnings(parts) + _kept_back(spec, parts.path),
         "assumptions": assumptions(spec),
         "manifest_hash": manifest_hash,
     }
@@ -234,6 +235,21 @@ def _row_warnings(row: Row) -> list[str]:
         if count["truncated"]:
             found.append(f"{series} ends at {row['last']}, before the run does")
     return found
+
+
+def _kept_back(spec: Spec, path: Path) -> list[str]:
+    # funds in flight at the end that a suspension keeps from their wallet, which no delay of a route would tell
+    moved, kept = path.transfers, Counter[tuple[str, str, int]]()
+    ends = {(s.venue, s.currency, micros(s.end)) for s in spec.suspensions if s.what != "withdrawals"}
+    for x in np.flatnonzero(~moved.credited) if ends else ():
+        route = spec.routes[moved.route[x]]
+        place = (route.destination, route.currency, int(moved.credited_us[x]))
+        kept[place] += int(moved.amount[x] - moved.fee[x]) if place in ends else 0
+    return [
+        f"transfers: {kept_atoms / ATOMS_PER_UNIT:,.10g} {currency} are in flight until {_at(until)}, when {venue} takes deposits of it again"
+        for (venue, currency, until), kept_atoms in sorted(kept.items())
+        if kept_atoms
+    ]
 
 
 def _at(at_us: int) -> str:

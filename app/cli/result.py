@@ -103,10 +103,8 @@ def trades(summary: Summary) -> Table:
     if counts["open"]:
         found.add_row("orders open", f"{counts['open']:,}", _soft("the run ended before they did"))
     if counts["transfers"]:
-        coming = sum(wallet["in_flight"] > 0 for wallet in summary["balances"])
-        found.add_row(
-            "transfers", f"{counts['transfers']:,}", _soft(f"to {coming} wallets some are under way at the end" if coming else "all arrived")
-        )
+        coming = [f"{one['in_flight']:,.10g} {one['currency']} to {one['venue']}" for one in summary["balances"] if one["in_flight"] > 0]
+        found.add_row("transfers", f"{counts['transfers']:,}", _soft(f"under way at the end: {', '.join(coming)}" if coming else "all arrived"))
     for stop in summary["stops"]:
         found.add_row("stopped", "", _soft(f"for good at {_when(stop['at'])} UTC, by the limit on {STOPS[stop['why']]}"))
     if summary["guard"]:

@@ -106,6 +106,12 @@ def test_funds_on_a_route_whose_destination_is_suspended_stay_in_flight_and_coun
     assert flying == {"alfa": (8_997.0, 0.0), "bravo": (10_000.0, 1_000.0)}
     assert result.transfers.select("credited", "amount").rows() == [(None, 1_003.0)]
     assert result.summary["excess"] == pytest.approx(-3.0)
+    assert warnings(result) == ["transfers: 1,000 USD are in flight until 2024-01-02T00:00:00Z, when bravo takes deposits of it again"]
+    # while withdrawals alone are suspended there, or what is late is late by its route
+    sent = world.but(suspensions=[{**world.form["suspensions"][0], "what": "withdrawals"}])
+    assert warnings(ran(sent)) == []
+    slow = world.but(routes=[{**world.form["routes"][0], "delay": "1d"}])
+    assert warnings(ran(slow)) == []
 
 
 def refused(form: dict[str, Any]) -> str:

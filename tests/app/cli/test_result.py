@@ -62,12 +62,12 @@ def test_transfers_stops_and_alarms_are_told_where_there_were_any(summary: dict[
     assert not re.search(r"^  (transfers|stopped) ", silent, re.MULTILINE)
     moved = [row | {"amount": -1.5} if row["line"] == "transfers" else row for row in summary["attribution"]]
     stopped = [{"at": "2023-03-11T10:00:00Z", "why": "misses"}]
-    wallets = [{"in_flight": flying} for flying in (0.0, 3.0)]
+    wallets = [{"venue": venue, "currency": "USDC", "in_flight": flying} for venue, flying in (("alfa", 0.0), ("bravo", 12_345.5))]
     counts = summary["counts"] | {"transfers": 7, "alarms": 1, "dropped_no_volume": 0, "dropped_cool_down": 0, "dropped_halted": 2}
     text = printed(summary | {"attribution": moved, "counts": counts, "stops": stopped, "balances": wallets, "guard": summary["guard"] * 3}, capsys)
     assert "transfers                   -1.50  fees of moving funds between venues" in text
     assert "passed over: 1 beyond what an edge can be, 2 while a currency was off par" in " ".join(text.split())
-    assert re.search(r"transfers +7  to 1 wallets some are under way at the end", text)
+    assert re.search(r"transfers +7  under way at the end: 12,345.5 USDC to bravo", text)
     assert re.search(r"stopped +for good at 2023-03-11 10:00 UTC, by the limit on packages missed in a row", text)
     assert "back at par at 2023-03-12 " in text
     assert ", 2 more" in " ".join(text.split())
