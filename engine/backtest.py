@@ -36,7 +36,7 @@ def run(
     spec : Spec
         What to run.
     data : Mapping[SeriesKey, pl.DataFrame]
-        A frame of `engine.schema.BARS` or `engine.schema.QUOTES` for each of `spec.series`, as `Instrument.data` says; it may reach beyond
+        A frame of `engine.schema.BARS`, `QUOTES` or `POOL_STATES` for each of `spec.series`, as `Instrument.data` says; it may reach beyond
         the run's window.
     on_progress : Progress
         Called as each stage begins.

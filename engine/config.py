@@ -14,13 +14,15 @@ from engine.spec.fees import FOREVER_US, FeeRow, FeeSpan, Tier
 from engine.spec.funds import Rebalance, Route, Suspension, Target
 from engine.spec.problems import problems
 from engine.spec.risk import Guard, Risk
-from engine.spec.spec import QUOTE_MAX_AGE_US, Spec
-from engine.spec.venues import DataKind, Instrument, Venue, Window
+from engine.spec.spec import LASTING_US, QUOTE_MAX_AGE_US, Spec
+from engine.spec.venues import POOLS, DataKind, Instrument, Venue, Window
 from engine.units import Currency, Instant
 
 __all__ = [
     "FOREVER_US",
+    "LASTING_US",
     "MARK_MAX_AGE_US",
+    "POOLS",
     "QUOTE_MAX_AGE_US",
     "Currency",
     "DataKind",

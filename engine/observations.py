@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from engine.arrays import Floats, Int64s, read_only
-from engine.config import MARK_MAX_AGE_US, Instrument, Spec
+from engine.config import MARK_MAX_AGE_US, POOLS, Instrument, Spec
 from engine.errors import DataError
 from engine.kernels.quotes import first_reached
 from engine.quality import Row
@@ -86,7 +86,7 @@ def names(instrument: Instrument) -> Row:
 
 def nothing_good(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> DataError:
     """Return the refusal of a series without a good observation in the run."""
-    wanted = "bars with volume" if instrument.data == "bars" else "good quotes"
+    wanted = "bars with volume" if instrument.data == "bars" else "good states of the pool" if instrument.data in POOLS else "good quotes"
     time = "ts" if frame["ts"].null_count() == 0 else "received"
     has = (
         f"it has {frame.height} rows from {frame[time][0]} to {frame[time][-1]}, outages of the venue apart"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from engine import bar_series, marks, quality, quote_series
+from engine import bar_series, marks, pool_series, quality, quote_series
 from engine.arrays import Int32s, Int64s
 from engine.config import Instrument, Spec
 from engine.errors import DataError
@@ -18,8 +18,9 @@ from engine.series import Columns, Series, room
 
 __all__ = ["Panel", "Series", "build"]
 
-_READ = {"bars": bar_series.read, "quotes": quote_series.read, "quote_bars": quote_series.read}
-_FILL = {"bars": bar_series.fill, "quotes": quote_series.fill, "quote_bars": quote_series.fill}
+_MODULES = {"bars": bar_series, "quotes": quote_series, "quote_bars": quote_series, "pool": pool_series, "pool_bars": pool_series}
+_READ = {data: module.read for data, module in _MODULES.items()}
+_FILL = {data: module.fill for data, module in _MODULES.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Panel:
     spec : Spec
         What to read.
     data : Mapping[SeriesKey, pl.DataFrame]
-        A frame of `engine.schema.BARS` or `engine.schema.QUOTES` for each of `spec.series`, as `Instrument.data` says; rows outside the
+        A frame of `engine.schema.BARS`, `QUOTES` or `POOL_STATES` for each of `spec.series`, as `Instrument.data` says; rows outside the
         window are cut.
 
     Raises

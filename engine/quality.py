@@ -55,6 +55,21 @@ def check_levels(levels: Sequence[Level]) -> Checked:
     return Checked(doubts == 0, {**counts, "locked": int(locked)})
 
 
+def check_pools(price: Floats, liquidity: Floats, lower: Floats, upper: Floats) -> Checked:
+    """Return which states of a pool are good, (N,) each as recorded, and how many have which fault.
+
+    Notes
+    -----
+    `nan`: a number that is none, or is not finite; the range may end at infinity. `zero_or_negative`: price or liquidity ≤ 0, or a range
+    that begins below 0. `outside`: a price that is not within the range. All of these flag the row, which counts once in each.
+    """
+    no_number = ~(np.isfinite(price) & np.isfinite(liquidity) & np.isfinite(lower)) | np.isnan(upper)
+    not_positive = (price <= 0) | (liquidity <= 0) | (lower < 0)
+    outside = (price < lower) | (price > upper)
+    counts = {"nan": no_number, "zero_or_negative": not_positive, "outside": outside}
+    return Checked(~(no_number | not_positive | outside), {name: int(np.count_nonzero(rows)) for name, rows in counts.items()})
+
+
 def repeated(columns: Sequence[Floats | Int64s]) -> int:
     """Return how many rows of some columns (N,) are the row before them again; what is no number equals its like."""
     first = columns[0]

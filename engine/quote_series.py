@@ -38,7 +38,7 @@ def read(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Read:
     cut = window(spec, instrument, frame)
     if cut.is_empty():
         raise nothing_good(spec, instrument, frame)
-    return Read(instrument, frame, cut, cut.height + _outages_us(spec, instrument).size, 0, quote_levels(cut))
+    return Read(instrument, frame, cut, cut.height + outages_us(spec, instrument).size, 0, quote_levels(cut))
 
 
 def fill(spec: Spec, found: Read, part: Columns) -> Observed:
@@ -50,8 +50,8 @@ def fill(spec: Spec, found: Read, part: Columns) -> Observed:
         Where more than 1 % were received before they happened, none is good, or sizes and prices would overflow int64.
     """
     instrument, rows = found.instrument, slice(0, found.frame.height)
-    times = _times(spec, found, part.part(rows, slice(0)))
-    _refuse_negative_latency(spec, instrument, times)
+    times = times_of(spec, found, part.part(rows, slice(0)))
+    refuse_negative_latency(spec, instrument, times)
     levels = [_level(found.frame, number) for number in range(1, found.levels + 1)]
     checked = quality.check_levels(levels)
     part.good[rows] = checked.good & ~quality.touches(times.event_us, times.event_us, spec.venues[instrument.venue].outages)
@@ -67,20 +67,21 @@ def fill(spec: Spec, found: Read, part: Columns) -> Observed:
         **quality.quote_times(spec, instrument, times),
     }
     _take(spec, instrument, levels, part.part(rows, slice(0)))
-    _put_in_outages(spec, found, part)
+    put_in_outages(spec, found, part)
     return Observed(series(instrument, part), row, _NO_FLOATS, _NO_FLOATS)
 
 
 def delay(spec: Spec, one: Series, available_us: Int64s) -> None:
     """Write when quotes are known whose receive times were not recorded, (N,) [µs]: their feed latency after they happen."""
     available_us[:] = one.event_us + spec.venues[one.instrument.venue].feed_latency
-    starts = _outages_us(spec, one.instrument)
+    starts = outages_us(spec, one.instrument)
     ranks = np.arange(starts.size) - np.searchsorted(starts, starts)  # of those that begin together
     available_us[np.searchsorted(one.event_us, starts) + ranks] = starts  # their rows are the first of that time
     np.maximum.accumulate(available_us, out=available_us)
 
 
-def _times(spec: Spec, found: Read, part: Columns) -> Times:
+def times_of(spec: Spec, found: Read, part: Columns) -> Times:
+    """Return when the rows of a frame happened and were known, and write when they count."""
     happened, known = (times(spec, found.instrument, found.frame) for times in (happened_us, known_us))
     order_times(happened, known, part.event_us, part.available_us)
     return Times(happened_us=happened, known_us=known, event_us=part.event_us, available_us=part.available_us)
@@ -101,12 +102,12 @@ def _take(spec: Spec, instrument: Instrument, levels: Sequence[Level], part: Col
     refuse_overflow(spec, instrument, largest=largest, highest=highest)
 
 
-def _put_in_outages(spec: Spec, found: Read, part: Columns) -> None:
-    # a row that says that there is nothing, before what happened since, as each outage begins
-    starts = _outages_us(spec, found.instrument)
-    if not starts.size:
-        return
+def put_in_outages(spec: Spec, found: Read, part: Columns) -> Int64s:
+    """Put in a row that says that there is nothing, before what happened since, as each outage begins; return the rows that they come before."""
+    starts = outages_us(spec, found.instrument)
     rows = np.searchsorted(part.event_us[: found.frame.height], starts)
+    if not starts.size:
+        return rows
     _insert(part.event_us, rows, starts)
     _insert(part.available_us, rows, starts)
     np.maximum.accumulate(part.available_us, out=part.available_us)
@@ -114,6 +115,7 @@ def _put_in_outages(spec: Spec, found: Read, part: Columns) -> None:
     for price, size in zip(part.price, part.size, strict=True):
         _insert(price, rows, np.nan)
         _insert(size, rows, 0)
+    return rows
 
 
 def _insert(column: NDArray[_T], rows: Int64s, values: Int64s | float) -> None:
@@ -121,13 +123,15 @@ def _insert(column: NDArray[_T], rows: Int64s, values: Int64s | float) -> None:
     column[:] = np.insert(column[: column.shape[0] - rows.size], rows, values, axis=0)
 
 
-def _outages_us(spec: Spec, instrument: Instrument) -> Int64s:
+def outages_us(spec: Spec, instrument: Instrument) -> Int64s:
+    """Return when the outages of an instrument's venue begin that begin in what the run reads [µs]."""
     first, last = bounds_us(spec)
     began = [micros(outage.start) for outage in spec.venues[instrument.venue].outages]
     return np.array([us for us in began if first <= us <= last], np.int64)
 
 
-def _refuse_negative_latency(spec: Spec, instrument: Instrument, times: Times) -> None:
+def refuse_negative_latency(spec: Spec, instrument: Instrument, times: Times) -> None:
+    """Raise DataError where more than 1 % of the rows were received before they happened."""
     rows = times.known_us.size
     negative = np.flatnonzero(times.known_us < times.happened_us)
     if negative.size <= _MOST_NEGATIVE * rows:

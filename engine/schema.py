@@ -51,6 +51,18 @@ TRADES = pl.Schema(
     }
 )
 """Rows stand in the order in which the venue sent them. A run reads none: bars are made of them (`app.services.trade_bars`)."""
+POOL_STATES = pl.Schema(
+    {
+        "ts": TIMESTAMP,  # time of the block, of pool bars the end of the interval; null on every row where only `received` is known
+        "received": TIMESTAMP,  # when the recorder had it, by its clock; null on every row where it was not recorded
+        "block": pl.Int64(),  # its number, never below the row before; null on every row where it is not known
+        "price": pl.Float64(),  # quote per base, between lower and upper
+        "liquidity": pl.Float64(),  # sqrt(base × quote), in units of both; of a constant product, of its two reserves
+        "lower": pl.Float64(),  # quote per base: the active range, within which the liquidity is what it is; constant product: 0
+        "upper": pl.Float64(),  # constant product: inf
+    }
+)
+"""A pool after each of its changes (or at the end of each interval), in the order of the chain; one form for both kinds of pools."""
 
 SYNTHETIC_PREFIX = "synthetic-"
 """Venues whose names begin so hold invented prices; every result on them says so."""
@@ -134,6 +146,35 @@ def check_quotes(frame: pl.DataFrame, *, key: SeriesKey) -> pl.DataFrame:
         raise DataError(f"{key}: expected ts and received to be known on every row or on none, found nulls: {unknown} of {frame.height} rows")
     if frame.height and min(unknown.values()) > 0:
         raise DataError(f"{key}: expected event times (ts), receive times (received) or both, found neither")
+    return frame
+
+
+def check_pool_states(frame: pl.DataFrame, *, key: SeriesKey) -> pl.DataFrame:
+    """Return the frame if it keeps the contract of `POOL_STATES`; what is wrong with single rows is for `engine.quality` to say.
+
+    Parameters
+    ----------
+    frame : pl.DataFrame
+        (N,) rows with the columns of `POOL_STATES`.
+    key : SeriesKey
+        Only for the messages.
+
+    Raises
+    ------
+    DataError
+        Where columns differ, a time or a block is there for some rows only, or a block comes after a later one.
+    """
+    if frame.schema != POOL_STATES:
+        raise DataError(f"{key}: expected columns {dict(POOL_STATES)}, found {dict(frame.schema)}")
+    unknown = {name: frame[name].null_count() for name in ("ts", "received", "block")}
+    if any(0 < count < frame.height for count in unknown.values()):
+        found = f"found nulls: {unknown} of {frame.height} rows"
+        raise DataError(f"{key}: expected ts, received and block to be known on every row or on none each, {found}")
+    if frame.height and min(unknown["ts"], unknown["received"]) > 0:
+        raise DataError(f"{key}: expected times of blocks (ts), receive times (received) or both, found neither")
+    early = frame.filter(pl.col("block") < pl.col("block").shift())
+    if early.height:
+        raise DataError(f"{key}: expected blocks in the order of the chain, found {early.row(0, named=True)} after a later block")
     return frame
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from engine.arrays import Bools, Floats, Int32s, Int64s
+from engine.arrays import Bools, Floats, Int32s, Int64s, Records
 from engine.config import Instrument
 from engine.schema import SeriesKey
 
@@ -75,6 +75,7 @@ class Series:
     volume_cap: Int64s
     blocked: Bools
     good_rows: Int32s | None  # (G,) the rows that are good; None: all
+    states: Records | None = None  # (N,) engine.kernels.market.POOL, of pools alone
 
     @property
     def key(self) -> SeriesKey:

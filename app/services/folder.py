@@ -1,5 +1,6 @@
 """Series from files alone, without a server: the same readers, the same checks."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from app.sources.kinds import Kind
 from app.sources.names import hints
 from app.sources.read import Books, Read, read
 from app.sources.rows import NOISE
+from engine.config import POOLS
 from engine.schema import BARS, SeriesKey
 
 Tell = Callable[[str], None]
@@ -51,6 +53,8 @@ def _together(key: SeriesKey, files: Sequence[Found], tell: Tell) -> pl.DataFram
     frames = [_whole(one, books, tell) for one in files]
     if len(frames) == 1:
         return frames[0].rechunk()
+    if files[0].kind.data in POOLS:
+        return _pools(key, files, frames)
     return _bars(key, files, frames) if files[0].kind.data == "bars" else _quotes(key, files, frames)
 
 
@@ -91,6 +95,17 @@ def _quotes(key: SeriesKey, files: Sequence[Found], frames: Sequence[pl.DataFram
             raise BadInput(f"{key}: expected one series, found two that differ at {news.at} in {names}: {news.said}; find out which is right")
         whole = pl.concat(sequence.padded([whole, news])).sort("at", "seq")
     return whole.drop("at", "seq")
+
+
+# One after the other: of a chain there is one, and where it is cut into files they meet.
+def _pools(key: SeriesKey, files: Sequence[Found], frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    _refuse_other_times(key, files, frames)
+    parts = sorted((frame.with_columns(at=pl.coalesce("ts", "received")) for frame in frames), key=lambda frame: frame["at"][0])
+    for before, after in itertools.pairwise(parts):
+        if after["at"][0] < before["at"].max():
+            names = ", ".join(one.source.label for one in files)
+            raise BadInput(f"{key}: expected files that follow each other, found some that overlap at {after['at'][0]} in {names}; leave one out")
+    return pl.concat(parts).drop("at")
 
 
 def _refuse_other_times(key: SeriesKey, files: Sequence[Found], frames: Sequence[pl.DataFrame]) -> None:

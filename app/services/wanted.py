@@ -3,9 +3,10 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from app.sources.kinds import QUOTES, Kind
+from app.errors import BadInput
+from app.sources.kinds import Kind
 from app.sources.quote_rows import APART_US
-from engine.config import MARK_MAX_AGE_US, Instrument, Spec
+from engine.config import LASTING_US, MARK_MAX_AGE_US, POOLS, Instrument, Spec
 from engine.schema import SeriesKey
 
 
@@ -19,11 +20,14 @@ class Reach(NamedTuple):
 
 def wanted(spec: Spec) -> dict[SeriesKey, Kind]:
     """Return the kinds of a spec's series, by key."""
-    return {one.key: QUOTES if one.data == "quotes" else Kind(one.data, spec.interval_us) for one in spec.instruments}
+    return {one.key: Kind(one.data) if one.data in LASTING_US else Kind(one.data, spec.interval_us) for one in spec.instruments}
 
 
 def reaches(spec: Spec) -> dict[SeriesKey, Reach]:
     """Return what a run may read of each series; it reads by event times, between which and arrivals there is less than an hour."""
+    pools = [str(one.key) for one in spec.instruments if one.data in POOLS]
+    if pools:
+        raise BadInput(f"{', '.join(pools)}: pools are read from files alone, not from what is stored; run it with `backtest run SPEC --files DIR`")
     kinds = wanted(spec)
     return {one.key: _reach(spec, one, kinds[one.key]) for one in spec.instruments}
 

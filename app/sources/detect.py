@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from app.errors import BadInput
-from app.sources import coinbase, lean, parquet, tardis, text
+from app.sources import coinbase, lean, parquet, tardis, text, uniswap
 from app.sources.batch import Batch
 from app.sources.capture import feed
 from app.sources.capture.feed import Feed
@@ -16,7 +16,7 @@ from app.sources.clock import Unit, describe, in_micros, unit_of
 from app.sources.errors import BadRow
 from app.sources.files import Source, opened
 from app.sources.formats import FORMATS, VENUES, Format, check_format, first_row, layout_of, told
-from app.sources.kinds import QUOTES, TRADES, Data, Kind
+from app.sources.kinds import POOL, QUOTES, TRADES, Data, Kind
 from app.sources.layout import Layout
 from app.sources.names import INTERVALS_US, Hints, check_interval, hints, instrument_of, overridden
 from app.sources.rules import Rules
@@ -117,13 +117,14 @@ def _table(source: Source, head: bytes, format_: Format, said: Said) -> Found:
     newest_first = _newest_first(sample.frame, units, data, source)
     kind = _kind(data, named.interval_us, sample, units, source)
     day_us = lean.day_us(source) if format_ is Format.LEAN else 0
+    pool = uniswap.known_pool(source.name, source.label).address if format_ is Format.UNISWAP else ""
     return Found(
         source=source,
         format=format_,
         why=_why(format_, layout, units, kind, inferred=named.interval_us is None, newest_first=newest_first),
         key=_key(replace(named, venue=named.venue or VENUES.get(format_)), source),
         kind=kind,
-        rules=Rules(label=source.label, layout=layout, units=units, kind=kind, newest_first=newest_first, day_us=day_us),
+        rules=Rules(label=source.label, layout=layout, units=units, kind=kind, newest_first=newest_first, day_us=day_us, pool=pool),
     )
 
 
@@ -138,19 +139,22 @@ def _named(source: Source, head: bytes, format_: Format) -> Hints:
 def _kind(data: Data, interval_us: int | None, sample: Batch, units: Mapping[str, Unit | None], source: Source) -> Kind:
     if data == "bars":
         return Kind(data, check_interval(interval_us or _commonest_step(sample, units["ts"], source)))
+    if data == "pool_bars":
+        return Kind(data, uniswap.MINUTE_US)
     if data == "quote_bars":
         if interval_us is None:
             raise BadInput(f"{source.label}: expected a file name that tells how long a bar is, found none; say it with --interval")
         return Kind(data, check_interval(interval_us))
     if interval_us is not None:
         found = f"bars of {format_duration(interval_us)} by name or --interval"
-        raise BadInput(f"{source.label}: expected {data}, as the columns say, found {found}; rename it")
-    return QUOTES if data == "quotes" else TRADES
+        what = "states of a pool" if data == "pool" else data
+        raise BadInput(f"{source.label}: expected {what}, as the columns say, found {found}; rename it")
+    return {"quotes": QUOTES, "trades": TRADES, "pool": POOL}[data]
 
 
 # Bars are told apart by their times whatever their order; of trades the order is all that tells.
 def _newest_first(frame: pl.DataFrame, units: Mapping[str, Unit | None], data: Data, source: Source) -> bool:
-    if data == "quote_bars" or "ts" not in units:
+    if data in {"quote_bars", "pool_bars"} or "ts" not in units:
         return False
     steps = frame.select(step=in_micros("ts", frame.schema["ts"], units["ts"]).diff().sign())["step"]
     turned = bool((steps.sum() or 0) < 0)
@@ -206,11 +210,13 @@ def _why(format_: Format, layout: Layout, units: Mapping[str, Unit | None], kind
     name = FORMATS[format_].split(" such")[0]
     if kind.data == "quote_bars":
         return f"{name}; times in ms since midnight; {kind}, as the quotes at their ends"
-    if kind.data == "trades":
-        return f"{name}; trades; {_times(layout, units)}"
+    if kind.data == "pool_bars":
+        return f"{name}; {kind}, as the states at their ends"
     if kind.data == "quotes":
         levels = len(layout.numbers) // 4
         return f"{name}; quotes of {levels} {'levels' if levels > 1 else 'level'}; {_times(layout, units)}"
+    if kind.data != "bars":
+        return f"{name}; {'states of a pool' if kind.data == 'pool' else kind}; {_times(layout, units)}"
     length = f"{format_duration(kind.interval_us)} {'is the commonest step' if inferred else 'as named'}"
     return f"{name}; times {_in(units['ts'])}; {length}{'; newest first' if newest_first else ''}"
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from app.errors import BadInput
-from app.sources import binance, coinbase, cryptodatadownload, kraken, lean, parquet, plain, quote_tables, tardis, trade_tables
+from app.sources import binance, coinbase, cryptodatadownload, kraken, lean, parquet, plain, pool_tables, quote_tables, tardis, trade_tables, uniswap
 from app.sources.capture import feed
 from app.sources.files import Source
 from app.sources.kinds import Data
@@ -41,6 +41,7 @@ class Format(StrEnum):
     CAPTURE = "capture"
     TARDIS = "tardis"
     LEAN = "lean"
+    UNISWAP = "uniswap"
 
 
 FORMATS = {
@@ -55,6 +56,7 @@ FORMATS = {
     Format.CAPTURE: "Binance WebSocket capture, a receive time and a message a line",
     Format.TARDIS: "Tardis CSV of trades, quotes or book snapshots",
     Format.LEAN: "LEAN quote bars, 11 columns without header",
+    Format.UNISWAP: "Uniswap v3 minutes of a pool",
 }
 """Formats in words."""
 
@@ -74,9 +76,10 @@ _FIXED: Mapping[Format, tuple[Data, Layout]] = MappingProxyType(
         Format.KRAKEN: ("bars", kraken.LAYOUT),
         Format.LEAN: ("quote_bars", lean.LAYOUT),
         Format.KRAKEN_TRADES: ("trades", kraken.TRADES),
+        Format.UNISWAP: ("pool_bars", uniswap.LAYOUT),
     }
 )
-"""Formats without a header, each with its own number of columns."""
+"""Formats of one form; those without a header have each their own number of columns."""
 
 
 def check_format(name: str) -> Format | None:
@@ -104,10 +107,12 @@ def told(source: Source, head: bytes) -> Format:
 
 def _told_by_columns(source: Source, fields: Sequence[str]) -> Format:
     if not fields[0].strip()[:1].isdigit():
+        if uniswap.is_one(fields):
+            return Format.UNISWAP
         return Format.TARDIS if tardis.is_one(fields) or tardis.are_trades(fields) else Format.CSV
     if binance.trades(fields) is not None:
         return Format.BINANCE_TRADES
-    found = next((kind for kind, (_, layout) in _FIXED.items() if layout.width == len(fields)), None)
+    found = next((kind for kind, (_, layout) in _FIXED.items() if layout.width == len(fields) and not layout.header), None)
     if found is None:
         there = f"{len(fields)} columns without header; if they are bars, quotes or trades, add a header"
         raise BadInput(f"{source.label}: expected one of the formats {_listed()}; found {there}")
@@ -143,6 +148,8 @@ def _with_header(header: Sequence[str], source: Source, levels: int) -> tuple[Da
         return "quotes", quote_tables.layout(header, label=source.label, levels=levels)
     if trade_tables.is_one(header):
         return "trades", trade_tables.layout(header, label=source.label)
+    if pool_tables.is_one(header):
+        return "pool", pool_tables.layout(header, label=source.label)
     return "bars", plain.layout(header, label=source.label)
 
 

@@ -4,12 +4,12 @@ from typing import Literal, NamedTuple
 
 from engine.units import format_duration
 
-Data = Literal["bars", "quotes", "quote_bars", "trades"]
+Data = Literal["bars", "quotes", "quote_bars", "trades", "pool", "pool_bars"]
 """What a series is made of, in the words of a spec's `instrument.data`; of trades a run reads the bars that are made of them."""
 
 
 class Kind(NamedTuple):
-    """Kind of a series; quotes and trades have no length."""
+    """Kind of a series; quotes, trades and states of a pool have no length."""
 
     data: Data
     interval_us: int = 0
@@ -21,3 +21,4 @@ class Kind(NamedTuple):
 
 QUOTES = Kind("quotes")
 TRADES = Kind("trades")
+POOL = Kind("pool")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from app.errors import BadInput
 from app.sources.kraken import CURRENCIES
+from app.sources.pools import pool_of
 from engine.schema import US_PER_SECOND
 from engine.units import format_duration
 
@@ -83,6 +84,11 @@ def _tardis(stem: str) -> Hints | None:
     return Hints(venue=found["venue"], instrument=instrument_of(found["symbol"])) if found else None
 
 
+def _uniswap(stem: str) -> Hints | None:
+    pool = pool_of(stem)
+    return Hints(venue=pool.venue, instrument=pool.instrument, interval_us=_SIZE["m"]) if pool else None
+
+
 def _lean(stem: str) -> Hints | None:
     found = _LEAN.fullmatch(stem)
     return Hints(instrument=split(found["pair"].upper()), interval_us=_SIZE[found["size"][0]]) if found else None
@@ -125,7 +131,7 @@ def _ours(stem: str) -> Hints | None:
     return Hints(venue=found["venue"].lower(), instrument=_instrument(found), interval_us=_interval(found)) if found else None
 
 
-_READERS = (_tardis, _lean, _capture, _binance, _binance_trades, _kraken, _download, _pair, _ours)
+_READERS = (_uniswap, _tardis, _lean, _capture, _binance, _binance_trades, _kraken, _download, _pair, _ours)
 
 
 def instrument_of(symbol: str) -> str | None:

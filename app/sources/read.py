@@ -8,7 +8,7 @@ from typing import NamedTuple
 import polars as pl
 
 from app.errors import BadInput
-from app.sources import coinbase, lean, parquet, quote_rows, rows, text, trade_rows
+from app.sources import coinbase, lean, parquet, pool_tables, quote_rows, rows, text, trade_rows, uniswap
 from app.sources.batch import Batch
 from app.sources.capture.book import Book
 from app.sources.capture.feed import Feed
@@ -31,7 +31,14 @@ BAD_ROWS = "bad rows"
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 _CHECKS: Mapping[Data, Callable[[Batch, Rules, Numbers | None], Checked]] = MappingProxyType(
-    {"bars": rows.check, "quotes": quote_rows.check, "quote_bars": lean.check, "trades": trade_rows.check}
+    {
+        "bars": rows.check,
+        "quotes": quote_rows.check,
+        "quote_bars": lean.check,
+        "trades": trade_rows.check,
+        "pool": pool_tables.check,
+        "pool_bars": uniswap.check,
+    }
 )
 
 

@@ -32,6 +32,8 @@ class Rules:
     newest_first: bool = False
     day_us: int = 0
     """Where times count from midnight: which midnight that is [µs]."""
+    pool: str = ""
+    """Of a pool's minutes: its address."""
 
 
 class Checked(NamedTuple):

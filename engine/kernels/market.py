@@ -52,6 +52,14 @@ CYCLE = np.dtype([("first_step", np.int64)])
 STEP = np.dtype([("leg", np.int64), ("side", np.int64)])
 """One leg of a cycle."""
 
+POOL = np.dtype(
+    [("root", np.float64)]  # square root of the price [quote per base]; 0 where the state is not good
+    + [("liquidity", np.float64)]  # [atoms]: sqrt(base × quote), in atoms of both
+    + [("reach_in", np.float64)]  # 1 / square root of the range's lower price, inf where that is 0: as far as base may come in
+    + [("reach_out", np.float64)]  # 1 / square root of its upper price, 0 where that is infinite: as far as base may go out
+)
+"""A state of a pool."""
+
 RULES = np.dtype(
     [("start_us", np.int64), ("end_us", np.int64), ("clock_us", np.int64)]
     + [("sends", np.int64), ("threshold_bps", np.float64), ("cool_down_us", np.int64)]  # PAIRS, TOGETHER or SEQUENCE

@@ -11,8 +11,12 @@ from engine.errors import DataError
 from engine.oracle.bars import read_bars
 from engine.oracle.marks import Marks, marks_of
 from engine.oracle.observations import Market, Observation, Series
+from engine.oracle.pools import read_pools
 from engine.oracle.quotes import read_quotes
 from engine.schema import SeriesKey
+
+READERS = {"bars": read_bars, "pool": read_pools, "pool_bars": read_pools}
+"""Of kinds of data that are no quotes."""
 
 ENOUGH_TO_JUDGE = 3
 """So many bars of a base that end together block the one that is off their median."""
@@ -27,7 +31,7 @@ def read_market(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> tuple[Mar
 
 
 def _read(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Series:
-    rows = read_bars(spec, instrument, frame) if instrument.data == "bars" else read_quotes(spec, instrument, frame)
+    rows = READERS.get(instrument.data, read_quotes)(spec, instrument, frame)
     if not any(row.good for row in rows):
         raise DataError(f"{instrument.key}: no good observation in the five minutes before {spec.start} or between it and {spec.end}")
     return Series(instrument=instrument, rows=rows, max_age=spec.max_age_us(instrument))

@@ -22,6 +22,16 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A state of a pool: price and range in quote per base, liquidity in units."""
+
+    price: float
+    liquidity: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One row of a series; times in µs; a flagged one is not good and has no levels."""
 
@@ -34,6 +44,7 @@ class Observation:
     bid_epoch: int = -1  # row at which the best price began to be what it is
     ask_epoch: int = -1
     bar: Bar | None = None
+    pool: Pool | None = None
 
     def levels(self, side: Side) -> Levels:
         """Return the levels that an order of this side takes from, best first."""

@@ -6,10 +6,11 @@ from math import isfinite, isnan
 
 import polars as pl
 
-from engine.config import Instrument, Spec
+from engine.config import POOLS, Instrument, Spec
 from engine.oracle.market import is_off
 from engine.oracle.marks import Marks
 from engine.oracle.observations import Market, Observation, Series
+from engine.oracle.pools import faults_of
 from engine.oracle.quotes import Message, Row, number, read_messages
 from engine.schema import US_PER_SECOND, SeriesKey, instant, micros
 
@@ -29,7 +30,8 @@ def quality(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], market: Market, 
 
 def _of_quotes(spec: Spec, instrument: Instrument, frame: pl.DataFrame, series: Series) -> Counts:
     messages = read_messages(spec, instrument, frame)
-    counts: Counts = {name: sum(check(m.row) for m in messages if m.row is not None) for name, check in CHECKS.items()}
+    checks = OF_POOLS if instrument.data in POOLS else CHECKS
+    counts: Counts = {name: sum(check(m.row) for m in messages if m.row is not None) for name, check in checks.items()}
     events, end, age = [m.event for m in messages], micros(spec.end), spec.max_age_us(instrument)
     put_in = len(series.rows) - len(messages)  # a row for each outage, which is not of the data
     return counts | {
@@ -84,6 +86,13 @@ CHECKS: dict[str, Callable[[Row], bool]] = {
     "locked": lambda row: number(row["bid"]) == number(row["ask"]),
 }
 """What a single row may show."""
+
+OF_POOLS: dict[str, Callable[[Row], bool]] = {
+    "nan": lambda row: "nan" in faults_of(row),
+    "zero_or_negative": lambda row: "zero_or_negative" in faults_of(row),
+    "outside": lambda row: "outside" in faults_of(row),
+}
+"""The same of pools."""
 
 
 def _of_bars(spec: Spec, frame: pl.DataFrame, series: Series, market: Market, marks: Marks) -> Counts:

@@ -35,10 +35,10 @@ class Message:
 
 def read_quotes(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> list[Observation]:
     """Return the quotes whose events the run reads; DataError if too many were received before they happened."""
-    _refuse_negative_latency(spec, instrument, frame)
+    refuse_negative_latency(spec, instrument, frame)
     read = read_messages(spec, instrument, frame)
     for start, _ in outages(spec, instrument):
-        _put_in(spec, read, start)
+        put_in(spec, read, start)
     availables = running_maximum(message.available for message in read)
     return _with_epochs([_observation(spec, instrument, m, available) for available, m in zip(availables, read, strict=True)])
 
@@ -50,8 +50,8 @@ def read_messages(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> li
     return [replace(message, event=event) for event, message in zip(events, came, strict=True) if in_window(spec, event)]
 
 
-# An outage that begins in the window stands before what happened then or later.
-def _put_in(spec: Spec, messages: list[Message], start: int) -> None:
+def put_in(spec: Spec, messages: list[Message], start: int) -> None:
+    """Put in an outage that begins in the window, before what happened then or later."""
     if in_window(spec, start):
         place = next((n for n, message in enumerate(messages) if message.event >= start), len(messages))
         messages.insert(place, Message(event=start, available=start, row=None))
@@ -60,7 +60,7 @@ def _put_in(spec: Spec, messages: list[Message], start: int) -> None:
 def _message(spec: Spec, instrument: Instrument, row: Row) -> Message:
     venue = spec.venues[instrument.venue]
     happened, came = _time(row, "ts"), _time(row, "received")
-    if instrument.data == "quote_bars" or came is None:
+    if instrument.data in {"quote_bars", "pool_bars"} or came is None:
         assert happened is not None, "a quote has a time"
         known = happened + venue.feed_latency
     else:
@@ -73,7 +73,8 @@ def _time(row: Row, name: str) -> int | None:
     return None if row[name] is None else micros(cast(datetime, row[name]))
 
 
-def _refuse_negative_latency(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> None:
+def refuse_negative_latency(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> None:
+    """Refuse data of which too much was received before it happened."""
     offset = spec.venues[instrument.venue].clock_offset
     times = [(_time(row, "ts"), _time(row, "received")) for row in frame.iter_rows(named=True)]
     lacking = [event - came - offset for event, came in times if event is not None and came is not None and in_window(spec, event)]

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from engine.errors import Problem, suggest
 from engine.schema import ATOMS_PER_UNIT, SeriesKey
-from engine.spec.spec import Spec
+from engine.spec.spec import LASTING_US, Spec
 from engine.units import LARGEST_AMOUNT, atoms
 
 
 def _intervals(spec: Spec) -> Iterator[Problem]:
-    barred = [i for i in spec.instruments if i.data != "quotes"]
+    barred = [i for i in spec.instruments if i.data not in LASTING_US]
     if spec.interval is None and barred:
         yield Problem(path="interval", message=f'is required: {barred[0].key} has data = "{barred[0].data}"')
     if spec.interval is None:

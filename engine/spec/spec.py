@@ -19,6 +19,12 @@ from engine.units import Currency, Duration, Instant, Table, Title, VenueName
 QUOTE_MAX_AGE_US = 5 * US_PER_SECOND
 """For how long a quote counts after its event, unless its instrument says otherwise."""
 
+POOL_MAX_AGE_US = 300 * US_PER_SECOND
+"""The same for a state of a pool, which stands until a swap: after five minutes of silence the feed is doubted."""
+
+LASTING_US = {"quotes": QUOTE_MAX_AGE_US, "pool": POOL_MAX_AGE_US}
+"""By kinds of data that have no interval."""
+
 FRACTION_SUSPECT_BPS = 0.1
 """A fee above 0 and below this [bps] looks like a fraction: 0.001 where 10 was meant."""
 
@@ -146,7 +152,7 @@ class Spec(Table):
         """Return for how long an observation of an instrument counts after its event [µs]; of bars, only those of one interval meet."""
         if instrument.max_age is not None:
             return instrument.max_age
-        return QUOTE_MAX_AGE_US if instrument.data == "quotes" else self.interval_us - 1
+        return LASTING_US.get(instrument.data, self.interval_us - 1)
 
     def fee_rows(self, instrument: Instrument) -> tuple[FeeSpan, ...]:
         """Return what an instrument is charged from the start on, by time, without gap or overlap.

@@ -9,7 +9,9 @@ from engine.schema import SeriesKey
 from engine.spec.fees import FeeRow, by_start
 from engine.units import Amount, Bps, ChargedIn, Currency, Duration, Instant, InstrumentName, SignedDuration, Table, VenueName
 
-DataKind = Literal["bars", "quotes", "quote_bars"]
+DataKind = Literal["bars", "quotes", "quote_bars", "pool", "pool_bars"]
+POOLS = frozenset({"pool", "pool_bars"})
+"""Kinds of data that are states of pools: as recorded, or one at the end of each interval."""
 
 
 class Window(Table):
@@ -92,7 +94,7 @@ class Instrument(Table):
     min_notional: Annotated[Amount, Field(ge=0)]
     """Least price × quantity of an order [quote]."""
     max_age: Duration | None = None
-    """For how long a quote counts after its event; none: 5 s, quote bars one interval."""
+    """For how long a quote counts after its event; none: 5 s, a pool's state 5 min, quote bars and pool bars one interval."""
     channel: VenueName | None = None
     """What it was sent by, with other instruments of its venue: `max_age` counts from the last event of any of them, good or not."""
 
@@ -101,7 +103,10 @@ class Instrument(Table):
         if self.data == "bars" and self.half_spread_bps is None:
             raise ValueError('half_spread_bps is required with data = "bars": a bar does not say how far bid and ask are apart')
         if self.data != "bars" and self.half_spread_bps is not None:
-            raise ValueError(f'half_spread_bps has no meaning with data = "{self.data}", which have a bid and an ask: leave it out')
+            has = "has a price of its own" if self.data in POOLS else "have a bid and an ask"
+            raise ValueError(f'half_spread_bps has no meaning with data = "{self.data}", which {has}: leave it out')
+        if self.data in POOLS and self.use != "mark":
+            raise ValueError(f'use = "{self.use}" is not for data = "{self.data}", whose price is neither bid nor ask: write use = "mark"')
         if self.data == "bars" and self.max_age is not None:
             raise ValueError('max_age has no meaning with data = "bars", of which only those of one interval meet: leave it out')
         if self.max_age == 0:

@@ -60,7 +60,7 @@ def test_every_change_names_the_test_that_catches_it_or_why_none_can() -> None:
 def test_every_part_of_the_kernels_the_spine_and_the_statistics_has_changes() -> None:
     kernels = {f"engine/kernels/{path.name}" for path in (ROOT / "engine" / "kernels").glob("*.py")} - {"engine/kernels/__init__.py"}
     spine = ("attribution", "bar_series", "daily", "guard", "hours", "ledger", "market", "marks", "observations", "opportunities", "panel", "path")
-    spine += ("prices", "quality", "quote_series", "trading_back")
+    spine += ("pool_series", "prices", "quality", "quote_series", "trading_back")
     statistics = {f"engine/statistics/{path.name}" for path in (ROOT / "engine" / "statistics").glob("*.py")} - {"engine/statistics/__init__.py"}
     assert {m.file for m in LIST} >= kernels | statistics | {f"engine/{name}.py" for name in spine}
     assert len(LIST) >= 200

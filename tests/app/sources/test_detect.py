@@ -113,7 +113,8 @@ def test_a_format_that_is_said_must_be_the_one_that_is_found(tmp_path: Path) -> 
     with pytest.raises(BadInput, match=r"expected Kraken OHLCVT, .* as --format says, found CSV with a header"):
         look(path, format="kraken")
     with pytest.raises(
-        BadInput, match=r"expected a format out of auto, csv, parquet, binance, binance-trades, kraken, kraken-trades, coinbase, .*, lean, found"
+        BadInput,
+        match=r"expected a format out of auto, csv, parquet, binance, binance-trades, kraken, kraken-trades, coinbase, .*, lean, uniswap, found",
     ):
         look(path, format="excel")
 

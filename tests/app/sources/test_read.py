@@ -98,7 +98,6 @@ def test_the_real_archives_of_exchanges_are_read(market_data: Path, file: str, k
     ("folder", "reason"),
     [
         ("stablecoins-2022-hourly", "expected one column each of open"),
-        ("uniswap-v3-polygon", "expected one column each of open"),
     ],
 )
 def test_what_is_real_but_no_bars_with_volume_is_refused(market_data: Path, folder: str, reason: str) -> None:
