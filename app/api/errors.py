@@ -6,6 +6,7 @@ Errors that a client can act on are members of a field's union; these here are t
     TOO_LARGE       the document is over a limit of `app.api.guard`
     (app.errors)    the code of an error that the application raises on purpose
     UNAVAILABLE     the database or the queue does not answer; the same request may succeed later
+    DISK_FULL       the database has no space left; the same request succeeds once there is room
     INTERNAL        a fault of ours, logged once with its traceback under the reference in the message
 """
 
@@ -21,7 +22,7 @@ from strawberry.exceptions import StrawberryInputCoercionError
 
 from app import log
 from app.api.guard import LimitError
-from app.errors import answer, is_expected
+from app.errors import DiskFull, answer, is_expected
 
 _AWAY = (
     ConnectionError,
@@ -71,7 +72,16 @@ def _explain(error: GraphQLError) -> Explained:
     if isinstance(cause, _AWAY):
         _log.warning("a server does not answer", error=repr(cause))
         return Explained(message="The database or the queue does not answer; try again later.", code="UNAVAILABLE")
+    if _is_full(cause):
+        _log.error("the database has no space left on its disk", error=repr(cause))
+        return Explained(
+            message="The database has no space left on its disk, and nothing was stored; make room there and do it again.", code=DiskFull.code
+        )
     return Explained(message=report(cause, path=error.path), code="INTERNAL")
+
+
+def _is_full(cause: BaseException) -> bool:
+    return isinstance(cause, sqlalchemy.exc.DBAPIError) and getattr(cause.orig, "sqlstate", None) == asyncpg.DiskFullError.sqlstate
 
 
 def _is_the_clients(error: GraphQLError, *, in_execution: bool) -> bool:

@@ -16,9 +16,11 @@ from starlette.applications import Starlette
 
 from app.api import health
 from app.api.application import create_app
+from app.contract import operation
 from app.db import migrate
 from app.db.session import Sessions, make_sessions
 from app.settings import Settings
+from engine.synth import depeg_weekend
 from tests.app.api.asking import ask, client_of, post
 from tests.app.api.conftest import QUEUE
 from tests.app.api.rows import submit
@@ -102,6 +104,17 @@ async def test_a_query_without_the_database_says_that_it_may_succeed_later(redis
     assert answer["errors"][0]["extensions"] == {"code": "UNAVAILABLE"}
     assert "try again later" in answer["errors"][0]["message"]
     assert [entry["log_level"] for entry in logs if entry["event"] != "request"] == ["warning"]
+
+
+async def test_a_full_disk_of_the_database_is_said_with_what_to_do(client: httpx2.AsyncClient, sessions: Sessions) -> None:
+    async with sessions.begin() as session:  # what PostgreSQL says when it cannot make a table's file longer
+        said = "BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END"
+        await session.execute(text(f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $${said}$$"))
+        await session.execute(text("CREATE TRIGGER full_disk BEFORE INSERT ON runs EXECUTE FUNCTION full_disk()"))
+    answer = await post(client, operation("SubmitRun"), operationName="SubmitRun", variables={"spec": {"toml": depeg_weekend(1).spec_toml}})
+    (error,) = answer["errors"]
+    assert error["extensions"] == {"code": "DISK_FULL"}
+    assert "make room" in error["message"]
 
 
 async def test_it_recovers_by_itself_when_the_database_lost_its_connections(client: httpx2.AsyncClient, sessions: Sessions) -> None:
