@@ -52,8 +52,8 @@ class ChildOptions:
     """Added to what is passed on of ours, which is nothing secret."""
     threads: int
     memory_bytes: int
-    start_timeout_s: float = 120.0
-    """Compiling the kernel for the first time takes a while."""
+    start_timeout_s: float = 1800.0
+    """The first one compiles the kernels, which takes a minute, on a busy machine many: ended before, it would begin anew."""
     command: tuple[str, ...] = (sys.executable, "-m", "app.jobs.child")
 
 
