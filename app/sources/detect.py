@@ -107,8 +107,8 @@ def _capture(source: Source, said: Said) -> Found:
 
 def _table(source: Source, head: bytes, format_: Format, said: Said) -> Found:
     data, layout = layout_of(format_, source, head, levels=said.levels)
-    sample = next(_sample(source, head, format_, layout), None)
-    if sample is None or not sample.frame.height:
+    sample = next((batch for batch in _sample(source, head, format_, layout) if batch.frame.height), None)  # a first row that is broken raises
+    if sample is None:
         raise BadInput(f"{source.label}: expected bars, quotes or trades, found none below the header; get the file again")
     if format_ is Format.TARDIS:
         layout = tardis.own_times(layout, sample.frame)
