@@ -36,7 +36,7 @@ def up(data: Data = None, api_port: ApiPort = None, db_port: DbPort = None, redi
 
 @app.command(epilog=example("usdc-arb demo"))
 def demo(
-    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder for the demo's box and files.")] = DEMO,
+    data: Annotated[Path, typer.Option("--data", metavar="DIR", help="Folder for the demo's box and files.", readable=False)] = DEMO,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the invented prices.")] = 1,
     as_json: Json = False,
 ) -> None:

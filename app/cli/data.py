@@ -29,7 +29,7 @@ def _hint(metavar: str, what: str) -> OptionInfo:
 def import_(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILES...", help="Files (plain, gzip, zip, zst), folders, patterns.", show_default=False),
+        typer.Argument(metavar="FILES...", help="Files (plain, gzip, zip, zst), folders, patterns.", show_default=False, readable=False),
     ],
     *,
     venue: Annotated[str | None, _hint("NAME", "Venue")] = None,

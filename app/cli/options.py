@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
+# Paths are not judged here (`readable=False`): whoever opens them can say whose they are and what to do.
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Folder of the box's data [USDC_ARB_DATA, else ~/.local/share/usdc-arb].", show_default=False),
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Folder of the box's data [USDC_ARB_DATA, else ~/.local/share/usdc-arb].",
+        show_default=False,
+        readable=False,
+    ),
 ]
 Url = Annotated[
     str | None,
@@ -21,8 +28,12 @@ Url = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and errors as JSON.")]
-Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="TOML file of a backtest; see `usdc-arb backtest schema`.", show_default=False)]
-Files = Annotated[Path | None, typer.Option("--files", metavar="DIR", help="Run on the CSV and Parquet files of a folder, without any server.")]
+Spec = Annotated[
+    Path, typer.Argument(metavar="SPEC", help="TOML file of a backtest; see `usdc-arb backtest schema`.", show_default=False, readable=False)
+]
+Files = Annotated[
+    Path | None, typer.Option("--files", metavar="DIR", help="Run on the CSV and Parquet files of a folder, without any server.", readable=False)
+]
 Stream = Annotated[
     str,
     typer.Option(
@@ -32,7 +43,7 @@ Stream = Annotated[
     ),
 ]
 Levels = Annotated[int, typer.Option("--levels", min=1, max=1000, metavar="N", help="Levels of a book that are kept.")]
-Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, ledger and metrics.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, ledger and metrics.", readable=False)]
 
 
 def example(*lines: str) -> str:

@@ -9,7 +9,9 @@ from app.cli.options import Json, Levels, Out, Stream, example, group
 
 app = group("Sweeps: many backtests of one spec, and whether the best of them is more than luck.")
 
-SweepFile = Annotated[Path, typer.Argument(metavar="SWEEP", help="TOML file of a sweep; see `usdc-arb sweep schema`.", show_default=False)]
+SweepFile = Annotated[
+    Path, typer.Argument(metavar="SWEEP", help="TOML file of a sweep; see `usdc-arb sweep schema`.", show_default=False, readable=False)
+]
 _FILES = "Folder of the CSV and Parquet files that the sweep runs on."
 
 
@@ -21,7 +23,7 @@ _FILES = "Folder of the CSV and Parquet files that the sweep runs on."
 )
 def run(
     sweep: SweepFile,
-    files: Annotated[Path, typer.Option("--files", metavar="DIR", help=_FILES, show_default=False)],
+    files: Annotated[Path, typer.Option("--files", metavar="DIR", help=_FILES, show_default=False, readable=False)],
     *,
     stream: Stream = "auto",
     levels: Levels = 10,
@@ -47,7 +49,9 @@ def run(
 )
 def validate(
     sweep: SweepFile,
-    files: Annotated[Path | None, typer.Option("--files", metavar="DIR", help=f"{_FILES[:-1]}: its rows are counted.", show_default=False)] = None,
+    files: Annotated[
+        Path | None, typer.Option("--files", metavar="DIR", help=f"{_FILES[:-1]}: its rows are counted.", show_default=False, readable=False)
+    ] = None,
     stream: Stream = "auto",
     levels: Levels = 10,
     as_json: Json = False,
