@@ -9,6 +9,7 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+from app.api.metrics import make_metrics
 from app.cli.root import app
 from app.errors import ANSWERS
 from app.settings import Settings
@@ -105,6 +106,19 @@ def test_every_command_has_help_with_an_example_that_names_it(name: str) -> None
     text = COMMANDS[name].epilog or ""
     assert "Example" in text
     assert name in text
+
+
+def test_no_path_is_refused_before_the_command_can_say_whose_it_is_and_what_to_do() -> None:
+    described = [(name, each.type_descriptor) for name, command in COMMANDS.items() for each in command.params]
+    paths = [(name, found) for name, found in described if "Path" in str(found.annotation)]
+    assert len(paths) > 15
+    assert [name for name, found in paths if found.parameter_info.readable] == []
+
+
+def test_the_reference_has_every_metric_of_the_api_and_no_other() -> None:
+    shown = {name for metric in make_metrics().registry.collect() for name in re.findall(r"^usdc_arb\w+?(?=_created|$)", metric.name)}
+    text = REFERENCE.split("## The API over HTTP\n")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `(usdc_arb_\w+?)(?:_total)?` ", text, re.MULTILINE)) == shown
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,7 +1,6 @@
 """`usdc-arb demo`: invented market files go the whole way of real ones, and the ledger is compared with what was planted in them."""
 
 import asyncio
-import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -133,7 +132,7 @@ def _backtest(http: Client, toml: str) -> tuple[client.Form, list[str]]:
 
 
 def _go_on(data: Path) -> tuple[str, ...]:
-    command = _command()
+    command = output.command()
     return (
         "Go on:",
         f"  {data / RESULT / 'report.html'}: the whole result, for a browser",
@@ -143,13 +142,6 @@ def _go_on(data: Path) -> tuple[str, ...]:
         "      keep this box running; then, in another terminal:",
         f"  {command} backtest show last --data {quote(str(data))}",
     )
-
-
-def _command() -> str:
-    # As the reader can type it: set-up by make leaves the command in a virtual environment that is not on the path.
-    if shutil.which("usdc-arb"):
-        return "usdc-arb"
-    return sys.argv[0] if Path(sys.argv[0]).name == "usdc-arb" else "python -m app.cli"
 
 
 def _version(wheel: str) -> str:

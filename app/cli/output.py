@@ -1,10 +1,12 @@
 """What a command says: results to standard output, everything about the way there to standard error."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -30,6 +32,13 @@ def show(*parts: RenderableType) -> None:
 def note(text: str) -> None:
     """Say something about the way there."""
     print(text, file=sys.stderr, flush=True)
+
+
+def command() -> str:
+    """Return our own name as the reader can type it: set-up by make leaves it in a virtual environment that is not on the path."""
+    if shutil.which("usdc-arb"):
+        return "usdc-arb"
+    return sys.argv[0] if Path(sys.argv[0]).name == "usdc-arb" else "python -m app.cli"
 
 
 def document(form: object) -> None:

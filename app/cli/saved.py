@@ -19,8 +19,10 @@ def save(files: Mapping[str, bytes], folder: Path) -> dict[str, str]:
     except (FileExistsError, NotADirectoryError) as error:
         raise Conflict(f"{folder} cannot be made, since there is a file of that name in its path; choose another folder with --out") from error
     except OSError as error:
-        if error.errno not in FULL:
+        if isinstance(error, PermissionError):
             raise
+        if error.errno not in FULL:
+            raise Conflict(f"{folder} cannot be written ({error.strerror}); choose another folder with --out") from error
         raise DiskFull(f"the disk of {folder} is full, and the result is not all there: make room, or choose another folder with --out") from error
     return {name: str(folder / name) for name in files}
 

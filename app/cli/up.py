@@ -30,16 +30,17 @@ async def _run(folder: Path, *, api_port: int | None, db_port: int | None, redis
 def _say(box: Box) -> None:
     root = box.folder.root
     option = "" if root == connection.data_folder(None).expanduser().resolve() else f" --data {quote(str(root))}"
+    command = output.command()
     output.show(
         "The box is up. Everything of it listens on this machine alone; stop it with Ctrl-C.",
         "",
         f"  API        {box.api_url}/graphql",
-        f"  token      usdc-arb token create{option}",
+        f"  token      {command} token create{option}",
         f"  database   127.0.0.1:{box.ports.db}    queue 127.0.0.1:{box.ports.redis}",
         f"  data       {root}    logs in {box.folder.logs.name}/",
         "",
         "In another terminal:",
-        f"  usdc-arb data import FILES...{option}",
-        f"  usdc-arb backtest run SPEC{option}",
-        f"  usdc-arb backtest list{option}",
+        f"  {command} data import FILES...{option}",
+        f"  {command} backtest run SPEC{option}",
+        f"  {command} backtest list{option}",
     )

@@ -28,6 +28,7 @@ BAD_FILES = {
     "times in the wrong unit": (FILE, rows((2, f"{(MINUTE + 120_000) // 1000},100,101,99,100,2\n")), 65, "expected"),
     "high below low": (FILE, rows((1, f"{MINUTE + 60_000},100,90,99,100,2\n")), 65, "high"),
     "not a number": (FILE, rows((1, f"{MINUTE + 60_000},100,101,99,hundred,2\n")), 65, "hundred"),
+    "first row cut off": (FILE, HEADER + f"{MINUTE},100,101\n", 65, "6 columns, not 3"),
     "no venue": ("BTC-USD.csv", rows(), 65, "--venue"),
 }
 
@@ -168,6 +169,13 @@ def test_a_data_folder_of_somebody_else_is_refused(cli: Cli, tmp_path: Path) -> 
     ended = cli("up", "--data", "theirs")
     is_one_clear_error(ended, 77)
     assert "belongs to uid 12345" in ended.stderr
+
+
+def test_a_result_that_cannot_be_written_names_the_folder_and_the_option(cli: Cli, market: Path) -> None:
+    ended = cli("backtest", "run", market / "spec.toml", "--files", market, "--out", "/proc/nowhere")
+    is_one_clear_error(ended, 75)
+    assert "/proc/nowhere cannot be written" in ended.stderr
+    assert "--out" in ended.stderr
 
 
 def on_a_small_disk(size: str, folder: Path, arguments: tuple[str | Path, ...]) -> "subprocess.CompletedProcess[str]":

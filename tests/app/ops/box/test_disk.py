@@ -32,7 +32,7 @@ def small(tmp_path: Path) -> Iterator[Path]:
     except subprocess.CalledProcessError:
         pytest.skip("this root may not mount")
     yield place
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def _fill(place: Path, leave: int) -> Path:
