@@ -40,7 +40,8 @@ def import_(
     levels: Levels = 10,
     replace: Annotated[bool, typer.Option("--replace", help="Store the files' rows where other ones are stored.")] = False,
     quarantine: Annotated[
-        Path | None, typer.Option("--quarantine", metavar="FILE", help="Set bad rows aside in this CSV, and import the rest.", show_default=False)
+        Path | None,
+        typer.Option("--quarantine", metavar="FILE", help="Set bad rows aside in this CSV, and import the rest.", show_default=False, readable=False),
     ] = None,
     data: Data = None,
     as_json: Json = False,
