@@ -42,8 +42,8 @@ peers: $(PEERS:%=.venv-peers/%/.ready)
 	@touch $@
 
 lock:  ## compile requirements/*.txt anew (needs uv)
-	$(LOCK) pyproject.toml --extra box --group build --group dev --output-file requirements/dev.txt
-	$(LOCK) pyproject.toml --extra box --group build --constraint requirements/dev.txt --output-file requirements/box.txt
+	$(LOCK) pyproject.toml --extra box --extra fetch --group build --group dev --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra box --extra fetch --group build --constraint requirements/dev.txt --output-file requirements/box.txt
 	$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/app.txt
 	$(LOCK) requirements/peer-hftbacktest.in --output-file requirements/peer-hftbacktest.txt
 	$(LOCK) requirements/peer-vectorbt.in --output-file requirements/peer-vectorbt.txt

@@ -90,6 +90,34 @@ def bars(
     market.make_bars(data=data, venue=venue, instrument=instrument, interval=interval, window=(start, end), replace=replace, as_json=as_json)
 
 
+@app.command(
+    epilog=example(
+        "usdc-arb data fetch kraken BTC/USDC --from 2026-11-01",
+        "usdc-arb data fetch coinbase BTC/USD --interval 1h --from 2026-01-01 --to 2026-02-01",
+        "usdc-arb data fetch kraken BTC/USDC --trades --from 2026-11-01 --to 2026-11-02",
+    )
+)
+def fetch(
+    exchange: Annotated[str, typer.Argument(metavar="EXCHANGE", help="Exchange as ccxt calls it; coinbase is coinbaseexchange.")],
+    instrument: Annotated[str, typer.Argument(metavar="BASE/QUOTE", help="Instrument.")],
+    *,
+    start: Annotated[datetime, typer.Option("--from", formats=_DATES, help="From when on, UTC.", show_default=False)],
+    end: Annotated[datetime | None, typer.Option("--to", formats=_DATES, help="Up to when, UTC; else to the present.", show_default=False)] = None,
+    interval: Annotated[str, typer.Option(metavar="1m", help="Length of the bars.")] = "1m",
+    trades: Annotated[bool, typer.Option("--trades", help="Trades instead of bars (kraken, binance, binanceus).")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Store what is fetched where other rows are stored.")] = False,
+    url: Annotated[str | None, typer.Option("--api", metavar="URL", help="Another address of the exchange's API.", show_default=False)] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch bars or trades of an exchange that is online, through ccxt: only what is missing, page by page."""
+    from app.cli import fetching
+
+    length = None if trades else interval
+    asked = fetching.Asked(exchange=exchange, instrument=instrument, interval=length, start=start, end=end, url=url, replace=replace)
+    fetching.fetch_rows(asked, data=data, as_json=as_json)
+
+
 @app.command("list", epilog=example("usdc-arb data list", "usdc-arb data list --venue kraken --json"))
 def list_(
     venue: Annotated[str | None, typer.Option(metavar="NAME", help="Only this venue.", show_default=False)] = None,

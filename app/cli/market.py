@@ -71,7 +71,7 @@ def import_files(
     if as_json:
         output.document({"imports": [asdict(one) for one in found], "quarantine": str(quarantine) if quarantine and quarantine.exists() else None})
     else:
-        _show_imports(found)
+        show_imports(found)
         if bad := sum(one.counts.get(BAD_ROWS, 0) for one in found):
             output.note(f"{bad:,} bad rows are set aside in {quarantine}: mend them and import that file again, or leave them out")
 
@@ -96,7 +96,7 @@ def make_bars(*, data: Path | None, venue: str, instrument: str, interval: str, 
     if as_json:
         output.document({"imports": [asdict(found)]})
     else:
-        _show_imports([found])
+        show_imports([found])
 
 
 def show(*, data: Path | None, venue: str | None, as_json: bool) -> None:
@@ -112,12 +112,14 @@ def show(*, data: Path | None, venue: str | None, as_json: bool) -> None:
     output.show(rows if found else "nothing is stored yet: usdc-arb data import FILES...")
 
 
-def _show_imports(found: Sequence[ImportSummary]) -> None:
+def show_imports(found: Sequence[ImportSummary], what: str = "file") -> None:
+    """Print what became of files, or of what else rows came from."""
     columns = {"bars": _OF_BARS, "quotes": _OF_QUOTES, "quote_bars": _OF_QUOTES, "trades": _OF_TRADES}
     kinds = [[one for one in found if columns[one.data] is counts] for counts in (_OF_BARS, _OF_QUOTES, _OF_TRADES)]
     tables = [_table(of, columns[of[0].data]) for of in kinds if of]
     total, new, seconds = (sum(values) for values in zip(*((one.rows_read, one.rows_new, one.seconds) for one in found), strict=True))
-    output.show(*tables, f"{len(found)} files, {total:,} rows, {new:,} of them new, in {seconds:.1f} s ({total / seconds:,.0f} rows/s)")
+    many = f"{len(found)} {what}{'s' if len(found) > 1 else ''}"
+    output.show(*tables, f"{many}, {total:,} rows, {new:,} of them new, in {seconds:.1f} s ({total / seconds:,.0f} rows/s)")
     for one in found:
         output.note(f"{one.path}: {one.why}{_aside(one)}")
         if advice := clock_advice(one.counts.get("least_delay_us")):

@@ -53,6 +53,14 @@ def record(cursor: Cursor, series: Series, row: Mapping[str, object]) -> None:
     )
 
 
+def fetched(cursor: Cursor, series: Series, data: str, form: str) -> list[tuple[int, int]]:
+    """Return the stretches of time [µs] that imports of a format asked for whole, the end of each not included."""
+    query = """
+        SELECT (detail -> 'fetched' ->> 0)::bigint, (detail -> 'fetched' ->> 1)::bigint FROM imports
+        WHERE instrument_id = $1 AND interval_us = $2 AND data = $3 AND format = $4 AND detail ? 'fetched'"""
+    return [(int(start), int(end)) for start, end in cursor.execute(query, (*series, data, form)).fetchall()]
+
+
 def coverage(cursor: Cursor) -> list[tuple[Any, ...]]:
     """Return the rows of `COVERAGE` for all venues."""
     rows: list[tuple[Any, ...]] = cursor.execute(COVERAGE.replace(":venue", "NULL")).fetchall()

@@ -67,6 +67,7 @@ async def _serve(settings: Settings, *, pool_size: int) -> None:
             port=settings.api_port,
             log_config=None,
             access_log=False,
+            loop="asyncio",  # whatever else is installed
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
         )

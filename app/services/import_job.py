@@ -138,9 +138,9 @@ def digest(found: Found) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def import_row(identifier: UUID, sha256: str, summary: ImportSummary) -> dict[str, object]:
-    """Return the row of `imports` that records a file."""
-    detail = {name: getattr(summary, name) for name in ("why", "rows_replaced", "repeated", "longest_gap_us")} | dict(summary.counts)
+def import_row(identifier: UUID, sha256: str, summary: ImportSummary, **more: object) -> dict[str, object]:
+    """Return the row of `imports` that records a file, with more in its detail."""
+    detail = {name: getattr(summary, name) for name in ("why", "rows_replaced", "repeated", "longest_gap_us")} | dict(summary.counts) | more
     said = {name: getattr(summary, name) for name in ("path", "format", "data", "rows_read", "rows_new")}
     ends = {"first_ts": summary.first, "last_ts": summary.last}
     return {"id": str(identifier), "sha256": sha256, "detail": json.dumps(detail), **said, **ends}

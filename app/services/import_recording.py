@@ -5,6 +5,7 @@ Every transaction stores a batch with the record of what is stored of its file s
 
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 import polars as pl
@@ -13,11 +14,10 @@ from adbc_driver_manager.dbapi import Cursor
 from app.db import adbc, series
 from app.db.adbc import Session
 from app.db.ids import new_id
-from app.db.placed import Table
 from app.db.series import Series
 from app.errors import AppError, Conflict
 from app.services import sequence
-from app.services.import_job import ImportSummary, Job, digest, import_row, origin_of, report, rows_of, summary_of
+from app.services.import_job import ImportSummary, Job, Origin, digest, import_row, origin_of, report, rows_of, summary_of
 from app.services.market import TABLES
 from app.services.sequence import Clash, Place
 from app.services.tally import QuoteTally, TradeTally, tally_of
@@ -60,60 +60,68 @@ def _store(session: Session, batch: Read, found: Found, job: Job, standing: _Sta
         return
     with session.transaction() as cursor:
         place = Series(series.series_id(cursor, found.key), found.kind.interval_us)
-        frame = _placed(cursor, place, batch.frame, found, standing)
-        new, replaced = _merge(cursor, place, frame, found, job, standing)
+        origin = origin_of(found)
+        frame = placed(cursor, place, batch.frame, origin, standing.last)
+        merged = merge(cursor, place, frame, origin, after=standing.last, replace=job.replace)
         standing.tally.add(frame, batch.aside)
-        standing.new, standing.replaced, standing.last = standing.new + new, standing.replaced + replaced, sequence.last_place(frame)
+        standing.new, standing.replaced = standing.new + merged.news.height - merged.replaced, standing.replaced + merged.replaced
+        standing.last = sequence.last_place(frame)
         series.record(cursor, place, import_row(standing.identifier, standing.sha256, _summary(found, standing)))
     standing.committed = standing.tally.rows
 
 
-def _placed(cursor: Cursor, place: Series, frame: pl.DataFrame, found: Found, standing: _Standing) -> pl.DataFrame:
-    if standing.last is not None:
-        return sequence.placed(frame, standing.last)
-    _refuse_other_times(cursor, place, frame, found)
+class Merged(NamedTuple):
+    """Placed rows that were stored, and how many others gave way to them."""
+
+    news: pl.DataFrame
+    replaced: int
+
+
+def placed(cursor: Cursor, place: Series, frame: pl.DataFrame, origin: Origin, after: Place | None) -> pl.DataFrame:
+    """Return rows with their places in the series: behind the place `after`, or where the stored rows say that they begin."""
+    if after is not None:
+        return sequence.placed(frame, after)
+    _refuse_other_times(cursor, place, frame, origin)
     first = frame.select(pl.coalesce("received", "ts").first()).item()
-    there = _table(found).at_time(cursor, place, first)
+    there = TABLES[origin.kind.data].at_time(cursor, place, first)
     return sequence.placed(frame, None, first=sequence.first_number(*sequence.padded([there, frame])) if there.height else 0)
 
 
-def _merge(cursor: Cursor, place: Series, frame: pl.DataFrame, found: Found, job: Job, standing: _Standing) -> tuple[int, int]:
+def merge(cursor: Cursor, place: Series, frame: pl.DataFrame, origin: Origin, *, after: Place | None = None, replace: bool) -> Merged:
+    """Store those of placed rows that are not there; Conflict where others are, and `replace` does not say to take these."""
+    table = TABLES[origin.kind.data]
     first, last = Place(frame["at"][0], int(frame["seq"][0])), sequence.last_place(frame)
-    there = _table(found).between(cursor, place, first, last)
+    there = table.between(cursor, place, first, last)
     news = sequence.missing(there, frame)
     if isinstance(news, Clash):
-        if not job.replace:
-            raise _conflict(cursor, place, news, found)
-        gone = _table(found).delete(cursor, place, standing.last or Place(first.at, first.seq - 1), last)
-        _table(found).append(cursor, place, frame)
-        return frame.height - gone, gone
+        if not replace:
+            raise _conflict(cursor, place, news, origin)
+        gone = table.delete(cursor, place, after or Place(first.at, first.seq - 1), last)
+        table.append(cursor, place, frame)
+        return Merged(frame, gone)
     if news.height:
-        _table(found).append(cursor, place, news)
-    return news.height, 0
+        table.append(cursor, place, news)
+    return Merged(news, 0)
 
 
-def _refuse_other_times(cursor: Cursor, place: Series, frame: pl.DataFrame, found: Found) -> None:
-    stored, offered = _table(found).times(cursor, place), sequence.shape(frame)
+def _refuse_other_times(cursor: Cursor, place: Series, frame: pl.DataFrame, origin: Origin) -> None:
+    stored, offered = TABLES[origin.kind.data].times(cursor, place), sequence.shape(frame)
     if stored is not None and (stored.events, stored.receipts) != (offered.events, offered.receipts):
         there = sequence.Shape(events=stored.events, receipts=stored.receipts)
         raise Conflict(
-            f"{found.source.label}: expected {found.kind.data} of {found.key} with {there}, as those that are stored, found {offered};"
+            f"{origin.path}: expected {origin.kind.data} of {origin.key} with {there}, as those that are stored, found {offered};"
             " import one kind of recording of a market: of captures, --stream says which"
         )
 
 
-def _conflict(cursor: Cursor, place: Series, clash: Clash, found: Found) -> Conflict:
-    origin = series.imported_from(cursor, place, found.kind.data, clash.at)
+def _conflict(cursor: Cursor, place: Series, clash: Clash, origin: Origin) -> Conflict:
+    before = series.imported_from(cursor, place, origin.kind.data, clash.at)
     return Conflict(
-        f"{found.source.label}: {found.key} at {clash.at:%Y-%m-%d %H:%M:%S.%f}: expected the stored {found.kind.data} (from {origin}), found others:"
-        f" {clash.said}; is it another recording of this market? --replace stores this file's rows instead"
+        f"{origin.path}: {origin.key} at {clash.at:%Y-%m-%d %H:%M:%S.%f}: expected the stored {origin.kind.data} (from {before}), found others:"
+        f" {clash.said}; is it another recording of this market? --replace stores these rows instead"
     )
 
 
 def _summary(found: Found, standing: _Standing) -> ImportSummary:
     seconds = time.perf_counter() - standing.started
     return summary_of(origin_of(found), standing.tally, new=standing.new, replaced=standing.replaced, seconds=seconds)
-
-
-def _table(found: Found) -> Table:
-    return TABLES[found.kind.data]

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from engine.synth import depeg_weekend, differences
+from tests.app.services.exchange_server import Market, served, utc
 from tests.e2e.conftest import Cli, write_market
 
 
@@ -87,3 +88,15 @@ def test_the_plan_shares_out_no_more_than_there_is(cli: Cli) -> None:
     form = json.loads(cli("ops", "plan", "--json").stdout)
     assert form["plan"]["postgres_memory"] < form["hardware"]["memory"]
     assert "left to others" in cli("ops", "plan").stdout
+
+
+def test_bars_are_fetched_from_an_exchange_and_only_what_is_missing(box: Path, cli: Cli) -> None:
+    begin = int(utc("2024-03-01 00:00").timestamp())
+    bars = [(begin + 60 * minute, 100.0, 101.0, 99.0, 100.5, 1.0) for minute in range(40)]
+    with served(Market(now=utc("2024-03-01 00:30"), bars=bars)) as url:
+        said = ("data", "fetch", "coinbase", "BTC/USD", "--from", "2024-03-01", "--api", url, "--data", box)
+        first, again = cli(*said), cli(*said)
+    assert first.returncode == 0, first.stderr
+    assert "1 gap, 30 rows, 30 of them new" in first.stdout
+    assert "behind this machine's" in first.stderr
+    assert again.stdout == "nothing new: what was asked for is stored\n"
