@@ -62,13 +62,26 @@ def choose(found: Form, wanted: str) -> Form:
 
 def follow(http: httpx2.Client, run_id: str, *, on_progress: Callable[[str, float], None]) -> Form:
     """Return a run when it has ended, however it ended; says how far it is on the way."""
+
+    def tell(run: Form, stage: str) -> None:
+        on_progress(stage, run["progress"])
+
+    return _followed(lambda: state(http, run_id), tell)
+
+
+def follow_sweep(http: httpx2.Client, sweep_id: str, *, on_progress: Callable[[Form, str], None]) -> Form:
+    """Return a sweep when it has ended, however it ended; says how far it is on the way, and in which stage."""
+    return _followed(lambda: sweep_state(http, sweep_id), on_progress)
+
+
+def _followed(look: Callable[[], Form], tell: Callable[[Form, str], None]) -> Form:
     pause, longest = _POLL_S
     while True:
-        run = state(http, run_id)
-        ended = run["state"] in FINAL
-        on_progress(run["state"].lower() if ended else run["stage"] or run["state"].lower(), run["progress"])
+        found = look()
+        ended = found["state"] in FINAL
+        tell(found, found["state"].lower() if ended else found["stage"] or found["state"].lower())
         if ended:
-            return run
+            return found
         time.sleep(pause)
         pause = min(1.3 * pause, longest)
 
@@ -79,6 +92,14 @@ def state(http: httpx2.Client, run_id: str) -> Form:
     if run is None:
         raise NotFound(f"there is no run {run_id}; `usdc-arb backtest list` shows which there are")
     return run
+
+
+def sweep_state(http: httpx2.Client, sweep_id: str) -> Form:
+    """Return where a sweep stands; NotFound if there is none."""
+    found: Form | None = ask(http, "SweepState", id=sweep_id)["sweep"]
+    if found is None:
+        raise NotFound(f"there is no sweep {sweep_id}; `usdc-arb sweep list` shows which there are")
+    return found
 
 
 def download(http: httpx2.Client, run_id: str, name: str) -> bytes:
@@ -97,13 +118,13 @@ def summary(http: httpx2.Client, run_id: str) -> Form:
     return found
 
 
-def done(run: Form) -> Form:
+def done(run: Form, *, named: str = "run") -> Form:
     """Return a run that is done; one that failed or was cancelled is raised as the error that ended it."""
     if run["state"] == "FAILED":
         error = run["error"] or {"code": Internal.code, "message": "no reason was recorded"}
-        raise _error(error["code"], f"run {run['id']} failed: {error['message']}")
+        raise _error(error["code"], f"{named} {run['id']} failed: {error['message']}")
     if run["state"] != "DONE":
-        raise Conflict(f"run {run['id']} is {run['state'].lower()} and has no result; a result is there once a run is done")
+        raise Conflict(f"{named} {run['id']} is {run['state'].lower()} and has no result; a result is there once a {named} is done")
     return run
 
 

@@ -35,11 +35,13 @@ def create_app(
     lifespan: Lifespan[Starlette] | None = None,
     limits: Limits | None = None,
     introspection: bool = False,
+    run_memory: int = 0,
 ) -> Starlette:
     """Return the application; whoever made sessions and redis closes them, in `lifespan` for example.
 
     `queue` names the queue whose depth the metrics show. `ring` is awaited after each submitted run, so that a worker hears
     of it at once; where it fails the run stays queued, and workers find it themselves.
+    `run_memory` is what a run may hold [bytes], and a sweep that needs more is asked about; 0: as much as there is.
     `introspection` shows the schema and suggests names in error messages, to holders of a token as everything else.
     """
     limits = limits or Limits()
@@ -48,14 +50,14 @@ def create_app(
     schema, prepare = make_schema(limits=limits, introspection=introspection)
 
     def context(viewer: Viewer) -> Context:
-        return Context(viewer=viewer, sessions=sessions, ring=ring, loaders=make_loaders(sessions))
+        return Context(viewer=viewer, sessions=sessions, ring=ring, loaders=make_loaders(sessions), run_memory=run_memory)
 
     endpoint = Endpoint(schema=schema, prepare=prepare, context=context, metrics=counted, body_bytes=limits.body_bytes, suggestions=introspection)
     closed = [Middleware(Authenticate, settings)]
     return Starlette(
         routes=[
             Route("/graphql", partial(graphql, endpoint), methods=["POST"], middleware=closed),
-            Route("/runs/{id}/files/{name}", partial(file, sessions), methods=["GET"], middleware=closed),
+            Route("/runs/{id}/files/{name:path}", partial(file, sessions), methods=["GET"], middleware=closed),
             Route("/healthz", healthz),
             Route("/readyz", partial(readyz, parts)),
             Route("/metrics", partial(metrics, parts, counted)),

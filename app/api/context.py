@@ -30,12 +30,14 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """One request's viewer, its loaders, and what it reaches outside: sessions of the database, the doorbell of the queue."""
+    """One request's viewer, its loaders, what it reaches outside (database, doorbell of the queue), and how much a run may hold."""
 
     viewer: Viewer
     sessions: Sessions
     ring: Callable[[], Awaitable[object]]
     loaders: Loaders
+    run_memory: int
+    """What a run may hold [bytes]; 0: as much as there is."""
 
 
 Info = strawberry.Info[Context, None]

@@ -1,4 +1,4 @@
-"""GET /runs/{id}/files/{name}: the files of a result, which never change."""
+"""GET /runs/{id}/files/{name}: the files of a result of a run or of a sweep, which never change."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ from app.errors import Conflict, NotFound, answer
 from app.services import results
 
 _TYPES = {".html": "text/html; charset=utf-8", ".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_NAME = re.compile(r"(best/\d{1,18}/)?[A-Za-z0-9_.-]{1,100}")
 _STATUS = {NotFound: 404, Conflict: 409}
 
 
@@ -43,7 +43,7 @@ def _headers(name: str, content: bytes) -> dict[str, str]:
     return {
         "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
         "Cache-Control": "private, max-age=31536000, immutable",
-        "Content-Disposition": f'{"inline" if name.endswith(".html") else "attachment"}; filename="{name}"',
+        "Content-Disposition": f'{"inline" if name.endswith(".html") else "attachment"}; filename="{PurePath(name).name}"',
         "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
         "X-Content-Type-Options": "nosniff",
     }

@@ -7,7 +7,16 @@ from app.errors import NotFound
 
 def run_id(text: str) -> UUID:
     """Return a run's identifier; NotFound for what cannot be one."""
+    return _identifier(text, what="run", by="submitRun")
+
+
+def sweep_id(text: str) -> UUID:
+    """Return a sweep's identifier; NotFound for what cannot be one."""
+    return _identifier(text, what="sweep", by="submitSweep")
+
+
+def _identifier(text: str, *, what: str, by: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise NotFound(f"there is no run {text[:80]!r}; an identifier is a UUID, as `submitRun` returns it") from None
+        raise NotFound(f"there is no {what} {text[:80]!r}; an identifier is a UUID, as `{by}` returns it") from None

@@ -1,6 +1,7 @@
-"""What clients hand over: a spec, as JSON or as TOML."""
+"""What clients hand over: a spec or a sweep, as JSON or as TOML."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import strawberry
 from strawberry.scalars import JSON
@@ -8,6 +9,9 @@ from strawberry.scalars import JSON
 from app.api.types import field
 from engine.config import Spec, parse_spec, parse_spec_toml
 from engine.errors import Problem, SpecError
+from engine.sweep import Sweep, parse_sweep, parse_sweep_toml
+
+T = TypeVar("T")
 
 
 @strawberry.input(one_of=True, description="A spec in one of its two forms; `specSchema` describes both.")
@@ -19,12 +23,31 @@ class SpecInput:
 
     def parse(self) -> Spec:
         """Return the spec; SpecError lists every problem."""
-        if self.toml is not None:
-            return parse_spec_toml(self.toml.value)
-        document = self.document.value if self.document is not None else None
-        if not isinstance(document, dict):
-            raise SpecError([Problem(path="", message=f"expected a JSON object, found {type(document).__name__}")])
-        return parse_spec(document)
+        return _parsed(self.document, self.toml, parse_spec, parse_spec_toml)
+
+
+@strawberry.input(one_of=True, description="A sweep in one of its two forms, with its spec in it; `sweepSchema` describes both.")
+class SweepInput:
+    """A JSON document or a TOML text."""
+
+    document: strawberry.Maybe[JSON] = field(description="The sweep as a JSON object.")
+    toml: strawberry.Maybe[str] = field(description="The text of a sweep file; its `base` stands in it as a table `spec`.")
+
+    def parse(self) -> Sweep:
+        """Return the sweep; SpecError lists every problem."""
+        return _parsed(self.document, self.toml, parse_sweep, parse_sweep_toml)
+
+
+def _parsed(
+    document: strawberry.Some[JSON] | None, toml: strawberry.Some[str] | None, of_form: Callable[[dict[str, object]], T], of_toml: Callable[[str], T]
+) -> T:
+    if toml is not None:
+        return of_toml(toml.value)
+    form = document.value if document is not None else None
+    if not isinstance(form, dict):
+        raise SpecError([Problem(path="", message=f"expected a JSON object, found {type(form).__name__}")])
+    return of_form(form)
 
 
 SpecArgument = Annotated[SpecInput, strawberry.argument(description="The spec, as JSON or as TOML.")]
+SweepArgument = Annotated[SweepInput, strawberry.argument(description="The sweep, as JSON or as TOML.")]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from strawberry.dataloader import DataLoader
 
 from app.db.models import RunFile
@@ -21,6 +21,8 @@ class Loaders:
     """By the venue's name."""
     file_names: DataLoader[UUID, list[str]]
     """By the run's identifier."""
+    contents: DataLoader[tuple[UUID, str], bytes]
+    """Of files, by the run's identifier and their name."""
 
 
 def make_loaders(sessions: Sessions) -> Loaders:
@@ -38,4 +40,10 @@ def make_loaders(sessions: Sessions) -> Loaders:
                 names[run].append(name)
         return [names[run] for run in runs]
 
-    return Loaders(instruments=DataLoader(instruments), file_names=DataLoader(file_names))
+    async def contents(files: list[tuple[UUID, str]]) -> Sequence[bytes]:
+        async with sessions() as session:
+            rows = select(RunFile.run_id, RunFile.name, RunFile.content).where(tuple_(RunFile.run_id, RunFile.name).in_(files))
+            found = {(run, name): content for run, name, content in await session.execute(rows)}
+        return [found[file] for file in files]
+
+    return Loaders(instruments=DataLoader(instruments), file_names=DataLoader(file_names), contents=DataLoader(contents))

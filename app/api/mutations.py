@@ -7,19 +7,25 @@ import strawberry
 
 from app import log
 from app.api.context import Context, Info
-from app.api.ids import run_id
-from app.api.inputs import SpecArgument
+from app.api.ids import run_id, sweep_id
+from app.api.inputs import SpecArgument, SweepArgument
 from app.api.runs import Run
+from app.api.sweeps import SubmitSweepResult, Sweep, checked, too_large
 from app.api.types import Conflict, InvalidSpec, NotFound, resolver
+from app.db.models import RunKind
 from app.errors import Conflict as ConflictError
 from app.errors import NotFound as NotFoundError
-from app.services import runs
+from app.services import runs, sweeps
+from engine import sweep as engine_sweep
 from engine.errors import SpecError
 
 _RING_SECONDS = 2.0
 _log = log.get(__name__)
 
 SubmitRunResult = Annotated[Run | InvalidSpec, strawberry.union("SubmitRunResult", description="The queued run, or why its spec cannot be run.")]
+CancelSweepResult = Annotated[
+    Sweep | NotFound | Conflict, strawberry.union("CancelSweepResult", description="The sweep that will stop, or why it cannot be stopped.")
+]
 CancelRunResult = Annotated[
     Run | NotFound | Conflict, strawberry.union("CancelRunResult", description="The run that will stop, or why it cannot be stopped.")
 ]
@@ -49,6 +55,39 @@ class Mutation:
         """Cancel, or say why not."""
         try:
             return Run.of(await runs.cancel(info.context.sessions, run_id(id)))
+        except NotFoundError as error:
+            return NotFound.of(error)
+        except ConflictError as error:
+            return Conflict.of(error)
+
+    @resolver("Queue a sweep. Ask for its `state` until that is final; its rows can be read on the way.")
+    async def submit_sweep(
+        self,
+        info: Info,
+        sweep: SweepArgument,
+        large: Annotated[bool, strawberry.argument(description="Whether it is meant, however large it is.")] = False,
+    ) -> SubmitSweepResult:
+        """Submit, and ring for the workers; ask where it is large."""
+        found = await checked(sweep)
+        if not isinstance(found, engine_sweep.Sweep):
+            return found
+        context = info.context
+        measured = await sweeps.measure(context.sessions, found)
+        if sweeps.is_large(measured, memory_bytes=context.run_memory) and not large:
+            return too_large(measured, context.run_memory)
+        run = await sweeps.submit(context.sessions, sweep=found, submitted_by=context.viewer.name)
+        await _ring(context)
+        return Sweep.of(run)
+
+    @resolver("Cancel a sweep: a queued one at once, a running one within seconds. Rows that are done stay readable.")
+    async def cancel_sweep(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The sweep's identifier.")],  # noqa: A002  the contract's name
+    ) -> CancelSweepResult:
+        """Cancel, or say why not."""
+        try:
+            return Sweep.of(await runs.cancel(info.context.sessions, sweep_id(id), kind=RunKind.SWEEP))
         except NotFoundError as error:
             return NotFound.of(error)
         except ConflictError as error:

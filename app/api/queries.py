@@ -7,21 +7,24 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app.api.context import Info
-from app.api.ids import run_id
-from app.api.inputs import SpecArgument
+from app.api.ids import run_id, sweep_id
+from app.api.inputs import SpecArgument, SweepArgument
 from app.api.markets import BarSeries, Instrument, Venue, columns
 from app.api.pages import decode_cursor, page_size
 from app.api.runs import RUNS, Run, RunConnection, RunState
 from app.api.scalars import Interval
 from app.api.specs import SpecCheck, ValidSpec
+from app.api.sweeps import SWEEPS, Sweep, SweepCheck, SweepConnection, SweepEstimate, ValidSweep, checked
 from app.api.types import BadInput, InvalidSpec, NotFound, Viewer, resolver
 from app.db import models
 from app.errors import BadInput as BadInputError
 from app.errors import NotFound as NotFoundError
-from app.services import market, runs
+from app.services import market, runs, sweeps
 from engine.config import json_schema
 from engine.errors import SpecError
 from engine.schema import SYNTHETIC_PREFIX
+from engine.sweep import Sweep as EngineSweep
+from engine.sweep import json_schema as sweep_json_schema
 
 RUNS_A_PAGE = 100
 POINTS = 10_000
@@ -109,6 +112,50 @@ class Query:
             state=models.RunState[state.name] if state else None,
         )
         return RunConnection.of(page, after=after)
+
+    @resolver("A sweep by its identifier; null where there is none.")
+    async def sweep(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument(description="The sweep's identifier.")],  # noqa: A002  the contract's name
+    ) -> Sweep | None:
+        """Read it."""
+        try:
+            return Sweep.of(await runs.get(info.context.sessions, sweep_id(id), kind=models.RunKind.SWEEP))
+        except NotFoundError:
+            return None
+
+    @resolver("Sweeps, newest first, page by page.")
+    async def sweeps(
+        self,
+        info: Info,
+        first: Annotated[int, argument(description=f"Most sweeps to return, 1 to {RUNS_A_PAGE}.")] = 20,
+        after: Annotated[str | None, argument(description="The cursor after which the page begins.")] = None,
+        state: Annotated[RunState | None, argument(description="Only sweeps in this state.")] = None,
+    ) -> SweepConnection:
+        """Read one page."""
+        page = await runs.page(
+            info.context.sessions,
+            first=page_size(first, RUNS_A_PAGE),
+            after=sweep_id(decode_cursor(SWEEPS, after)) if after else None,
+            state=models.RunState[state.name] if state else None,
+            kind=models.RunKind.SWEEP,
+        )
+        return SweepConnection.of(page, after=after)
+
+    @resolver("The JSON Schema of a sweep.")
+    def sweep_schema(self) -> JSON:
+        """Return the engine's."""
+        return JSON(sweep_json_schema())
+
+    @resolver("Check a sweep as `submitSweep` does, say how much it is, and queue nothing.")
+    async def validate_sweep(self, info: Info, sweep: SweepArgument) -> SweepCheck:
+        """Parse and measure it."""
+        found = await checked(sweep)
+        if not isinstance(found, EngineSweep):
+            return found
+        measured = SweepEstimate.of(await sweeps.measure(info.context.sessions, found))
+        return ValidSweep(sweep=JSON(found.canonical()), hash=found.hash(), estimate=measured, warnings=found.spec.warnings())
 
     @resolver("The JSON Schema of a spec.")
     def spec_schema(self) -> JSON:

@@ -38,6 +38,11 @@ class ResultFile:
     name: str = field(description="report.html, fills.parquet, equity.parquet and others.")
     path: str = field(description="Where to GET it on this server.")
 
+    @classmethod
+    def of(cls, run: models.Run, name: str) -> Self:
+        """Return a file of a run or of a sweep."""
+        return cls(name=name, path=f"/runs/{run.id}/files/{name}")
+
 
 @strawberry.type(description="What came out of a run.")
 class Result:
@@ -129,7 +134,7 @@ class Result:
     async def files(self, info: Info) -> list[ResultFile]:
         """List them by name."""
         names = await info.context.loaders.file_names.load(self.run.id)
-        return [ResultFile(name=name, path=f"/runs/{self.run.id}/files/{name}") for name in names]
+        return [ResultFile.of(self.run, name) for name in names]
 
     @resolver("The orders and what became of them, page by page, in the order in which they were sent.")
     async def fills(

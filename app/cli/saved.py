@@ -15,6 +15,7 @@ def save(files: Mapping[str, bytes], folder: Path) -> dict[str, str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
     except (FileExistsError, NotADirectoryError) as error:
         raise Conflict(f"{folder} cannot be made, since there is a file of that name in its path; choose another folder with --out") from error

@@ -11,16 +11,14 @@ from app.cli import output, specs
 from app.errors import BadInput
 from app.ops import hardware
 from app.services.folder import read_folder
+from app.services.sweeps import is_large
 from app.services.wanted import wanted
 from app.sources.detect import Said
-from engine import metrics
 from engine.schema import SeriesKey, micros
-from engine.sweep import Estimate, Sweep, estimate, json_schema, parse_sweep_toml
-from engine.sweep.design import design
-from engine.sweep.judge import folds
+from engine.sweep import Estimate, Sweep, check, estimate, json_schema, parse_sweep_toml
 
-MANY, LONG_S, LARGE = 100_000, 600.0, 0.5
-"""Trials, seconds, and share of the memory beyond which nobody may have meant it."""
+LARGE = 0.5
+"""Share of the memory beyond which nobody may have meant it."""
 
 _GIB = 2**30
 
@@ -58,16 +56,10 @@ def read(path: Path) -> Sweep:
     return sweep
 
 
-def check(sweep: Sweep) -> None:
-    """Raise SpecError where a parameter does not fit the spec, StatisticsError where a walk-forward does not fit its time."""
-    design(sweep.model_copy(update={"design": "random", "trials": 1}))  # reads every value, and lists no more than a trial
-    folds(sweep, metrics.period_of(micros(sweep.spec.end) - micros(sweep.spec.start)))
-
-
 def agree(found: Estimate, *, yes: bool) -> None:
     """Ask whether a large sweep is meant; BadInput where nobody is there to ask."""
     memory = hardware.detect(Path()).memory
-    if yes or (found.trials <= MANY and found.seconds <= LONG_S and found.memory_bytes <= LARGE * memory):
+    if yes or not is_large(found, memory_bytes=LARGE * memory):
         return
     size = f"{found}, of the {memory / _GIB:.1f} GiB that there are"
     if not sys.stdin.isatty():

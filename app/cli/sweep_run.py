@@ -47,7 +47,7 @@ def run(path: Path, source: Source, how: How) -> None:
             output.note(_interrupted(folder))
             raise
         saved = folder.finish(result.files())
-    sweep_result.tell(result, saved, as_json=how.as_json)
+    sweep_result.tell(result.summary, result.trials, saved, as_json=how.as_json)
 
 
 def place(sweep: Sweep) -> Path:

@@ -51,6 +51,13 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class RunKind(StrEnum):
+    """What a run computes."""
+
+    BACKTEST = "backtest"
+    SWEEP = "sweep"
+
+
 class Base(DeclarativeBase):
     """Base of the tables: which column type a Python type stands for."""
 
@@ -171,11 +178,12 @@ class Import(Base):
 
 
 class Run(Base):
-    """A backtest that was asked for: its spec, its state, who computes it, and what came out."""
+    """A backtest or a sweep that was asked for: its spec, its state, who computes it, and what came out."""
 
     __tablename__ = "runs"
     __table_args__ = (
         CheckConstraint(f"state IN ({', '.join(repr(state.value) for state in RunState)})", name="state"),
+        CheckConstraint(f"kind IN ({', '.join(repr(kind.value) for kind in RunKind)})", name="kind"),
         Index(None, "state", "created_at"),
         Index("ix_runs_newest", text("created_at DESC"), "id"),
     )
@@ -203,6 +211,28 @@ class Run(Base):
     summary: Mapped[Json | None]
     manifest: Mapped[Json | None]
     manifest_hash: Mapped[str | None]
+    kind: Mapped[str] = mapped_column(server_default=RunKind.BACKTEST.value)
+    trials: Mapped[int | None]
+    """Of a sweep: how many there are, at most until it is done."""
+    trials_done: Mapped[int | None]
+    eta_s: Mapped[float | None]
+
+
+class SweepPart(Base):
+    """Rows of some trials of a sweep that is on its way, as Parquet; gone once its result is whole.
+
+    No two parts share a trial, whoever computes them, so the first one names a part.
+    """
+
+    __tablename__ = "sweep_parts"
+
+    run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    first_trial: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    trials: Mapped[int]
+    made_from: Mapped[str]
+    """Digest of the data and of the code: rows of others are not counted with these."""
+    stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    rows: Mapped[bytes]
 
 
 class RunFile(Base):

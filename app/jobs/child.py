@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from app.jobs import memory
+from app.db.models import RunKind
+from app.jobs import memory, sweeping
 from app.jobs.serving import Say, serve
 from app.jobs.wire import LIBPQ_URI, Likely, Progress, Task
 from app.services import market
@@ -19,7 +20,14 @@ _READ, _COMPUTED = 0.15, 0.95  # where computing begins and ends in the run's pr
 
 
 def compute(task: Task, say: Say) -> Mapping[str, bytes]:
-    """Return the files of a backtest on the data of the database."""
+    """Return the files of a backtest or of a sweep on the data of the database."""
+    if task.computes == RunKind.SWEEP:
+        uri = os.environ[LIBPQ_URI]
+        return sweeping.compute(task, say, libpq_uri=uri, load=lambda sweep: market.load(uri, reaches(sweep.spec)))
+    return _backtest(task, say)
+
+
+def _backtest(task: Task, say: Say) -> Mapping[str, bytes]:
     spec = parse_spec(task.spec)
     say(Progress(stage="reading data", fraction=0.0))
     data = market.load(os.environ[LIBPQ_URI], reaches(spec))

@@ -1,16 +1,17 @@
 """One run at one worker: hand it to a child, keep the lease, heed its owner and the worker, store how it ended."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 import orjson
 
 from app import log
+from app.db.models import RunKind
 from app.db.session import Sessions
 from app.jobs.faults import SERVERS, passes
 from app.jobs.process import Child, Crashed, Finished, Outcome
-from app.jobs.wire import Progress, Refused, Task
+from app.jobs.wire import Part, Progress, Refused, Task
 from app.services import leases
 from app.services.leases import Claim, Product, Standing
 
@@ -33,6 +34,8 @@ class Rules:
     """How often a run is looked at, for a wish to cancel it or a lost claim."""
     run_s: float = 3600.0
     """For so long a run may compute."""
+    sweep_s: float = 86_400.0
+    """For so long a sweep may."""
     store_s: float = 300.0
     """For so long storing a result is tried while the database is away."""
     max_crashes: int = 3
@@ -60,10 +63,22 @@ class Pulse:
     reading: Progress
     _written: Progress | None = None
     _written_at: float = 0.0
+    _parts: list[leases.Part] = field(default_factory=list)
 
     def told(self, progress: Progress) -> None:
         """Take down how far the run is."""
         self.reading = progress
+
+    async def keep(self, part: Part, rows: bytes) -> None:
+        """Store rows of a sweep; while the database is away they wait, and the sweep goes on."""
+        self._parts.append(leases.Part(first_trial=part.first_trial, trials=part.trials, made_from=part.made_from, rows=rows))
+        try:
+            async with asyncio.timeout(self.rules.lease_s):
+                await leases.keep(self.sessions, self.claim, self._parts)
+        except SERVERS as error:
+            _log.warning("rows of a sweep wait for the database", error=repr(error), parts=len(self._parts))
+        else:
+            self._parts.clear()
 
     async def beat(self) -> Standing:
         """Renew the lease if it is time, else look; while the database is away the claim counts as held."""
@@ -80,7 +95,8 @@ class Pulse:
 
     async def _renew(self) -> Standing:
         reading = self.reading
-        found = await leases.heartbeat(self.sessions, self.claim, lease_s=self.rules.lease_s, progress=reading.fraction, stage=reading.stage)
+        told = leases.Reading(**asdict(reading))
+        found = await leases.heartbeat(self.sessions, self.claim, lease_s=self.rules.lease_s, reading=told)
         self._written, self._written_at = reading, _now()
         return found
 
@@ -92,8 +108,9 @@ async def attend(sessions: Sessions, claim: Claim, child: Child, *, rules: Rules
 
 
 async def _compute(pulse: Pulse, child: Child, leave: asyncio.Event) -> End:
-    task = Task(run_id=str(pulse.claim.run_id), spec=pulse.claim.spec, memory_bytes=child.options.memory_bytes)
-    work = asyncio.create_task(child.work(task, pulse.told))
+    claim, of = pulse.claim, child.options
+    task = Task(run_id=str(claim.run_id), spec=claim.spec, memory_bytes=of.memory_bytes, computes=claim.kind, threads=of.threads)
+    work = asyncio.create_task(child.work(task, pulse.told, pulse.keep))
     leaving = asyncio.create_task(leave.wait())
     try:
         return await _watch(work, leaving, pulse)
@@ -105,7 +122,7 @@ async def _compute(pulse: Pulse, child: Child, leave: asyncio.Event) -> End:
 
 
 async def _watch(work: asyncio.Task[Outcome], leaving: asyncio.Task[bool], pulse: Pulse) -> End:
-    deadline = _now() + pulse.rules.run_s
+    deadline = _now() + _most_s(pulse)
     while True:
         await asyncio.wait({work, leaving}, timeout=pulse.rules.look_s, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -117,6 +134,10 @@ async def _watch(work: asyncio.Task[Outcome], leaving: asyncio.Task[bool], pulse
         found = await pulse.beat()
         if found != Standing.HELD:
             return Interruption.CANCELLED if found == Standing.CANCEL else Interruption.LOST
+
+
+def _most_s(pulse: Pulse) -> float:
+    return pulse.rules.sweep_s if pulse.claim.kind == RunKind.SWEEP else pulse.rules.run_s
 
 
 async def _store(pulse: Pulse, end: End, leave: asyncio.Event) -> None:
@@ -165,10 +186,16 @@ async def _write_interruption(sessions: Sessions, claim: Claim, why: Interruptio
         case Interruption.GIVEN_BACK:
             return await leases.give_back(sessions, claim)
         case Interruption.TOO_LONG:
-            message = f"the run computed for longer than the {rules.run_s:,.0f} s that a run may; shorten its window or lengthen its interval"
+            message = _too_long(claim, rules)
             return await leases.fail(sessions, claim, code=TIMEOUT, message=message)
         case Interruption.LOST:
             return False
+
+
+def _too_long(claim: Claim, rules: Rules) -> str:
+    if claim.kind == RunKind.SWEEP:
+        return f"the sweep computed for longer than the {rules.sweep_s:,.0f} s that a sweep may; take fewer trials, or a shorter window"
+    return f"the run computed for longer than the {rules.run_s:,.0f} s that a run may; shorten its window or lengthen its interval"
 
 
 def _opened(outcome: Outcome) -> Product | Refused | Crashed:

@@ -6,14 +6,14 @@ import secrets
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
 from app.errors import OutOfMemory
 from app.jobs import memory
-from app.jobs.wire import MAX_LINE, PARENT, Broke, Done, File, Likely, Message, Progress, Ready, Refused, Task, decode, encode
+from app.jobs.wire import MAX_LINE, PARENT, Broke, Done, File, Likely, Message, Part, Progress, Ready, Refused, Task, decode, encode
 
 _LAST_WORDS = 1 << 15  # bytes: a trace of Rust is long, and its first line is the one that counts
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
@@ -42,6 +42,9 @@ class Crashed:
 
 
 Outcome = Finished | Refused | Crashed
+
+Kept = Callable[[Part, bytes], Awaitable[None]]
+"""Is handed rows of a sweep on its way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +93,10 @@ class Child:
         """Whether the process runs."""
         return self.process.returncode is None
 
-    async def work(self, task: Task, told: Callable[[Progress], None]) -> Outcome:
+    async def work(self, task: Task, told: Callable[[Progress], None], kept: Kept) -> Outcome:
         """Compute a task; whatever happens to the process comes back as an outcome."""
         try:
-            outcome = await self._converse(task, told)
+            outcome = await self._converse(task, told, kept)
         except (EOFError, ConnectionError):
             outcome = await self._post_mortem()
         self.usable = self.usable and self.alive
@@ -124,7 +127,7 @@ class Child:
         assert isinstance(message, Ready), f"expected a child to say that it is ready, found {message}"
         self._idle_bytes = message.data_bytes
 
-    async def _converse(self, task: Task, told: Callable[[Progress], None]) -> Outcome:
+    async def _converse(self, task: Task, told: Callable[[Progress], None], kept: Kept) -> Outcome:
         await self._write(task)
         files: dict[str, bytes] = {}
         self._likely = 0
@@ -134,6 +137,8 @@ class Child:
                     told(progress)
                 case Likely(data_bytes=likely):
                     self._likely = likely
+                case Part(size=size) as part:
+                    await kept(part, await self._pipe.readexactly(size))
                 case File(name=name, size=size):
                     files[name] = await self._pipe.readexactly(size)
                 case Done(data_bytes=held):

@@ -11,15 +11,20 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from app.errors import BadInput, NotFound, answer
 from app.jobs import memory
 from app.jobs.wire import PARENT, Broke, Done, File, Likely, Message, Progress, Ready, Refused, Task, decode, encode
 from engine.errors import EngineError
 
-Say = Callable[[Message], None]
-"""Tells the worker how far a run is, and once what it is likely to hold."""
+
+class Say(Protocol):
+    """Tells the worker how far a run is, once what it is likely to hold, and hands it rows of a sweep."""
+
+    def __call__(self, message: Message, content: bytes = b"", /) -> None:
+        """Pass a message on."""
+
 
 Compute = Callable[[Task, Say], Mapping[str, bytes]]
 """Returns the files of a run."""
@@ -81,7 +86,7 @@ class Hints:
     _stage: str = ""
     _said_at: float = 0.0
 
-    def say(self, message: Message) -> None:
+    def say(self, message: Message, content: bytes = b"", /) -> None:
         """Pass a message on, unless it is progress that nobody would miss."""
         if isinstance(message, Progress):
             now = time.monotonic()
@@ -90,7 +95,7 @@ class Hints:
             self._stage, self._said_at = message.stage, now
         elif isinstance(message, Likely):
             self.likely = message.data_bytes
-        _say(self.out, message)
+        _say(self.out, message, content)
 
 
 def _say(out: BinaryIO, message: Message, content: bytes = b"") -> None:

@@ -1,7 +1,7 @@
 """What a worker and its children say to each other: one JSON object a line, a file's bytes right behind its line.
 
 worker -> child (stdin)     Task
-child -> worker (pipe)      Ready, then for each task Progress… with at most one Likely, File…, and one of Done, Refused, Broke
+child -> worker (pipe)      Ready, then for each task Progress… and Part… with at most one Likely, File…, and one of Done, Refused, Broke
 """
 
 from dataclasses import asdict, dataclass
@@ -26,6 +26,8 @@ class Task:
     run_id: str
     spec: dict[str, Any]
     memory_bytes: int
+    computes: str = "backtest"
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +39,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """The stage that begins and the fraction of the run that is done."""
+    """The stage that goes on and the fraction of the run that is done; of a sweep how many trials, and how long they will go on."""
 
     stage: str
     fraction: float
+    trials_done: int | None = None
+    eta_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +52,16 @@ class Likely:
     """What the run will probably hold at its peak, beyond what the idle child does."""
 
     data_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Rows of some trials of a sweep, made from data and code of a digest; `size` bytes follow."""
+
+    first_trial: int
+    trials: int
+    made_from: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +95,10 @@ class Broke:
     trace: str
 
 
-Message = Task | Ready | Progress | Likely | File | Done | Refused | Broke
+Message = Task | Ready | Progress | Likely | Part | File | Done | Refused | Broke
 
 _KINDS: MappingProxyType[str, type[Message]] = MappingProxyType(
-    {kind.__name__: kind for kind in (Task, Ready, Progress, Likely, File, Done, Refused, Broke)}
+    {kind.__name__: kind for kind in (Task, Ready, Progress, Likely, Part, File, Done, Refused, Broke)}
 )
 
 

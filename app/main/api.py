@@ -17,7 +17,7 @@ from app.jobs.faults import SERVERS
 from app.main.servers import Servers, connected
 from app.ops import hardware
 from app.settings import Settings, load_settings
-from infra.sizing import BOX
+from infra.sizing import BOX, Plan
 
 GRACE_S = 10
 """For so long requests under way may go on when the API is to stop [s]."""
@@ -30,10 +30,10 @@ def serve() -> None:
     settings = load_settings()
     require_loopback(settings.api_host)
     log.configure(level=settings.log_level, style=settings.log_format, secrets=settings.secrets)
-    asyncio.run(_serve(settings, pool_size=hardware.planned(settings.usdc_arb_data, BOX).pool_size))
+    asyncio.run(_serve(settings, hardware.planned(settings.usdc_arb_data, BOX)))
 
 
-def make_app(settings: Settings, servers: Servers) -> Starlette:
+def make_app(settings: Settings, servers: Servers, *, run_memory: int = 0) -> Starlette:
     """Return the API on these servers; each submitted run is rung for at once, and by a worker's relay where that fails."""
 
     async def ring() -> None:
@@ -43,7 +43,15 @@ def make_app(settings: Settings, servers: Servers) -> Starlette:
             _log.warning("no ring yet, a worker will send it", error=repr(error))
 
     # Introspection is for tools of developers; nobody else can reach a loopback address.
-    return create_app(sessions=servers.sessions, redis=servers.redis, settings=settings, queue=queue.QUEUE, ring=ring, introspection=True)
+    return create_app(
+        sessions=servers.sessions,
+        redis=servers.redis,
+        settings=settings,
+        queue=queue.QUEUE,
+        ring=ring,
+        introspection=True,
+        run_memory=run_memory,
+    )
 
 
 def require_loopback(host: str) -> None:
@@ -59,10 +67,10 @@ def require_loopback(host: str) -> None:
         )
 
 
-async def _serve(settings: Settings, *, pool_size: int) -> None:
-    async with connected(settings, pool_size=pool_size) as servers:
+async def _serve(settings: Settings, plan: Plan) -> None:
+    async with connected(settings, pool_size=plan.pool_size) as servers:
         config = uvicorn.Config(
-            make_app(settings, servers),
+            make_app(settings, servers, run_memory=plan.memory_per_run),
             host=settings.api_host,
             port=settings.api_port,
             log_config=None,

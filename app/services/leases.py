@@ -4,17 +4,18 @@ A claim raises the run's fence. Whoever holds an older one (frozen, cut off, dec
 each run has one result, however often it was delivered. Times are the database's, so workers' clocks do not matter.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import Json, Outbox, Run, RunFile, RunState
+from app.db.models import Json, Outbox, Run, RunFile, RunKind, RunState, SweepPart
 from app.db.session import Sessions
 
 Values = Mapping[str, object]
@@ -30,6 +31,27 @@ class Claim:
     run_id: UUID
     fence: int
     spec: Json
+    kind: RunKind = RunKind.BACKTEST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How far a run is: what it does, which share is done, and of a sweep how many trials, and for how long it will go on."""
+
+    stage: str | None
+    fraction: float
+    trials_done: int | None = None
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Rows of some trials of a sweep, which need not be run again."""
+
+    first_trial: int
+    trials: int
+    made_from: str
+    rows: bytes
 
 
 class Standing(StrEnum):
@@ -65,18 +87,31 @@ async def claim(sessions: Sessions, *, run_id: UUID, attempt: int, worker: str, 
             progress=0.0,
             stage=None,
         )
-        .returning(Run.id, Run.fence, Run.spec)
+        .returning(Run.id, Run.fence, Run.spec, Run.kind)
     )
     async with sessions.begin() as session:
         row = (await session.execute(taken)).one_or_none()
-    return row and Claim(run_id=row.id, fence=row.fence, spec=row.spec)
+    return row and Claim(run_id=row.id, fence=row.fence, spec=row.spec, kind=RunKind(row.kind))
 
 
-async def heartbeat(sessions: Sessions, held: Claim, *, lease_s: float, progress: float, stage: str | None) -> Standing:
+async def heartbeat(sessions: Sessions, held: Claim, *, lease_s: float, reading: Reading) -> Standing:
     """Renew the lease and write how far the run is; commits."""
-    renewed = update(Run).where(_holds(held)).values(lease_until=_from_now(lease_s), progress=progress, stage=stage).returning(Run.cancel_requested)
+    how_far: dict[str, object] = {"progress": reading.fraction, "stage": reading.stage, "eta_s": reading.eta_s}
+    if reading.trials_done is not None:
+        how_far["trials_done"] = reading.trials_done
+    renewed = update(Run).where(_holds(held)).values(lease_until=_from_now(lease_s), **how_far).returning(Run.cancel_requested)
     async with sessions.begin() as session:
         return _standing(await session.scalar(renewed))
+
+
+async def keep(sessions: Sessions, held: Claim, parts: Sequence[Part]) -> bool:
+    """Store rows of a sweep that goes on; commits. False, and nothing stored, if the claim is lost; rows that are there stay."""
+    async with sessions.begin() as session:
+        if await session.scalar(select(Run.id).where(_holds(held)).with_for_update(key_share=True)) is None:
+            return False
+        values = [{"run_id": held.run_id, **asdict(part)} for part in parts]
+        await session.execute(postgresql.insert(SweepPart).on_conflict_do_nothing(), values)
+    return True
 
 
 async def standing(sessions: Sessions, held: Claim) -> Standing:
@@ -87,19 +122,24 @@ async def standing(sessions: Sessions, held: Claim) -> Standing:
 
 async def finish(sessions: Sessions, held: Claim, product: Product) -> bool:
     """Store files, summary and the state `done` together; commits. False, and nothing stored, if lost or to be cancelled."""
-    done = {
+    done: dict[str, object] = {
         "state": RunState.DONE,
         "progress": 1.0,
         "summary": product.summary,
         "manifest": product.manifest,
         "manifest_hash": product.manifest_hash,
+        "eta_s": None,
     }
+    if held.kind == RunKind.SWEEP:
+        done["trials"] = done["trials_done"] = product.summary.get("trials")
     async with sessions.begin() as session:
         if not await _close(session, and_(_holds(held), ~Run.cancel_requested), done):
             return False
         files = [{"run_id": held.run_id, "name": name, "content": content} for name, content in product.files.items()]
         if files:
             await session.execute(insert(RunFile), files)
+        if held.kind == RunKind.SWEEP:
+            await session.execute(delete(SweepPart).where(SweepPart.run_id == held.run_id))
     return True
 
 
@@ -181,7 +221,7 @@ def _crashed(reason: ColumnElement[str], max_crashes: int) -> Values:
 
 async def _requeue(session: AsyncSession, which: ColumnElement[bool], values: Values) -> dict[UUID, RunState]:
     # The next claim raises the fence; until then no row is `running`, which is the other half of the guard.
-    reset = {"worker": None, "lease_until": None, "progress": 0.0, "stage": None}
+    reset = {"worker": None, "lease_until": None, "progress": 0.0, "stage": None, "eta_s": None}
     moved = update(Run).where(which).values(**values, **reset).returning(Run.id, Run.attempt, Run.state)
     rows = (await session.execute(moved)).all()
     rings = [{"run_id": row.id, "attempt": row.attempt} for row in rows if row.state == RunState.QUEUED]

@@ -22,7 +22,7 @@ _cache: OrderedDict[tuple[UUID, str], bytes] = OrderedDict()
 
 async def summary(sessions: Sessions, run_id: UUID) -> Json:
     """Return the summary of a finished run; Conflict if it is not done."""
-    run = await runs.get(sessions, run_id)
+    run = await runs.get(sessions, run_id, kind=None)
     if run.summary is None:
         raise Conflict(f"run {run_id} is {run.state} and has no result; a result is there once a run is done")
     return run.summary
@@ -62,7 +62,7 @@ def _remember(key: tuple[UUID, str], content: bytes) -> None:
 
 
 async def _missing(sessions: Sessions, run_id: UUID, name: str) -> Conflict | NotFound:
-    run = await runs.get(sessions, run_id)
+    run = await runs.get(sessions, run_id, kind=None)
     if run.state != RunState.DONE:
         return Conflict(f"run {run_id} is {run.state} and has no files; they are there once a run is done")
     async with sessions() as session:

@@ -6,10 +6,13 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import Outbox, Run, RunState
+from app.db.models import Outbox, Run, RunKind, RunState
 from app.db.session import Sessions
 from app.errors import Conflict, NotFound
 from engine.config import Spec
+
+NAMES = {RunKind.BACKTEST: "run", RunKind.SWEEP: "sweep"}
+"""How people call them."""
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
 
@@ -31,6 +34,11 @@ async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str) -> Run:
         spec=spec.canonical(),
         spec_hash=spec.hash(),
     )
+    return await enqueue(sessions, run)
+
+
+async def enqueue(sessions: Sessions, run: Run) -> Run:
+    """Queue what is to be computed; commits it and the ring that it is owed together."""
     async with sessions.begin() as session:
         session.add(run)
         await session.flush()
@@ -38,36 +46,37 @@ async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str) -> Run:
     return run
 
 
-async def get(sessions: Sessions, run_id: UUID) -> Run:
-    """Return a run; NotFound if there is none."""
+async def get(sessions: Sessions, run_id: UUID, *, kind: RunKind | None = RunKind.BACKTEST) -> Run:
+    """Return a run of a kind, or of any; NotFound if there is none."""
     async with sessions() as session:
-        return await find(session, run_id)
+        return await find(session, run_id, kind=kind)
 
 
-async def find(session: AsyncSession, run_id: UUID) -> Run:
+async def find(session: AsyncSession, run_id: UUID, *, kind: RunKind | None = RunKind.BACKTEST) -> Run:
     """Return a run in a transaction of the caller's; NotFound if there is none."""
     run = await session.get(Run, run_id)
-    if run is None:
-        raise NotFound(f"there is no run {run_id}; list the runs to see which there are")
+    if run is None or kind not in {None, run.kind}:
+        named = NAMES[kind or RunKind.BACKTEST]
+        raise NotFound(f"there is no {named} {run_id}; list the {named}s to see which there are")
     return run
 
 
-async def page(sessions: Sessions, *, first: int, after: UUID | None = None, state: RunState | None = None) -> Page:
-    """Return the `first` newest runs, or those that follow the run `after`, in one state or in any."""
+async def page(sessions: Sessions, *, first: int, after: UUID | None = None, state: RunState | None = None, kind: RunKind = RunKind.BACKTEST) -> Page:
+    """Return the `first` newest runs of a kind, or those that follow the run `after`, in one state or in any."""
     async with sessions() as session:
-        behind = _behind(await find(session, after)) if after else true()
+        behind = _behind(await find(session, after, kind=kind)) if after else true()
         in_state = Run.state == state if state else true()
-        statement = select(Run).where(behind, in_state).order_by(Run.created_at.desc(), Run.id).limit(first + 1)
+        statement = select(Run).where(Run.kind == kind, behind, in_state).order_by(Run.created_at.desc(), Run.id).limit(first + 1)
         runs = list(await session.scalars(statement))
     return Page(runs=runs[:first], more=len(runs) > first)
 
 
-async def cancel(sessions: Sessions, run_id: UUID) -> Run:
+async def cancel(sessions: Sessions, run_id: UUID, *, kind: RunKind = RunKind.BACKTEST) -> Run:
     """Cancel a queued run at once, ask the worker of a running one to stop; commits. Conflict if the run is over."""
     queued = Run.state == RunState.QUEUED
     asked = (
         update(Run)
-        .where(Run.id == run_id, Run.state.in_(_OPEN))
+        .where(Run.id == run_id, Run.kind == kind, Run.state.in_(_OPEN))
         .values(
             cancel_requested=True,
             state=case((queued, RunState.CANCELLED), else_=Run.state),
@@ -78,8 +87,8 @@ async def cancel(sessions: Sessions, run_id: UUID) -> Run:
     async with sessions.begin() as session:
         run = await session.scalar(asked)
         if run is None:
-            over = await find(session, run_id)
-            raise Conflict(f"run {run_id} is {over.state}; only a run that is queued or running can be cancelled")
+            over = await find(session, run_id, kind=kind)
+            raise Conflict(f"{NAMES[kind]} {run_id} is {over.state}; only one that is queued or running can be cancelled")
     return run
 
 

@@ -2,13 +2,15 @@
 
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import polars as pl
 
 from engine import manifest as manifests
 from engine.arrays import Floats
 from engine.report import render_sweep
+from engine.report.trials import best_first
+from engine.report.trust import checks, headline
 from engine.result import Result
 from engine.summary import is_indicative, is_synthetic
 from engine.sweep.spec import Sweep
@@ -44,8 +46,14 @@ class SweepResult:
             "periods": len(self.periods),
             "period_us": self.period_us,
             "statistics": self.statistics,
+            **self._trust(),
             "manifest_hash": manifests.digest(self.manifest),
         }
+
+    def _trust(self) -> dict[str, object]:
+        ranked = best_first(self.trials, self.sweep.rank_by)
+        found = checks(ranked, self.statistics)
+        return {"headline": headline(ranked, found), "checks": [asdict(check) for check in found]}
 
     def files(self) -> dict[str, bytes]:
         """Return the result as files: rows and periods as Parquet, summary and manifest as JSON, a page, and each of the best below `best/`."""

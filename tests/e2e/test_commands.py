@@ -12,6 +12,20 @@ from engine.synth import depeg_weekend, differences
 from tests.app.services.exchange_server import Market, served, utc
 from tests.e2e.conftest import Cli, write_market
 
+SWEEP = """version = 1
+name = "Thresholds"
+base = "spec.toml"
+design = "grid"
+rank_by = "excess"
+keep = 1
+[[parameters]]
+path = "strategy.threshold_bps"
+values = [10, 25, 60]
+[[parameters]]
+path = "strategy.cool_down"
+values = ["5m", "1h"]
+"""
+
 
 def asked(cli: Cli, *arguments: str | Path, data: Path, code: int = 0) -> Any:
     ended = cli(*arguments, "--data", data, "--json")
@@ -65,6 +79,33 @@ def test_runs_are_listed_newest_first_and_shown_again(imported: Path, cli: Cli, 
 def test_a_run_that_is_over_cannot_be_cancelled_and_the_answer_says_so(imported: Path, cli: Cli, market: Path) -> None:
     run = asked(cli, "backtest", "run", market / "spec.toml", data=imported)["run"]
     assert asked(cli, "backtest", "cancel", run["id"], data=imported, code=75)["error"]["code"] == "CONFLICT"
+
+
+def test_a_sweep_in_the_box_and_one_on_the_files_are_the_same_sweep(imported: Path, cli: Cli, market: Path, tmp_path: Path) -> None:
+    (market / "sweep.toml").write_text(SWEEP)
+    in_box = asked(cli, "sweep", "run", market / "sweep.toml", "--out", tmp_path / "box", data=imported)
+    on_files = json.loads(cli("sweep", "run", market / "sweep.toml", "--files", market, "--out", tmp_path / "files", "--json").stdout)
+    assert (in_box["sweep"]["state"], in_box["sweep"]["trialsDone"], on_files["sweep"]) == ("DONE", 6, None)
+    assert (in_box["summary"], in_box["best"]) == (on_files["summary"], on_files["best"])
+    assert set(in_box["files"]) == set(on_files["files"]) > {"trials.parquet", f"best/{in_box['summary']['best'][0]}/report.html"}
+    for name in in_box["files"]:
+        assert (tmp_path / "box" / name).read_bytes() == (tmp_path / "files" / name).read_bytes(), name
+    sweep_id = in_box["sweep"]["id"]
+    assert [sweep["id"] for sweep in asked(cli, "sweep", "list", data=imported)["sweeps"]] == [sweep_id]
+    assert f"{sweep_id}  done" in cli("sweep", "list", "--data", imported).stdout
+    shown = cli("sweep", "show", "last", "--data", imported)
+    assert "Is the best trial more than luck?" in shown.stdout
+    assert f"usdc-arb sweep show {sweep_id} --out DIR" in shown.stdout
+    refused = asked(cli, "sweep", "cancel", sweep_id, data=imported, code=75)
+    assert "only one that is queued or running can be cancelled" in refused["error"]["message"]
+
+
+def test_a_sweep_that_may_not_be_meant_is_asked_about(imported: Path, cli: Cli, market: Path) -> None:
+    (market / "many.toml").write_text(SWEEP.replace("values = [10, 25, 60]", "low = 10\nhigh = 60\ncount = 60_000"))
+    refused = asked(cli, "sweep", "run", market / "many.toml", data=imported, code=65)
+    assert refused["error"]["message"].startswith("120,000 trials: about ")
+    assert "found no terminal; add --yes to run it" in refused["error"]["message"]
+    assert "belong to --files" in asked(cli, "sweep", "run", market / "many.toml", "--resume", data=imported, code=65)["error"]["message"]
 
 
 def test_a_token_opens_the_api_that_nothing_else_opens(box: Path, cli: Cli) -> None:

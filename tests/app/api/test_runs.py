@@ -94,7 +94,7 @@ async def test_a_run_stays_queued_where_the_ring_fails(sessions: Sessions, redis
 async def test_the_progress_of_a_run_is_seen(client: httpx2.AsyncClient, sessions: Sessions) -> None:
     run = await submit(sessions)
     held = await claim(sessions, run)
-    await leases.heartbeat(sessions, held, lease_s=60, progress=0.25, stage="walking the path")
+    await leases.heartbeat(sessions, held, lease_s=60, reading=leases.Reading(stage="walking the path", fraction=0.25))
     found = (await ask(client, "RunState", id=str(run.id)))["run"]
     assert {name: found[name] for name in ("state", "stage", "progress", "finishedAt", "error")} == {
         "state": "RUNNING", "stage": "walking the path", "progress": 0.25, "finishedAt": None, "error": None,

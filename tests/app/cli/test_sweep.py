@@ -88,7 +88,7 @@ def test_a_sweep_says_whether_its_best_is_luck_which_trials_were_best_and_where_
 
 def test_a_sweep_in_json_is_one_document_and_its_folder_is_named_after_it(cli: Cli, market: Path, tmp_path: Path) -> None:
     form = json.loads(cli("run", write(market, HEAD + THRESHOLDS), "--files", market, "--json", "--threads", "1").out)
-    assert set(form) == {"summary", "headline", "checks", "best", "files"}
+    assert set(form) == {"sweep", "summary", "headline", "checks", "best", "files"}
     assert (form["summary"]["trials"], form["best"][0]["strategy.cool_down"]) == (6, "5m")
     assert [check["question"][-1] for check in form["checks"]] == ["?"] * 6
     hashed = json.loads(cli("validate", market / "sweep.toml", "--json").out)["hash"]
@@ -131,7 +131,7 @@ def test_a_million_sets_are_asked_about_and_no_is_an_answer(cli: Cli, market: Pa
 
 @pytest.mark.parametrize(("typed", "yes"), [("y\n", ()), (None, ("--yes",))])
 def test_a_yes_runs_what_is_asked_about(cli: Cli, market: Path, typed: str | None, yes: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.cli.sweep_file.MANY", 5)
+    monkeypatch.setattr("app.services.sweeps.MANY", 5)
     ended = cli("run", write(market, HEAD + THRESHOLDS), "--files", market, *yes, typed=typed)
     assert (ended.code, "Run it?" in ended.err) == (0, typed is not None)
 

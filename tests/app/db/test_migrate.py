@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.schema import CreateTable
 
 from app.db.migrate import current, head, upgrade
-from app.db.models import Base, Import, Run, RunState
+from app.db.models import Base, Import, Run, RunKind, RunState
 from app.sources.kinds import Data
 
 OLD_IMPORT = """
@@ -54,7 +54,11 @@ async def test_an_empty_database_becomes_what_the_models_say(empty_database_url:
 async def test_checks_are_what_the_models_say(database_url: URL) -> None:
     query = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
     found = {str(name): re.findall(r"'(\w+)'::text", str(words)) for name, words in await on(database_url, query)}
-    assert found == {"ck_runs_state": [state.value for state in RunState], "ck_imports_data": list(get_args(Data))}
+    assert found == {
+        "ck_runs_state": [state.value for state in RunState],
+        "ck_runs_kind": [kind.value for kind in RunKind],
+        "ck_imports_data": list(get_args(Data)),
+    }
     assert str(CreateTable(Import.__table__)).count("CONSTRAINT ck_imports_data CHECK (data IN (") == 1  # type: ignore[arg-type]
     assert str(CreateTable(Run.__table__)).count("CONSTRAINT ck_runs_state CHECK (state IN (") == 1  # type: ignore[arg-type]
 

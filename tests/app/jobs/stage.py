@@ -70,7 +70,7 @@ async def reaches(sessions: Sessions, run_id: UUID, *states: RunState) -> Run:
 
     async def there() -> Run | None:
         try:
-            run = await runs.get(sessions, run_id)
+            run = await runs.get(sessions, run_id, kind=None)
         except SERVERS:
             return None
         return run if run.state in states else None

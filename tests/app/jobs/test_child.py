@@ -13,7 +13,7 @@ from app.db.models import RunState
 from app.db.session import Sessions
 from app.jobs import memory
 from app.jobs.process import Child, ChildOptions, Crashed, Finished
-from app.jobs.wire import LIBPQ_URI, Progress, Refused, Task
+from app.jobs.wire import LIBPQ_URI, Part, Progress, Refused, Task
 from app.jobs.worker import WorkerOptions
 from app.services import imports, results, runs
 from engine import backtest
@@ -25,6 +25,16 @@ from tests.app.jobs.stage import ends, working
 
 def real(libpq_uri: str, *, memory_bytes: int = 0) -> ChildOptions:
     return ChildOptions(environment={LIBPQ_URI: libpq_uri}, threads=1, memory_bytes=memory_bytes)
+
+
+def the_weekend() -> Task:
+    """Return the run of the invented weekend."""
+    return Task(run_id="one", spec=parse_spec_toml(depeg_weekend(1).spec_toml).canonical(), memory_bytes=0)
+
+
+async def unkept(part: Part, _rows: bytes) -> None:
+    """Take no rows: a backtest has none."""
+    raise AssertionError(f"expected no rows, found {part}")
 
 
 QUOTES_EACH = 300_000
@@ -62,16 +72,6 @@ def resident_bytes(pid: int, name: str) -> int:
     return int(Path(f"/proc/{pid}/status").read_text(encoding="ascii").partition(f"{name}:")[2].split(None, 1)[0]) << 10
 
 
-@pytest.fixture
-async def weekend(libpq_uri: str, tmp_path: Path) -> Weekend:
-    found = depeg_weekend(1)
-    for key, frame in found.bars.items():
-        path = tmp_path / f"{key.venue}-{key.base}-{key.quote}.parquet"
-        frame.write_parquet(path)
-        await imports.import_files(libpq_uri, [path], venue=key.venue, instrument=key.instrument)
-    return found
-
-
 async def test_a_run_through_the_queue_is_the_run_of_the_engine(sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend) -> None:
     spec = parse_spec_toml(weekend.spec_toml)
     async with working(sessions, redis, WorkerOptions(slots=1, children=real(libpq_uri))):
@@ -91,7 +91,7 @@ async def test_a_child_tells_the_stages_of_its_run_in_order(libpq_uri: str, week
     told: list[Progress] = []
     child = await Child.start(real(libpq_uri))
     try:
-        await child.work(Task(run_id="one", spec=parse_spec_toml(weekend.spec_toml).canonical(), memory_bytes=0), told.append)
+        await child.work(Task(run_id="one", spec=parse_spec_toml(weekend.spec_toml).canonical(), memory_bytes=0), told.append, unkept)
     finally:
         await child.end()
     fractions = [progress.fraction for progress in told]
@@ -103,7 +103,7 @@ async def test_a_child_tells_the_stages_of_its_run_in_order(libpq_uri: str, week
 async def test_a_run_on_bars_that_are_not_stored_says_which_and_what_to_do(libpq_uri: str) -> None:
     child = await Child.start(real(libpq_uri))
     try:
-        outcome = await child.work(Task(run_id="one", spec=parse_spec_toml(depeg_weekend(1).spec_toml).canonical(), memory_bytes=0), lambda _: None)
+        outcome = await child.work(the_weekend(), lambda _: None, unkept)
     finally:
         await child.end()
     assert isinstance(outcome, Refused)
@@ -114,7 +114,7 @@ async def test_a_run_that_outgrows_its_memory_is_told_how_much_would_do(libpq_ur
     child = await Child.start(real(libpq_uri, memory_bytes=1 << 20))
     try:
         task = Task(run_id="one", spec=parse_spec_toml(weekend.spec_toml).canonical(), memory_bytes=1 << 20)
-        outcome = await child.work(task, lambda _: None)
+        outcome = await child.work(task, lambda _: None, unkept)
         assert isinstance(outcome, Refused), outcome
         assert outcome.code == "OUT_OF_MEMORY"
         assert "MiB" in outcome.message
@@ -133,7 +133,7 @@ async def test_a_run_on_quotes_fits_into_what_it_is_likely_to_hold_which_is_not_
     child = await Child.start(real(libpq_uri, memory_bytes=likely))
     try:
         idle = resident_bytes(child.process.pid, "VmRSS")
-        outcome = await child.work(Task(run_id="one", spec=spec.canonical(), memory_bytes=likely), lambda _: None)
+        outcome = await child.work(Task(run_id="one", spec=spec.canonical(), memory_bytes=likely), lambda _: None, unkept)
         held = resident_bytes(child.process.pid, "VmHWM") - idle
     finally:
         await child.end()
@@ -145,7 +145,7 @@ async def test_a_run_on_quotes_fits_into_what_it_is_likely_to_hold_which_is_not_
 async def test_a_child_whose_database_is_away_breaks_and_does_not_refuse(libpq_uri: str) -> None:
     child = await Child.start(real("postgresql://nobody:nothing@127.0.0.1:1/none"))
     try:
-        outcome = await child.work(Task(run_id="one", spec=parse_spec_toml(depeg_weekend(1).spec_toml).canonical(), memory_bytes=0), lambda _: None)
+        outcome = await child.work(the_weekend(), lambda _: None, unkept)
     finally:
         await child.end()
     assert isinstance(outcome, Crashed)

@@ -58,7 +58,7 @@ async def test_whoever_lost_the_claim_can_write_nothing(sessions: Sessions) -> N
     old = await lapsed(sessions)
     before = await runs.get(sessions, old.run_id)
     assert await leases.standing(sessions, old) == Standing.LOST
-    assert await leases.heartbeat(sessions, old, lease_s=60, progress=0.9, stage="late") == Standing.LOST
+    assert await leases.heartbeat(sessions, old, lease_s=60, reading=leases.Reading(stage="late", fraction=0.9)) == Standing.LOST
     assert not await leases.finish(sessions, old, PRODUCT)
     assert not await leases.fail(sessions, old, code="X", message="x")
     assert not await leases.stop(sessions, old)
@@ -71,7 +71,7 @@ async def test_whoever_lost_the_claim_can_write_nothing(sessions: Sessions) -> N
 
 async def test_a_lease_that_is_renewed_is_not_reaped(sessions: Sessions) -> None:
     claim = await taken(sessions, await submit(sessions, "a"), lease_s=-1)
-    assert await leases.heartbeat(sessions, claim, lease_s=60, progress=0.25, stage="half way") == Standing.HELD
+    assert await leases.heartbeat(sessions, claim, lease_s=60, reading=leases.Reading(stage="half way", fraction=0.25)) == Standing.HELD
     assert await leases.reap(sessions, max_crashes=3) == {}
     run = await runs.get(sessions, claim.run_id)
     assert (run.progress, run.stage) == (0.25, "half way")

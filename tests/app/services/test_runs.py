@@ -64,7 +64,7 @@ async def test_a_page_can_be_of_one_state(sessions: Sessions) -> None:
 async def test_a_finished_run_cannot_be_cancelled(sessions: Sessions) -> None:
     run_id = await submit(sessions, "a")
     assert (await runs.cancel(sessions, run_id)).finished_at is not None
-    with pytest.raises(Conflict, match="is cancelled; only a run that is queued or running"):
+    with pytest.raises(Conflict, match="is cancelled; only one that is queued or running"):
         await runs.cancel(sessions, run_id)
 
 

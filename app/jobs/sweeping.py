@@ -1,0 +1,76 @@
+"""A sweep in the child: what is kept of an earlier attempt, how far it is, and rows handed on as they are done."""
+
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from app.jobs.wire import Likely, Message, Part, Progress, Task
+from app.services import sweeps, unfinished
+from engine import manifest
+from engine.schema import SeriesKey
+from engine.sweep import Sweep, estimate, parse_sweep, run
+
+EVERY_S = 2.0
+"""How much work a killed worker may cost."""
+
+Say = Callable[[Message, bytes], None]
+Load = Callable[[Sweep], Mapping[SeriesKey, pl.DataFrame]]
+
+
+def compute(task: Task, say: Say, *, libpq_uri: str, load: Load) -> Mapping[str, bytes]:
+    """Return the files of a sweep; trials of which an earlier attempt kept the rows are not run again."""
+    sweep = parse_sweep(task.spec)
+    say(Progress(stage="reading data", fraction=0.0), b"")
+    data = load(sweep)
+    say(Likely(data_bytes=estimate(sweep, data, threads=task.threads).memory_bytes), b"")
+    made_from = manifest.digest(dict(unfinished.origin(sweep, data)))
+    before = sweeps.done(libpq_uri, task.run_id, made_from=made_from)
+    keeper = Keeper(say=say, made_from=made_from, trials=sweep.most_trials, before=0 if before is None else before.height)
+    found = run(sweep, data, on_progress=keeper.tell, threads=task.threads, done=before, on_rows=keeper.keep)
+    say(Progress(stage="writing files", fraction=1.0, trials_done=keeper.done, eta_s=None), b"")
+    return found.files()
+
+
+@dataclass(slots=True, kw_only=True)
+class Keeper:
+    """Hands on rows every few seconds, the first at once, and says how far the sweep is."""
+
+    say: Say
+    made_from: str
+    trials: int
+    before: int
+    every_s: float = EVERY_S
+    _fresh: int = 0
+    _waiting: list[pl.DataFrame] = field(default_factory=list)
+    _since: float = field(default_factory=time.monotonic)
+    _handed_at: float = 0.0
+
+    @property
+    def done(self) -> int:
+        """How many trials are done, those of earlier attempts included."""
+        return self.before + self._fresh
+
+    def keep(self, rows: pl.DataFrame) -> None:
+        """Take rows, and hand on what waits if it is time."""
+        self._fresh += rows.height
+        self._waiting.append(rows)
+        if time.monotonic() - self._handed_at >= self.every_s:
+            self._hand_on()
+
+    def tell(self, stage: str, fraction: float) -> None:
+        """Say how far the sweep is, and by the speed so far for how long its trials will go on."""
+        left, seconds = max(self.trials - self.done, 0), time.monotonic() - self._since
+        eta_s = left * seconds / self._fresh if self._fresh else None
+        self.say(Progress(stage=stage, fraction=fraction, trials_done=self.done, eta_s=eta_s), b"")
+
+    def _hand_on(self) -> None:
+        rows, buffer = pl.concat(self._waiting), io.BytesIO()
+        rows.write_parquet(buffer)
+        content = buffer.getvalue()
+        first = rows["trial"].min()
+        assert isinstance(first, int)
+        self.say(Part(first_trial=first, trials=rows.height, made_from=self.made_from, size=len(content)), content)
+        self._waiting, self._handed_at = [], time.monotonic()

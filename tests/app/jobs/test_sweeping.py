@@ -1,0 +1,128 @@
+"""A sweep as a job: computed by a child as the engine computes it, with rows that outlive whoever computed them."""
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+import psutil
+import pytest
+from arq.connections import ArqRedis
+
+from app.db.models import Run, RunKind, RunState
+from app.db.session import Sessions
+from app.jobs import sweeping
+from app.jobs.execution import TIMEOUT, Rules
+from app.jobs.wire import Message, Part, Progress, Task
+from app.jobs.worker import WorkerOptions
+from app.services import leases, results, runs, sweeps
+from engine import sweep as engine_sweep
+from engine.sweep import Sweep
+from engine.synth import Weekend
+from tests.app.jobs.stage import ends, options, until, working
+from tests.app.jobs.test_child import real
+from tests.app.services.test_sweeps import claimed, parts, the_sweep
+
+SLOW: list[dict[str, Any]] = [
+    {"path": "strategy.threshold_bps", "values": [0, 4, 10]},
+    {"path": "quality.wick_bps", "low": 20, "high": 500, "count": 200},
+]
+"""A panel for each of 200 values: some seconds."""
+
+
+def told(sweep: Sweep, weekend: Weekend, libpq_uri: str, run_id: UUID, say: Any) -> Any:
+    """Compute a sweep as a child does, with every row handed on at once."""
+    task = Task(run_id=str(run_id), spec=sweep.canonical(), memory_bytes=0, computes="sweep", threads=1)
+    return sweeping.compute(task, say, libpq_uri=libpq_uri, load=lambda _sweep: weekend.bars)
+
+
+async def submit(sessions: Sessions, sweep: Sweep) -> UUID:
+    return (await sweeps.submit(sessions, sweep=sweep, submitted_by="tester")).id
+
+
+async def get(sessions: Sessions, sweep_id: UUID) -> Run:
+    return await runs.get(sessions, sweep_id, kind=RunKind.SWEEP)
+
+
+async def test_a_sweep_through_the_queue_is_the_sweep_of_the_engine(sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend) -> None:
+    sweep = the_sweep(keep=2)
+    async with working(sessions, redis, WorkerOptions(slots=1, children=real(libpq_uri))):
+        run = await ends(sessions, await submit(sessions, sweep))
+    assert run.state == RunState.DONE, run.error_message
+    direct = engine_sweep.run(sweep, weekend.bars)
+    assert (run.summary, run.manifest, run.trials, run.trials_done) == (direct.summary, direct.manifest, 6, 6)
+    files = {name: await results.file(sessions, run_id=run.id, name=name) for name in direct.files()}
+    assert files == direct.files()
+    assert (await sweeps.rows(sessions, run, offset=0, limit=9)).frame["trial"][0] == direct.best[0][0]
+
+
+async def test_a_killed_child_costs_no_trial_that_was_handed_on(sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend) -> None:
+    sweep = the_sweep(parameters=SLOW, keep=0)
+    async with working(sessions, redis, WorkerOptions(slots=1, children=real(libpq_uri))):
+        sweep_id = await submit(sessions, sweep)
+        await until(lambda: parts(sessions), "the first rows")
+        running = await get(sessions, sweep_id)
+        assert running.state == RunState.RUNNING
+        kept = (await sweeps.rows(sessions, running, offset=0, limit=1)).total
+        assert 0 < kept < 600
+        for child in psutil.Process().children():
+            if "app.jobs.child" in child.cmdline():
+                child.kill()
+        again = await until(lambda: resumed(sessions, sweep_id), "another attempt")
+        assert (again.trials_done or 0) >= kept
+        run = await ends(sessions, sweep_id)
+    assert (run.state, run.crashes, run.attempt, await parts(sessions)) == (RunState.DONE, 1, 1, 0)
+    assert pl.read_parquet(io.BytesIO(await results.file(sessions, run_id=sweep_id, name="trials.parquet"))).equals(
+        engine_sweep.run(sweep, weekend.bars).trials
+    )
+
+
+async def resumed(sessions: Sessions, sweep_id: UUID) -> Run | None:
+    """Return a sweep that is in the middle of its second attempt, or beyond it."""
+    run = await get(sessions, sweep_id)
+    return run if run.state == RunState.DONE or (run.attempt == 1 and run.stage == "running the trials") else None
+
+
+async def test_a_sweep_may_take_longer_than_a_run_and_is_cancelled_as_one(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    quick = Rules(run_s=0.0, sweep_s=0.5, look_s=0.05)
+    async with working(sessions, redis, options(tmp_path, rules=quick)):
+        run = await ends(sessions, await submit(sessions, the_sweep(name="sleep 60")))
+    assert (run.state, run.error_code) == (RunState.FAILED, TIMEOUT)
+    assert "the sweep computed for longer than the 0 s that a sweep may; take fewer trials" in (run.error_message or "")
+    async with working(sessions, redis, options(tmp_path)):
+        sweep_id = await submit(sessions, the_sweep(name="sleep 60"))
+        await until(lambda: begins(sessions, sweep_id), "a sweep that is computed")
+        await runs.cancel(sessions, sweep_id, kind=RunKind.SWEEP)
+        assert (await ends(sessions, sweep_id)).state == RunState.CANCELLED
+
+
+async def begins(sessions: Sessions, sweep_id: UUID) -> bool:
+    """Tell whether a sweep is being computed."""
+    return (await get(sessions, sweep_id)).stage == "acting"
+
+
+async def test_trials_whose_rows_are_kept_are_not_run_again(
+    sessions: Sessions, libpq_uri: str, weekend: Weekend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "EVERY_S", 0.0)
+    sweep, kept = the_sweep(parameters=[SLOW[0], {"path": "quality.wick_bps", "values": [20, 500]}]), list[leases.Part]()
+    claim = await claimed(sessions, await submit(sessions, sweep))
+
+    def until_the_first(message: Message, content: bytes = b"") -> None:
+        if isinstance(message, Part):
+            kept.append(leases.Part(first_trial=message.first_trial, trials=message.trials, made_from=message.made_from, rows=content))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await asyncio.to_thread(told, sweep, weekend, libpq_uri, claim.run_id, until_the_first)
+    assert kept[0].trials == 3
+    assert await leases.keep(sessions, claim, kept)
+    heard = list[Message]()
+    files = await asyncio.to_thread(told, sweep, weekend, libpq_uri, claim.run_id, lambda message, _content: heard.append(message))
+    assert [part.trials for part in heard if isinstance(part, Part)] == [3]
+    counts = [message.trials_done for message in heard if isinstance(message, Progress) and message.trials_done is not None]
+    assert (counts[0], counts[-1]) == (3, 6)
+    assert counts == sorted(counts)
+    assert files == engine_sweep.run(sweep, weekend.bars).files()
