@@ -45,7 +45,7 @@ def accounts(spec: Spec, path: Path, seen: Panel) -> Accounts:
         lines=lines,
         held=held,
         packages=attribution.packages_table(spec, path, lines),
-        equity=ledger.equity(held, seen.marks),
+        equity=ledger.equity(held, seen.marks, open_value=ledger.open_values(spec, path, seen.marks)),
         attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
         trade_back=trading_back.trade_back(spec, path, seen, held),
     )

@@ -11,10 +11,18 @@ from engine.events import LEG, Orders, Path
 from engine.ledger import Holding, is_filled, leg_currencies, names, signs, timestamps, units
 from engine.marks import Marks
 from engine.metrics import total
+from engine.positions import funding, on_perpetual, position, variation
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, micros
 
 TRADE_LINES = ("gross", "slippage", "leg_misses", "fees")
 LINES = (*TRADE_LINES, "transfers", "peg", "inventory", "hold")
+PERPETUAL_LINES = ("funding", "variation")
+"""Lines that runs with a perpetual have beside these."""
+
+
+def lines_of(spec: Spec) -> tuple[str, ...]:
+    """Return the lines of a run, in the order in which they are shown."""
+    return LINES if spec.perpetual is None else (*TRADE_LINES, "transfers", *PERPETUAL_LINES, "peg", "inventory", "hold")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +84,29 @@ def attribute(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], 
     Notes
     -----
     Revaluation of a currency = Σ over changes of its holding at τ of change × (m(end) - m(τ)), plus its drift; stablecoins count as peg,
-    the others as inventory. Hold = starting holding × (m(end) - m(start)).
+    the others as inventory. Hold = starting holding × (m(end) - m(start)). The drift of fills of a perpetual belongs to its variation.
     """
     found = {line: total(getattr(lines, line)) for line in TRADE_LINES}
     found |= {"transfers": total(transfer_costs(spec, path, marks)), "peg": 0.0, "inventory": 0.0, "hold": 0.0}
     base, quote = (leg_currencies(spec, path.orders.leg, side) for side in ("base", "quote"))
-    ends = marks.at(np.array([micros(spec.start), micros(spec.end)]))
+    bounds = np.array([micros(spec.start), micros(spec.end)])
+    ends, is_spot = marks.at(bounds), ~on_perpetual(spec, path)
+    found |= {line: float(amounts[0]) for line, amounts in perpetual_lines(spec, path, lines, marks, bounds).items()}
     for ordinal, (holding, revalued) in enumerate(zip(held, revaluations(held, marks, end=ends), strict=True)):
-        drift = np.sum(lines.drift_quote[quote == ordinal]) + np.sum(lines.drift_base[base == ordinal])
+        drift = np.sum(lines.drift_quote[is_spot & (quote == ordinal)]) + np.sum(lines.drift_base[is_spot & (base == ordinal)])
         found["peg" if holding.currency in STABLECOINS else "inventory"] += float(revalued + drift)
         first, last = ends[holding.currency].tolist()
         found["hold"] += holding.start / ATOMS_PER_UNIT * (last - first)
     return found
+
+
+def perpetual_lines(spec: Spec, path: Path, lines: FillLines, marks: Marks, bounds_us: Int64s) -> dict[str, Floats]:
+    """Return funding and variation in each stretch between bounds, (D,) each [numeraire]; none without a perpetual."""
+    one = position(spec, path)
+    if one is None:
+        return {}
+    drift = (lines.drift_base + lines.drift_quote)[one.fills]
+    return {"funding": funding(one, marks, bounds_us), "variation": variation(one, path, marks, bounds_us, drift)}
 
 
 def revaluations(held: list[Holding], marks: Marks, *, end: dict[str, Floats]) -> list[float]:

@@ -33,7 +33,6 @@ def curve(spec: Spec, seen: Panel, guard: Guard, *, found: Found) -> list[dict[s
 
 def _at(scale: str, spec: Spec, seen: Panel, guard: Guard, found: Found) -> dict[str, float]:
     path = walk_path(spec, market.world(spec, seen, guard), found)
-    held = ledger.holdings(spec, path)
-    excess = ledger.excess(held, seen.marks)
-    back = trading_back.trade_back(spec, path, seen, held)
+    excess = ledger.excess_of(spec, path, seen.marks)
+    back = trading_back.trade_back(spec, path, seen, ledger.holdings(spec, path))
     return {"scale": float(scale), "excess": excess, "after_trading_back": excess + back.amount}

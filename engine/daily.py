@@ -4,11 +4,12 @@ import numpy as np
 import polars as pl
 
 from engine.arrays import Floats, Int64s
-from engine.attribution import LINES, TRADE_LINES, FillLines, transfer_costs
+from engine.attribution import TRADE_LINES, FillLines, lines_of, perpetual_lines, transfer_costs
 from engine.config import Spec
 from engine.events import Path
 from engine.ledger import Holding, is_filled, leg_currencies, units
 from engine.marks import Marks
+from engine.positions import on_perpetual, stretches
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, US_PER_SECOND, instant, micros
 
 DAY_US = 86_400 * US_PER_SECOND
@@ -34,26 +35,24 @@ def by_day(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], mar
     of its fills. Hold = starting holding × (m(end of the day) - m(its begin)).
     """
     bounds, filled = bounds_us(spec), is_filled(path.orders)
-    size, day = bounds.size - 1, _days(bounds, path.orders.recorded_us[filled])
+    size, day = bounds.size - 1, stretches(bounds, path.orders.recorded_us[filled])
     found = {line: _sums(day, getattr(lines, line)[filled], size) for line in TRADE_LINES}
-    found["transfers"] = _sums(_days(bounds, path.transfers.requested_us), transfer_costs(spec, path, marks), size)
+    found["transfers"] = _sums(stretches(bounds, path.transfers.requested_us), transfer_costs(spec, path, marks), size)
     found |= {line: np.zeros(size) for line in ("peg", "inventory", "hold")}
+    found |= perpetual_lines(spec, path, lines, marks, bounds)
+    is_spot = ~on_perpetual(spec, path)[filled]
     base, quote = (leg_currencies(spec, path.orders.leg[filled], side) for side in ("base", "quote"))
     worth = marks.at(bounds)
     for ordinal, holding in enumerate(held):
         last = worth[holding.currency]
-        drift = np.where(base == ordinal, lines.drift_base[filled], 0) + np.where(quote == ordinal, lines.drift_quote[filled], 0)
+        of_base, of_quote = is_spot & (base == ordinal), is_spot & (quote == ordinal)
+        drift = np.where(of_base, lines.drift_base[filled], 0) + np.where(of_quote, lines.drift_quote[filled], 0)
         line = "peg" if holding.currency in STABLECOINS else "inventory"
         found[line] += _revalued(holding, bounds, last, marks) + _sums(day, drift, size)
         found["hold"] += holding.start / ATOMS_PER_UNIT * np.diff(last)
     change = np.diff(_equity_at(spec, bounds, equity))
     names = [f"{instant(int(us)):%Y-%m-%d}" for us in bounds[:-1]]
-    return [{"day": names[n], **{line: float(found[line][n]) for line in LINES}, "change": float(change[n])} for n in range(size)]
-
-
-def _days(bounds: Int64s, at_us: Int64s) -> Int64s:
-    # the ordinal of each time's day; a bound belongs to the day that it ends, the start to the first
-    return np.maximum(np.searchsorted(bounds, at_us, side="left") - 1, 0)
+    return [{"day": names[n], **{line: float(found[line][n]) for line in lines_of(spec)}, "change": float(change[n])} for n in range(size)]
 
 
 def _sums(day: Int64s, values: Floats, size: int) -> Floats:
@@ -65,7 +64,7 @@ def _revalued(holding: Holding, bounds: Int64s, worth: Floats, marks: Marks) -> 
     # what changes at the start are is of the first day
     surplus = units(holding.after(bounds[:-1]) - holding.start)
     surplus[0] = 0
-    day = _days(bounds, holding.at_us)
+    day = stretches(bounds, holding.at_us)
     rise = worth[day + 1] - marks.of(holding.currency, holding.at_us)
     return surplus * np.diff(worth) + _sums(day, units(holding.change) * rise, worth.size - 1)
 

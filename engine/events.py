@@ -25,9 +25,9 @@ DECISIONS = (
 OPEN, FILLED, PARTIAL, MISSED_LIMIT, MISSED_VOLUME, MISSED_NO_TRADE, MISSED_ABSENT = range(len(OUTCOMES))
 
 SELL, BUY = 0, 1
-LEG, RESIDUAL = 0, 1
+LEG, RESIDUAL, LIQUIDATION = 0, 1, 2
 SIDES = ("sell", "buy")
-ROLES = ("leg", "residual")
+ROLES = ("leg", "residual", "liquidation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Orders:
     package: Int64s  # number of the package, from 0
     leg: Int32s  # ordinal in `Spec.legs`
     side: Int32s  # SELL or BUY
-    role: Int32s  # LEG or RESIDUAL
+    role: Int32s  # LEG, RESIDUAL or LIQUIDATION
     outcome: Int32s  # index in OUTCOMES
     decided_us: Int64s
     arrival_us: Int64s
@@ -45,9 +45,11 @@ class Orders:
     notice_us: Int64s  # when we learn of it; of an open order, when we would
     planned: Int64s  # [atoms of base]
     filled: Int64s  # [atoms of base]
-    reserve: Int64s  # [atoms of base (sell) or quote (buy)]
+    reserve: Int64s  # [atoms of base (sell) or quote (buy); on a perpetual of quote]
     flow: Int64s  # [atoms of quote]
     fee: Int64s  # [atoms of the currency charged]
+    variation: Int64s  # [atoms of quote] settled on a perpetual at its notice, which had come by the end; 0 on spot
+    lacking: Int64s  # [atoms of quote] of this what the margin wallet did not have
     fee_wallet: Int64s  # index in `Path.wallets` of what was charged; -1 without a fill
     decision_price: Floats  # [quote per base]
     limit_price: Floats
@@ -80,12 +82,26 @@ class Opportunities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Funding:
+    """One row a payment of funding that was made on a position by the end, (F,)."""
+
+    due_us: Int64s
+    paid_us: Int64s  # when it came to the margin wallet, and was known
+    rate: Floats  # fraction of the notional that longs pay to shorts
+    position: Int64s  # [atoms of base] that it was on, below 0 short
+    amount: Int64s  # [atoms of quote] received, below 0 paid
+    variation: Int64s  # [atoms of quote] settled with it
+    lacking: Int64s  # [atoms of quote] of both what the margin wallet did not have
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
     """What a run did, and what it came to."""
 
     orders: Orders
     transfers: Transfers
     opportunities: Opportunities
+    funding: Funding
     stops: list[tuple[int, str]]  # (µs, "drawdown" or "misses"): the one that came first, if any
     wallets: tuple[tuple[str, str], ...]  # (venue, currency), as `Spec.wallets`
     balances: Int64s  # (W, 3) [atoms] free, reserved, pending at the end

@@ -9,6 +9,7 @@ from engine.events import BUY, LEG, Path
 from engine.ledger import is_filled, signs, units
 from engine.marks import Marks
 from engine.panel import Panel
+from engine.positions import on_perpetual
 from engine.schema import US_PER_SECOND, micros
 from engine.series import Series
 
@@ -82,7 +83,7 @@ def peak_capital(spec: Spec, path: Path, marks: Marks) -> float:
     """
     orders, moved = path.orders, path.transfers
     base, quote = leg_marks(spec, orders, marks.at(orders.decided_us))
-    reserved = units(orders.reserve) * np.where(orders.side == BUY, quote, base)
+    reserved = units(orders.reserve) * np.where((orders.side == BUY) | on_perpetual(spec, path), quote, base)
     sent = units(moved.amount) * picked(marks.at(moved.requested_us), [route.currency for route in spec.routes], moved.route)
     begins = np.concatenate([orders.decided_us, moved.requested_us])
     ends = np.concatenate([orders.notice_us, moved.credited_us])

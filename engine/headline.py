@@ -8,6 +8,17 @@ COSTS = {"slippage": "slippage", "leg_misses": "missed legs", "fees": "fees", "t
 """The lines that take of the gross edge, in words."""
 
 
+def gross_of(lines: Mapping[str, float]) -> float:
+    """Return what packages promised, at marks, and the funding that a position brought, which is what it is held for."""
+    return lines["gross"] + max(lines.get("funding", 0.0), 0.0)
+
+
+def costs_of(lines: Mapping[str, float]) -> dict[str, float]:
+    """Return the lines that take of it, or happen to bring something; funding only where it was paid."""
+    paid = min(lines.get("funding", 0.0), 0.0)
+    return {name: lines[name] for name in COSTS} | ({"funding": paid} if paid else {})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
     """What a headline is made from; amounts in the numeraire."""
@@ -20,23 +31,28 @@ class Edge:
 
     @property
     def gross(self) -> float:
-        """What packages promised, at marks."""
-        return self.lines["gross"]
+        """What packages promised, at marks, and funding that came in."""
+        return gross_of(self.lines)
+
+    @property
+    def costs(self) -> dict[str, float]:
+        """What took of it, by its name in words."""
+        return {COSTS.get(name, name): amount for name, amount in costs_of(self.lines).items()}
 
     @property
     def sure(self) -> float:
         """What was left of it after all that costs took, without what slippage or missed legs happened to bring."""
-        return self.gross + sum(min(self.lines[name], 0.0) for name in COSTS)
+        return self.gross + sum(min(amount, 0.0) for amount in self.costs.values())
 
     @property
     def left(self) -> float:
         """The same with what they happened to bring."""
-        return self.gross + sum(self.lines[name] for name in COSTS)
+        return self.gross + sum(self.costs.values())
 
     @property
     def revalued(self) -> float:
-        """What became of the coins that were left behind."""
-        return self.lines["peg"] + self.lines["inventory"]
+        """What became of the coins that were left behind, and of a position."""
+        return self.lines["peg"] + self.lines["inventory"] + self.lines.get("variation", 0.0)
 
     @property
     def result(self) -> float:
@@ -64,8 +80,8 @@ def headline(edge: Edge) -> str:
         return f"No edge: what was decided on was worth {edge.bps(edge.gross)} bps of turnover at marks, before any cost{_despite(edge)}."
     if edge.sure <= 0:
         brought = _despite(edge) or (_luck(edge) if edge.left > 0 else "")
-        return f"No edge after costs: {_deciding(edge)} of {edge.bps(edge.gross)} bps gross{brought}."
-    kept = f"{edge.bps(edge.sure)} of {edge.bps(edge.gross)} bps gross were left after {_costs(edge)}"
+        return f"No edge after costs: {_deciding(edge)} of {edge.bps(edge.gross)} bps gross{_funded(edge)}{brought}."
+    kept = f"{edge.bps(edge.sure)} of {edge.bps(edge.gross)} bps gross{_funded(edge)} were left after {_costs(edge)}"
     if edge.result > 0 and edge.sure + edge.back > 0:
         return f"Edge after costs{', indicatively' if edge.indicative else ' on recorded quotes'}: {kept}{_luck(edge)}."
     if edge.left + edge.revalued <= 0:
@@ -78,27 +94,34 @@ def _despite(edge: Edge) -> str:
     if edge.result <= 0:
         return ""
     if edge.revalued > 0:
-        return f"; the gain is {_moved(edge)}: a bet, no arbitrage"
+        return f"; the gain is {_moved(edge).rstrip(',')}: a bet, no arbitrage"
     return f"; the gain is luck{_luck(edge).replace(';', ':')}" if _luck(edge) else "; the gain is what trading back above marks brings"
 
 
 def _luck(edge: Edge) -> str:
-    lucky = {words: edge.bps(edge.lines[name]) for name, words in COSTS.items() if edge.lines[name] > 0}
+    lucky = {words: edge.bps(amount) for words, amount in edge.costs.items() if amount > 0}
     return f"; {_listed([f'{words} happened to bring {bps}' for words, bps in lucky.items()])}" if lucky else ""
 
 
 def _deciding(edge: Edge) -> str:
     # the largest costs, as many as it takes to use up the gross edge
-    costs = sorted(((-edge.lines[name], words) for name, words in COSTS.items() if edge.lines[name] < 0), key=lambda cost: -cost[0])
+    costs = sorted(((-amount, words) for words, amount in edge.costs.items() if amount < 0), key=lambda cost: -cost[0])
     needed = 1 + sum(taken < edge.gross for taken in itertools.accumulate(amount for amount, _ in costs))
     return _listed([f"{words} {'' if k else 'took '}{edge.bps(amount)}" for k, (amount, words) in enumerate(costs[:needed])])
 
 
 def _costs(edge: Edge) -> str:
-    return _listed([f"{words} ({edge.bps(-edge.lines[name])})" for name, words in COSTS.items() if edge.lines[name] < 0]) or "no costs"
+    return _listed([f"{words} ({edge.bps(-amount)})" for words, amount in edge.costs.items() if amount < 0]) or "no costs"
+
+
+def _funded(edge: Edge) -> str:
+    funding = edge.lines.get("funding", 0.0)
+    return f" ({edge.bps(funding)} of it funding)" if funding > 0 else ""
 
 
 def _moved(edge: Edge) -> str:
+    if "variation" in edge.lines:
+        return "what was still open, or left behind by unequal legs,"
     if abs(edge.lines["peg"]) < abs(edge.lines["inventory"]):
         return "the revaluation of coins that were left behind"
     return f"the revaluation of {edge.stablecoins[0] if len(edge.stablecoins) == 1 else 'stablecoins'}"

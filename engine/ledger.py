@@ -10,6 +10,7 @@ from engine.arrays import Bools, Floats, Int64s, Ordinals
 from engine.config import Spec
 from engine.events import BUY, OPEN, OUTCOMES, ROLES, SIDES, Orders, Path, Transfers
 from engine.marks import Marks
+from engine.positions import Position, on_perpetual, position, values
 from engine.schema import ATOMS_PER_UNIT, TIMESTAMP, micros
 from engine.units import atoms
 
@@ -35,15 +36,17 @@ class Holding:
 
 
 def holdings(spec: Spec, path: Path) -> list[Holding]:
-    """Return every currency's holding, by name; conservation: deposits + flows - fees of fills and of transfers.
+    """Return every currency's holding, by name; conservation: deposits + flows - fees of fills and of transfers + funding and variation.
 
     Notes
     -----
     A fill changes its base and quote, and the currency that it was charged in, when it is recorded. A transfer takes its fee when it is
-    requested; the rest of it is in flight until it is credited, which changes no holding.
+    requested; the rest of it is in flight until it is credited, which changes no holding. On a perpetual flow and fee in quote are the
+    position's cost; what is settled of that, and funding, comes to its margin currency.
     """
     at_us, currency, change = (
-        np.concatenate(parts) for parts in zip(*_fill_changes(spec, path), _transfer_changes(spec, path.transfers), strict=True)
+        np.concatenate(parts)
+        for parts in zip(*_fill_changes(spec, path), _transfer_changes(spec, path.transfers), *_settled(spec, position(spec, path)), strict=True)
     )
     found = []
     for ordinal, name in enumerate(spec.currencies):
@@ -56,14 +59,31 @@ def holdings(spec: Spec, path: Path) -> list[Holding]:
 
 def _fill_changes(spec: Spec, path: Path) -> list[tuple[Int64s, Int64s, Int64s]]:
     # (times, ordinals of currencies, changes) of what fills do to base, quote and what is charged
-    orders, filled = path.orders, is_filled(path.orders)
+    orders, is_spot = path.orders, ~on_perpetual(spec, path)
+    filled = is_filled(orders) & is_spot
     sign, at_us = signs(orders)[filled], orders.recorded_us[filled]
     charged = np.array([spec.currencies.index(currency) for _, currency in path.wallets], dtype=np.int64)
+    of_positions = is_filled(orders) & ~is_spot & ~in_cost(spec, path)
     return [
+        (orders.recorded_us[of_positions], charged[orders.fee_wallet[of_positions]], -orders.fee[of_positions]),
         (at_us, leg_currencies(spec, orders.leg[filled], "base"), sign * orders.filled[filled]),
         (at_us, leg_currencies(spec, orders.leg[filled], "quote"), -sign * orders.flow[filled]),
         (at_us, charged[orders.fee_wallet[filled]], -orders.fee[filled]),
     ]
+
+
+def in_cost(spec: Spec, path: Path) -> Bools:
+    """Return of which orders the fee is part of a position's cost, (O,): those on a perpetual that are charged in its quote."""
+    leg = spec.perpetual
+    margin = -2 if leg is None else path.wallets.index((leg.venue, leg.key.quote))
+    return on_perpetual(spec, path) & np.equal(path.orders.fee_wallet, margin)
+
+
+def _settled(spec: Spec, one: Position | None) -> list[tuple[Int64s, Int64s, Int64s]]:
+    if one is None:
+        return []
+    cash = one.cash
+    return [(cash.at_us, np.full(cash.at_us.size, spec.currencies.index(one.leg.key.quote)), cash.change)]
 
 
 def _transfer_changes(spec: Spec, transfers: Transfers) -> tuple[Int64s, Int64s, Int64s]:
@@ -91,8 +111,8 @@ def is_open(orders: Orders) -> Bools:
     return np.equal(orders.outcome, OPEN)
 
 
-def equity(held: list[Holding], marks: Marks) -> pl.DataFrame:
-    """Return equity, hold and excess at each tick [numeraire].
+def equity(held: list[Holding], marks: Marks, *, open_value: Floats | float = 0.0) -> pl.DataFrame:
+    """Return equity, hold and excess at each tick [numeraire]; `open_value` is what a position is worth then (`open_values`).
 
     Notes
     -----
@@ -104,15 +124,28 @@ def equity(held: list[Holding], marks: Marks) -> pl.DataFrame:
         value = values[holding.currency]
         hold += holding.start * value / ATOMS_PER_UNIT
         excess += (holding.after(at_us) - holding.start) * value / ATOMS_PER_UNIT
+    excess += open_value
     return pl.DataFrame({"ts": timestamps(at_us), "equity": hold + excess, "hold": hold, "excess": excess})
 
 
-def excess(held: list[Holding], marks: Marks) -> float:
+def open_values(spec: Spec, path: Path, marks: Marks) -> Floats | float:
+    """Return what the position of a perpetual is worth beyond its cost at each tick, (K,) [numeraire]; 0 without one."""
+    one = position(spec, path)
+    return 0.0 if one is None else values(one, marks, marks.ticks_us) * marks.ticks[one.leg.key.quote]
+
+
+def excess(held: list[Holding], marks: Marks, *, open_value: float = 0.0) -> float:
     """Return the excess at the end alone [numeraire]; the last one of `equity`."""
     total = 0.0
     for holding in held:
         total += holding.surplus * float(marks.ticks[holding.currency][-1]) / ATOMS_PER_UNIT
-    return total
+    return total + open_value
+
+
+def excess_of(spec: Spec, path: Path, marks: Marks) -> float:
+    """Return the excess at the end of what happened [numeraire]."""
+    value = open_values(spec, path, marks)
+    return excess(holdings(spec, path), marks, open_value=value if isinstance(value, float) else float(value[-1]))
 
 
 def fills_table(spec: Spec, path: Path) -> pl.DataFrame:

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 
 from engine.arrays import Floats, Int64s
-from engine.config import Instrument, Spec
+from engine.config import Spec
 from engine.observations import window
-from engine.schema import US_PER_SECOND, SeriesKey, instant
+from engine.schema import US_PER_SECOND, SeriesKey, funding_key, instant
 
 _DAY_US = 86_400 * US_PER_SECOND
 _LIBRARIES = ("numba", "numpy", "polars")
@@ -26,7 +26,7 @@ def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], *, assumptions: li
     return {
         "spec": spec.canonical(),
         "spec_sha256": spec.hash(),
-        "data": [row for i in spec.instruments for row in _day_hashes(i, window(spec, i, data[i.key]))],
+        "data": [row for i in spec.instruments for row in _day_hashes(i.key, window(spec, i, data[i.key]))] + _funding(spec, data),
         "engine_sha256": _engine_hash(),
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in _libraries(spec)},
@@ -44,12 +44,18 @@ def digest(manifest: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _day_hashes(instrument: Instrument, frame: pl.DataFrame) -> list[dict[str, object]]:
+def _funding(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> list[dict[str, object]]:
+    # all of it: rates from before the start may be known
+    keys = [funding_key(i.key) for i in spec.instruments if i.perpetual is not None]
+    return [row for key in keys for row in _day_hashes(key, data[key].with_columns(pl.coalesce("published", "ts")))]
+
+
+def _day_hashes(key: SeriesKey, frame: pl.DataFrame) -> list[dict[str, object]]:
     known = [frame[name].to_physical() for name in frame.columns if frame[name].null_count() < frame.height]
     return [
         {
-            "venue": instrument.venue,
-            "instrument": instrument.name,
+            "venue": key.venue,
+            "instrument": key.instrument,
             "day": f"{instant(day * _DAY_US):%Y-%m-%d}",
             "rows": last - first,
             "sha256": columns_hash((column.name, column.slice(first, last - first).to_numpy()) for column in known),

@@ -18,12 +18,14 @@ from engine.panel import Panel
 from engine.schema import US_PER_SECOND, micros
 from engine.spec.fees import FeeSpan
 from engine.spec.funds import Route
+from engine.strategies.basis import Basis
 from engine.strategies.combination import Combination
 from engine.units import atoms
 
 _NO_LIMIT = 2**62
 _HORIZON_US = 60 * 86_400 * US_PER_SECOND  # a request late in a run may wait for an opening after its end
 _CHARGED = {"quote": kernel.CHARGED_QUOTE, "received": kernel.CHARGED_RECEIVED}
+_NO_PERPETUAL = {"leg": -1, "spot": -1}
 _SENDS = {"pairs": kernel.PAIRS, "together": kernel.TOGETHER, "sequence": kernel.SEQUENCE}
 _RESIDUALS = {"carry": kernel.CARRY, "unwind": kernel.UNWIND, "hedge": kernel.HEDGE}
 
@@ -43,8 +45,43 @@ def world(spec: Spec, panel: Panel, guard: Guard, *, observed: kernel.Market | N
         max_asset=max_asset(spec),
         mark=np.column_stack([panel.marks.ticks[currency] for currency in spec.currencies]),
         halted=guard.halted,
+        perpetual=perpetual(spec),
+        payments=payments(spec, panel),
         rules=rules(spec),
     )
+
+
+def perpetual(spec: Spec) -> Records:
+    """Return the perpetual of a run, and how spot is traded against it; without one, a row that is no leg's."""
+    strategy, leg = spec.strategy, spec.perpetual
+    values: dict[str, float] = dict(_NO_PERPETUAL)
+    if isinstance(strategy, Basis) and leg is not None and leg.perpetual is not None:
+        at = spec.legs.index(leg)
+        values = {
+            "leg": at,
+            "spot": 1 - at,
+            "initial_margin": leg.perpetual.initial_margin_bps * 1e-4,
+            "maintenance_margin": leg.perpetual.maintenance_margin_bps * 1e-4,
+            "exit_bps": strategy.exit_bps,
+            "is_two_way": strategy.directions == "both",
+            "counted": strategy.funding_payments,
+            "max_hold_us": _NO_LIMIT if strategy.max_hold is None else strategy.max_hold,
+            "stop_bps": np.inf if strategy.stop_bps is None else strategy.stop_bps,
+        }
+    return records(kernel.PERPETUAL, [tuple(values.get(name, 0) for name in kernel.PERPETUAL.names or ())])
+
+
+def payments(spec: Spec, panel: Panel) -> Records:
+    """Return the funding of a run: what falls due before its start is no payment of it, but may be the last rate that is known."""
+    leg, found = spec.perpetual, panel.payments
+    latency = 0 if leg is None else notice_latency_us(spec, leg)
+    rows = zip(found.due_us.tolist(), found.known_us.tolist(), (found.due_us + latency).tolist(), found.rate.tolist(), strict=True)
+    return records(kernel.PAYMENT, rows)
+
+
+def notice_latency_us(spec: Spec, leg: Instrument) -> int:
+    """Return how long what happens on a leg takes to be known [µs]."""
+    return spec.feed_latency_us if leg.data == "bars" else spec.venues[leg.venue].feed_latency
 
 
 def tiers(spec: Spec) -> Records:
@@ -166,16 +203,16 @@ def legs(spec: Spec, panel: Panel) -> Records:
     rows = []
     for k, leg in enumerate(spec.legs):
         venue, key, schedule = spec.venues[leg.venue], leg.key, spec.fee_rows(leg)
-        notice_us = spec.feed_latency_us if leg.data == "bars" else venue.feed_latency
+        base = key.quote if leg.perpetual else key.base  # of a perpetual both sides go by its margin wallet
         places = (
             names.index(leg.venue),
-            wallets.index((leg.venue, key.base)),
+            wallets.index((leg.venue, base)),
             wallets.index((leg.venue, key.quote)),
             spec.currencies.index(key.base),
             spec.currencies.index(key.quote),
         )
         fees = (_is_foreign(spec, leg), _loosest(spec, schedule), any(s.charged_in == "received" for s in schedule))
-        fixed = (atoms(leg.tick), atoms(leg.lot), atoms(leg.min_notional), venue.order_latency, notice_us)
+        fixed = (atoms(leg.tick), atoms(leg.lot), atoms(leg.min_notional), venue.order_latency, notice_latency_us(spec, leg))
         rows.append((*fixed, *places, bar[k], conversion[k], span[k], *fees))
     return records(kernel.LEG, [*rows, (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bar[-1], conversion[-1], span[-1], False, 0, False)])
 
@@ -207,7 +244,7 @@ def rules(spec: Spec) -> Records:
         "start_us": micros(spec.start),
         "end_us": micros(spec.end),
         "clock_us": spec.clock,
-        "sends": _SENDS[spec.strategy.sends],
+        "sends": _SENDS[spec.strategy.sends] if spec.perpetual is None else kernel.BASIS,
         "threshold_bps": spec.strategy.threshold_bps,
         "cool_down_us": spec.strategy.cool_down,
         "fixed_notional": 0.0 if fixed is None else atoms(fixed),
@@ -223,7 +260,7 @@ def rules(spec: Spec) -> Records:
         "max_venue_open": _limit(risk.max_venue_open),
         "max_in_flight": _limit(risk.max_in_flight),
         "max_misses": risk.max_misses or 0,
-        "works_at_ticks": risk.max_drawdown is not None or rebalance is not None,
+        "works_at_ticks": risk.max_drawdown is not None or rebalance is not None or spec.perpetual is not None,
         "rebalance_every_us": 0 if rebalance is None else rebalance.every or spec.clock,
         "base_currency": -1 if spec.base is None else spec.currencies.index(spec.base),
         "start_currency": spec.currencies.index(spec.comparison_currency) if spec.base is None else -1,

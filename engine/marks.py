@@ -55,6 +55,7 @@ class Marks:
     numeraire: str
     currencies: tuple[str, ...]  # those that are held, traded, moved or charged, sorted
     sources: tuple[Series, ...]
+    perpetual: Series | None = None  # whose mid a position is worth; it marks nothing
     ticks_us: Int64s  # (K,) [µs] multiples of the clock from start to end
     ticks: dict[str, Floats]  # currency → (K,) [numeraire per unit] marks at the ticks
     stale: dict[str, int]  # currency → ticks at which no source was fresh
@@ -114,7 +115,9 @@ def build(spec: Spec, series: Sequence[Series]) -> Marks:
         Where a currency has no mark at the start; names the first start that works.
     """
     ticks_us = np.arange(micros(spec.start), micros(spec.end) + 1, spec.clock, dtype=np.int64)
-    found = Marks(numeraire=spec.numeraire, currencies=spec.currencies, sources=tuple(series), ticks_us=ticks_us, ticks={}, stale={})
+    sources = tuple(one for one in series if one.instrument.perpetual is None)
+    perpetual = next((one for one in series if one.instrument.perpetual is not None), None)
+    found = Marks(numeraire=spec.numeraire, currencies=spec.currencies, sources=sources, perpetual=perpetual, ticks_us=ticks_us, ticks={}, stale={})
     stale = found.is_stale(ticks_us)
     _refuse_unmarked_start(stale, ticks_us)
     return replace(found, ticks=found.at(ticks_us), stale={currency: int(rows.sum()) for currency, rows in stale.items()})

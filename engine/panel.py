@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from engine import bar_series, marks, pool_series, quality, quote_series
+from engine import bar_series, marks, payments, pool_series, quality, quote_series
 from engine.arrays import Int32s, Int64s
 from engine.config import Instrument, Spec
 from engine.errors import DataError
@@ -32,6 +32,7 @@ class Panel:
     series: tuple[Series, ...]  # parts of the columns, in the order of `Spec.series`
     quality: list[quality.Row]  # a row of counts a series, in that order
     marks: marks.Marks
+    payments: payments.Payments
 
     def of(self, key: SeriesKey) -> Series:
         """Return one series."""
@@ -64,7 +65,9 @@ def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Panel:
     marked = marks.build(spec, [observed.series for observed in read])
     judged = _without_wicks(spec, read, marked)
     epoch = epochs(columns.price, columns.good, first)
-    return Panel(columns=columns, epoch=epoch, series=tuple(o.series for o in judged), quality=[o.row for o in judged], marks=marked)
+    paid = payments.read(spec, data)
+    parted = tuple(o.series for o in judged)
+    return Panel(columns=columns, epoch=epoch, series=parted, quality=[o.row for o in judged], marks=marked, payments=paid)
 
 
 def delayed(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel) -> Panel:

@@ -7,6 +7,7 @@ import numpy as np
 from engine import market
 from engine.arrays import Bools, Int64s, Records
 from engine.config import Spec
+from engine.events import Funding as Paid
 from engine.events import Opportunities, Orders, Path, Transfers
 from engine.kernels import state as kernel
 from engine.kernels.market import DAY_US, Candidates, World
@@ -40,6 +41,7 @@ def walk_path(spec: Spec, world: World, found: Found) -> Path:
         orders=_orders(log.orders),
         transfers=_transfers(log.transfers, order),
         opportunities=_opportunities(spec, log.opportunities),
+        funding=_funding(world.payments, state.funded),
         stops=[(int(c.stopped_us), kernel.STOPS[c.stopped_by]) for c in state.counts if c.stopped_us != kernel.NEVER_US],
         wallets=spec.wallets,
         balances=np.column_stack([state.wallets.free, state.wallets.reserved, state.wallets.pending]),
@@ -49,8 +51,10 @@ def walk_path(spec: Spec, world: World, found: Found) -> Path:
 
 
 def candidates(world: World, threshold_bps: float) -> Found:
-    """Return the instants at which some pair can reach a threshold [bps]; -inf: every instant."""
-    legs, rules = world.legs.size - 1, world.rules[0]
+    """Return the instants at which some pair can reach a threshold [bps], or exit; -inf: every instant."""
+    legs, rules, terms = world.legs.size - 1, world.rules[0], world.perpetual[0]
+    if terms.leg >= 0:  # funding may make up for any edge
+        threshold_bps = -np.inf if terms.counted else min(threshold_bps, terms.exit_bps)
     view, units, place = _records(IN_VIEW, world.market.series.size - 1), _records(UNIT, legs), _records(PLACE, 1)
     view.row = world.market.series.first[:-1] - 1
     units.gets = units.pays = np.nan
@@ -83,7 +87,10 @@ def _room(rows: int, legs: int) -> Candidates:
 
 def walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tuple[kernel.State, kernel.Log]:
     """Return the state at the end of a walk over candidates, and its logs, cut to what was written."""
-    state, log, scratch = new_state(spec, world), new_log(FIRST_ROWS), new_scratch(spec, world)
+    state, log, scratch = new_state(spec, world), new_log(FIRST_ROWS, events=world.payments.size), new_scratch(spec, world)
+    due = np.searchsorted(world.payments.due_us, micros(spec.start), side="right")  # what falls due at the start is on no position
+    if due < world.payments.size:
+        log.queue[0], state.counts.queue = (world.payments[due].due_us, kernel.DUE, due), 1
     while not walk(world, funding, rows, state, log, scratch):
         log = larger(log, rows_needed(state, scratch.plan.size))
     used = state.counts[0]
@@ -107,6 +114,8 @@ def new_state(spec: Spec, world: World) -> kernel.State:
         sides=_records(kernel.SIDE, 2 * legs),
         seen=_records(kernel.SEEN, world.market.series.size - 1),
         routes=_records(kernel.SENT_TODAY, len(spec.routes)),
+        position=_records(kernel.POSITION, 1),
+        funded=_records(kernel.FUNDED, world.payments.size),
         bar_taken=np.zeros(world.market.open_us.size, np.int64),
         open_value=np.zeros(len(spec.venues), np.int64),
         notional=np.zeros((len(spec.venues), days), np.int64),
@@ -120,14 +129,14 @@ def new_state(spec: Spec, world: World) -> kernel.State:
     return state
 
 
-def new_log(rows: int) -> kernel.Log:
-    """Return empty logs of so many rows each."""
+def new_log(rows: int, *, events: int = 0) -> kernel.Log:
+    """Return empty logs of so many rows each, and a queue that holds so many events beside those of orders and transfers."""
     return kernel.Log(
         orders=_records(kernel.ORDER, rows),
         packages=_records(kernel.PACKAGE, rows),
         opportunities=_records(kernel.OPPORTUNITY, rows),
         transfers=_records(kernel.TRANSFER, rows),
-        queue=np.zeros((2 * rows, 3), np.int64),  # an event of each order and transfer
+        queue=np.zeros((2 * rows + events, 3), np.int64),  # an event of each order and transfer
     )
 
 
@@ -138,7 +147,7 @@ def larger(log: kernel.Log, needed: tuple[int, int, int, int]) -> kernel.Log:
         _grown(rows, 2 * need if need > rows.size else rows.size)
         for rows, need in zip((log.orders, log.packages, log.opportunities, log.transfers), needed, strict=True)
     )
-    queue = np.zeros((orders.size + transfers.size, 3), np.int64)
+    queue = np.zeros((log.queue.shape[0] + orders.size - log.orders.size + transfers.size - log.transfers.size, 3), np.int64)
     queue[: log.queue.shape[0]] = log.queue
     return kernel.Log(orders=orders, packages=packages, opportunities=opportunities, transfers=transfers, queue=queue)
 
@@ -186,6 +195,12 @@ def _opportunities(spec: Spec, log: Records) -> Opportunities:
         sell, buy = np.divmod(columns["combination"], len(spec.legs))
         columns["combination"] = sell * (len(spec.legs) - 1) + buy - (buy > sell)
     return Opportunities(**{**columns, **{name: columns[name].astype(np.int32) for name in ("combination", "outcome")}})
+
+
+def _funding(payments: Records, funded: Records) -> Paid:
+    paid = funded.is_paid
+    columns = {name: np.ascontiguousarray(funded[name][paid]) for name in ("position", "amount", "variation", "lacking")}
+    return Paid(due_us=payments.due_us[paid], paid_us=payments.paid_us[paid], rate=payments.rate[paid], **columns)
 
 
 def _first(rows: Records, count: int) -> Records:

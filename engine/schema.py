@@ -64,6 +64,15 @@ POOL_STATES = pl.Schema(
 )
 """A pool after each of its changes (or at the end of each interval), in the order of the chain; one form for both kinds of pools."""
 
+FUNDING = pl.Schema(
+    {
+        "ts": TIMESTAMP,  # when it is paid
+        "published": TIMESTAMP,  # when its rate was known, at or before that; null: when it is paid
+        "rate": pl.Float64(),  # fraction of the notional that a long position pays to a short one; below 0 the other way
+    }
+)
+"""Payments of a perpetual, by the time at which they are paid, each time once."""
+
 SYNTHETIC_PREFIX = "synthetic-"
 """Venues whose names begin so hold invented prices; every result on them says so."""
 
@@ -100,10 +109,32 @@ class SeriesKey(NamedTuple):
         return self.instrument.partition("/")[2]
 
 
+def funding_key(key: SeriesKey) -> SeriesKey:
+    """Return what the funding of a perpetual is called beside its prices."""
+    return SeriesKey(key.venue, f"{key.instrument} funding")
+
+
 def check_columns(frame: pl.DataFrame, *, key: SeriesKey) -> pl.DataFrame:
     """Return the frame if it has the columns of `BARS`; DataError names the series and both schemas."""
     if frame.schema != BARS:
         raise DataError(f"{key}: expected columns {dict(BARS)}, found {dict(frame.schema)}")
+    return frame
+
+
+def check_funding(frame: pl.DataFrame, *, key: SeriesKey) -> pl.DataFrame:
+    """Return the frame if it keeps the contract of `FUNDING`; DataError says the first row that breaks a rule."""
+    if frame.schema != FUNDING:
+        raise DataError(f"{key}: expected columns {dict(FUNDING)}, found {dict(frame.schema)}")
+    rules = (
+        ("a time and a rate on every row", pl.col("ts").is_null() | pl.col("rate").is_null()),
+        ("rates between -1 and 1, as fractions of the notional", ~pl.col("rate").is_between(-1, 1, closed="none")),
+        ("times that increase, each once", pl.col("ts").diff().dt.total_microseconds() <= 0),
+        ("rates that are published by when they are paid", pl.col("published") > pl.col("ts")),
+    )
+    for expected, broken in rules:
+        bad = frame.filter(broken)
+        if bad.height:
+            raise DataError(f"{key}: expected {expected}, found {bad.row(0, named=True)} ({bad.height} of {frame.height} payments)")
     return frame
 
 

@@ -65,7 +65,7 @@ def _later(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel, foun
 
 def _excess(variant: _Variant) -> float:
     path = walk_path(variant.spec, variant.world, variant.found)
-    return ledger.excess(ledger.holdings(variant.spec, path), variant.panel.marks)
+    return ledger.excess_of(variant.spec, path, variant.panel.marks)
 
 
 def _slower(venue: Venue) -> Venue:

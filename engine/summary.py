@@ -7,12 +7,13 @@ import numpy as np
 
 from engine import metrics
 from engine.accounts import Accounts
-from engine.attribution import LINES, TRADE_LINES
+from engine.attribution import TRADE_LINES, lines_of
 from engine.config import Spec
-from engine.events import OUTCOMES, RESIDUAL, Path
+from engine.events import BUY, LIQUIDATION, OUTCOMES, RESIDUAL, Path
 from engine.headline import Edge
 from engine.headline import headline as edge_headline
 from engine.opportunities import decisions
+from engine.positions import on_perpetual
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, SYNTHETIC_PREFIX, instant, micros
 from engine.units import iso
 from engine.wording import PASSED_OVER, STOPS, STRESS
@@ -63,7 +64,8 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
         },
         "metrics": _metrics(parts),
         "counts": _counts(parts.path),
-        "attribution": [{"line": line, "amount": parts.attribution[line]} for line in LINES],
+        **({} if spec.perpetual is None else {"perpetual": _perpetual(spec, parts)}),
+        "attribution": [{"line": line, "amount": parts.attribution[line]} for line in lines_of(spec)],
         "attribution_days": parts.attribution_days,
         "combinations": parts.combinations[:_COMBINATIONS],
         "legs": parts.legs,
@@ -94,6 +96,8 @@ def headline(spec: Spec, parts: Parts) -> str:
     """Return the sentence that names what decided: no edge, no funds, a cost, revaluation, or trading back."""
     packages, turnover = parts.packages.height, float(parts.lines.turnover.sum())
     if not parts.path.opportunities.at_us.size:
+        if spec.perpetual is not None:
+            return f"No edge after costs: nothing entered, as no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread."
         best = _best(parts.path.best_edge_bps)
         return f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {best}."
     if not packages:
@@ -136,12 +140,32 @@ def _earned(spec: Spec, parts: Parts) -> str:
     trading, moving = sum(parts.attribution[line] for line in TRADE_LINES), parts.attribution["transfers"]
     word, plural = "Earned" if round(result, 2) >= 0 else "Lost", "s" if packages > 1 else ""
     transfers = f"{moving:+z,.2f} by transfers, " if parts.path.transfers.route.size else ""
+    funding, paid = parts.attribution.get("funding", 0.0), parts.path.funding.due_us.size
+    transfers += f"{funding:+z,.2f} by funding ({paid} payment{'' if paid == 1 else 's'}), " if spec.perpetual is not None else ""
+    left = "was left behind" if spec.perpetual is None else "was still open or left behind"
     at_mark = f" ({', '.join(back.at_mark)} at the mark: nothing in view trades it)" if back.at_mark else ""
     return (
         f"{word} {abs(result):,.2f} {spec.numeraire} against holding: {trading:+z,.2f} from trading {packages} package{plural}, after fees, "
-        f"slippage and missed legs, {transfers}{parts.excess - trading - moving:+z,.2f} as what was left behind changed in value, "
+        f"slippage and missed legs, {transfers}{parts.excess - trading - moving - funding:+z,.2f} as what {left} changed in value, "
         f"and {back.amount:+z,.2f} by trading back to the starting balances{at_mark}."
     )
+
+
+def _perpetual(spec: Spec, parts: Parts) -> dict[str, float | int | str]:
+    # what a reader cannot see from orders: what is open at the end, what was paid on it, and what the venue closed
+    orders, paid, leg = parts.path.orders, parts.path.funding, spec.perpetual
+    on = on_perpetual(spec, parts.path)
+    bought = np.where(orders.side == BUY, orders.filled, -orders.filled)[on]
+    return {
+        "instrument": "" if leg is None else str(leg.key),
+        "position": int(bought.sum()) / ATOMS_PER_UNIT,
+        "largest": float(np.max(np.abs(np.cumsum(bought)), initial=0)) / ATOMS_PER_UNIT,
+        "funding_payments": paid.due_us.size,
+        "funding_received": int(paid.amount[paid.amount > 0].sum()) / ATOMS_PER_UNIT,
+        "funding_paid": -int(paid.amount[paid.amount < 0].sum()) / ATOMS_PER_UNIT,
+        "liquidations": int(np.sum((orders.role == LIQUIDATION) & (orders.filled > 0))),
+        "lacking": int(orders.lacking.sum() + paid.lacking.sum()) / ATOMS_PER_UNIT,
+    }
 
 
 def assumptions(spec: Spec) -> list[str]:
@@ -153,6 +177,8 @@ def assumptions(spec: Spec) -> list[str]:
     if "quote_bars" in kinds:
         found.append("Quote bars, not quotes: one bid and ask stand for the end of an interval, so the result is indicative.")
     found += [*_fills(spec), _residual(spec), _moved(spec), "Trading back at the end meets the best bid or ask in view, whatever its size."]
+    if spec.perpetual is not None:
+        found.append("The perpetual is settled, margined and liquidated by its own mid: the venue's index and mark price are not known.")
     return found + [f"Decisions count {currency} as one {spec.comparison_currency}." for currency in spec.assume_par]
 
 

@@ -9,6 +9,7 @@ from engine.events import Path
 from engine.ledger import Holding, is_filled, leg_currencies
 from engine.marks import Marks
 from engine.panel import Panel, Series
+from engine.positions import Position, mids, position
 from engine.schema import ATOMS_PER_UNIT, US_PER_SECOND, micros
 from engine.units import atoms
 
@@ -42,15 +43,21 @@ def trade_back(spec: Spec, path: Path, panel: Panel, held: list[Holding]) -> Tra
 
     Notes
     -----
-    The base goes first, on the leg that is best at marks; what it brings or costs in another currency counts to that. Then each other
-    currency by name, on instruments that trade or convert it, against the numeraire. With cycles, all but their start go first, against
-    that or the numeraire. Best bids and asks in view at the end, after the fee in force then, of whatever size; a price is in view for the
-    five minutes of a mark.
+    A position is closed first, at the best bid or ask after the fee, or at its mid where neither is in view. Then the base goes, on the leg
+    that is best at marks; what it brings or costs in another currency counts to that. Then each other currency by name, on instruments that
+    trade or convert it, against the numeraire. With cycles, all but their start go first, against that or the numeraire. Best bids and asks in
+    view at the end, after the fee in force then, of whatever size; a price is in view for the five minutes of a mark.
     """
     volumes = venue_volumes(spec, path, panel.marks)
     marks = {currency: float(values[-1]) for currency, values in panel.marks.ticks.items()}
     surplus = {holding.currency: holding.surplus / ATOMS_PER_UNIT for holding in held}
-    amount, at_mark = 0.0, []
+    amount = 0.0
+    at_mark: list[str] = []
+    one = position(spec, path)
+    if one is not None:
+        brought, beyond, at_mark = _closed(spec, one, panel, volumes)
+        surplus[one.leg.key.quote] += brought
+        amount += beyond * marks[one.leg.key.quote]
     for currency in in_order(spec):
         if currency == spec.numeraire or surplus[currency] == 0:
             continue
@@ -62,6 +69,21 @@ def trade_back(spec: Spec, path: Path, panel: Panel, held: list[Holding]) -> Tra
         else:
             at_mark.append(currency)
     return TradeBack(amount=amount, at_mark=at_mark)
+
+
+def _closed(spec: Spec, one: Position, panel: Panel, volumes: dict[str, int]) -> tuple[float, float, list[str]]:
+    # what closing the position brings [quote], how much of this is beyond its value at its mid, and what counted at that
+    end = np.array([micros(spec.end)])
+    held, cost = (int(steps.after(end)[0]) / ATOMS_PER_UNIT for steps in (one.held, one.cost))
+    if held == 0:
+        return -cost, 0.0, []
+    mid, span = float(mids(panel.marks, end)[0]), in_force(spec, one.leg)
+    bid_ask = in_view(panel.of(one.leg.key), micros(spec.end))
+    if bid_ask is None or span is None:
+        return held * mid - cost, 0.0, [f"the position in {one.leg.key}"]
+    fee = next(rate for least, rate in reversed(span.tiers) if least <= volumes[one.leg.venue])
+    rate = _rate(one.leg, one.leg.key.base, bid_ask=bid_ask, fee=fee, in_base=False)
+    return rate.of(held) - cost, rate.of(held) - held * mid, []
 
 
 def venue_volumes(spec: Spec, path: Path, marks: Marks) -> dict[str, int]:
@@ -93,10 +115,10 @@ def instruments_of(spec: Spec, currency: str) -> tuple[Instrument, ...]:
     With cycles, what is not their start goes against that, too.
     """
     if currency == spec.base:
-        return spec.legs
+        return tuple(leg for leg in spec.legs if leg.perpetual is None)
     against = {spec.numeraire} if spec.base is not None or currency == spec.comparison_currency else {spec.numeraire, spec.comparison_currency}
     direct = [{currency, other} for other in against]
-    return tuple(i for i in spec.instruments if i.use != "mark" and {i.key.base, i.key.quote} in direct)
+    return tuple(i for i in spec.instruments if i.use != "mark" and i.perpetual is None and {i.key.base, i.key.quote} in direct)
 
 
 def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> list[Rate]:

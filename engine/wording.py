@@ -8,6 +8,8 @@ LINE_MEANINGS = {
     "leg_misses": "what the unequal part of packages cost or brought, unwinding included",
     "fees": "paid to the venues",
     "transfers": "fees of moving funds between venues",
+    "funding": "received for holding the perpetual; below 0 paid",
+    "variation": "the position in the perpetual, revalued: while legs are equal, against inventory",
     "peg": "stablecoins traded into, revalued",
     "inventory": "other coins traded into, revalued",
     "hold": "starting balances, revalued: not from trading",
@@ -70,7 +72,7 @@ STRESS = {
 NOT_MODELLED = (
     "Bars are not quotes: depth, queues and the path inside a bar are unknown, and the half-spread is an assumption of the spec.",
     "No market impact beyond what we take at a price until it changes; nobody reacts to us.",
-    "No maker fills, no borrowing, no short positions.",
+    "No maker fills, no borrowing; nothing is sold short but a perpetual.",
     "Outages, suspensions and fee changes that the spec does not name; the insolvency of a venue.",
     "Trading back at the end meets the best bid or ask, whatever its size.",
 )

@@ -33,6 +33,8 @@ from engine.config import (
     json_schema,
     parse_spec_toml,
 )
+from engine.spec.venues import Perpetual
+from engine.strategies.basis import Basis
 from engine.strategies.spatial import Spatial
 from engine.strategies.triangular import Triangular
 from engine.synth import depeg_weekend
@@ -71,8 +73,8 @@ def test_the_reference_has_every_setting_and_no_other() -> None:
 
 
 TABLES = (
-    *(Spec, Spatial, Triangular, Execution, Risk, Guard, QualityRules, Venue, Window, FeeRow, Tier, Instrument, Route, Hours, Suspension),
-    *(Rebalance, Target),
+    *(Spec, Basis, Spatial, Triangular, Execution, Risk, Guard, QualityRules, Venue, Window, FeeRow, Tier, Instrument, Route, Hours, Suspension),
+    *(Rebalance, Target, Perpetual),
 )
 
 

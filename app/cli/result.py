@@ -100,6 +100,8 @@ def trades(summary: Summary) -> Table:
         found.add_row("residual orders", f"{counts['residual_orders']:,}", _soft("for what unequal legs left"))
     found.add_row("orders filled", f"{counts['fills']:,}", _soft(f"{counts['partial']:,} of them in part"))
     found.add_row("orders missed", f"{counts['missed']:,}", _soft(_parts(counts, _MISSES)))
+    if "perpetual" in summary:
+        _add_perpetual(found, summary["perpetual"])
     if counts["open"]:
         found.add_row("orders open", f"{counts['open']:,}", _soft("the run ended before they did"))
     if counts["transfers"]:
@@ -110,6 +112,18 @@ def trades(summary: Summary) -> Table:
     if summary["guard"]:
         found.add_row("depeg guard", f"{len(summary['guard']):,}", _soft(_guard(summary["guard"])))
     return found
+
+
+def _add_perpetual(found: Table, held: Mapping[str, Any]) -> None:
+    base = held["instrument"].partition(" ")[2].partition("/")[0]
+    found.add_row(
+        "position at the end", f"{held['position']:+,.8g}", _soft(f"{base} of {held['instrument']}; the largest was {held['largest']:,.8g}")
+    )
+    received = f"{held['funding_received']:,.2f} received, {held['funding_paid']:,.2f} paid"
+    found.add_row("funding payments", f"{held['funding_payments']:,}", _soft(received))
+    if held["liquidations"]:
+        lacked = f"; the wallet lacked {held['lacking']:,.2f}, which the venue bore" if held["lacking"] else ""
+        found.add_row("liquidations", f"{held['liquidations']:,}", _soft(f"the margin wallet no longer held the position{lacked}"))
 
 
 def figures(summary: Summary) -> Table:

@@ -10,6 +10,7 @@ import polars as pl
 from app.errors import BadInput, NotFound
 from app.services import sequence
 from app.services.sequence import Clash
+from app.sources import funding
 from app.sources.detect import Found, Said, detect_all
 from app.sources.files import Source, expand
 from app.sources.kinds import Kind
@@ -17,7 +18,7 @@ from app.sources.names import hints
 from app.sources.read import Books, Read, read
 from app.sources.rows import NOISE
 from engine.config import POOLS
-from engine.schema import BARS, SeriesKey
+from engine.schema import BARS, SeriesKey, funding_key
 
 Tell = Callable[[str], None]
 """Told what each file of quotes was taken for, and what was left aside in it."""
@@ -36,9 +37,22 @@ def read_folder(
     return {key: _together(key, files, tell) for key, files in parts.items()}
 
 
+def read_funding(folder: Path | str, wanted: Collection[SeriesKey]) -> dict[SeriesKey, pl.DataFrame]:
+    """Return the funding of perpetuals from the files of a folder, by `engine.schema.funding_key`; several files of one are put together."""
+    files = [(funding.key_of(source), source) for source in expand([folder])] if wanted else []
+    found = {}
+    for key in sorted(wanted):
+        frames = [funding.read(source) for named, source in files if named == key]
+        if not frames:
+            name = f"{key.venue}_{key.instrument.replace('/', '-')}_funding.csv"
+            raise NotFound(f"{folder}: expected the funding of {key}, a perpetual, found none; add {name} with the columns ts, published, rate")
+        found[funding_key(key)] = pl.concat(frames).unique(maintain_order=True).sort("ts", maintain_order=True)
+    return found
+
+
 # A file whose name says another instrument is not opened; one whose name says nothing may be anything.
 def _look(sources: Sequence[Source], wanted: Collection[SeriesKey], said: Said | None) -> tuple[list[Found], list[str]]:
-    named = {source: hints(source.name).instrument for source in sources}
+    named = {source: hints(source.name).instrument for source in sources if funding.key_of(source) is None}
     instruments = {key.instrument for key in wanted}
     others = [source.name if name is None else f"{source.name} ({name})" for source, name in named.items() if name not in instruments]
     return detect_all([source for source, name in named.items() if name in instruments], said), others

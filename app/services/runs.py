@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.models import Outbox, Run, RunKind, RunState
 from app.db.session import Sessions
-from app.errors import Conflict, NotFound
+from app.errors import BadInput, Conflict, NotFound
 from engine.config import Spec
 
 NAMES = {RunKind.BACKTEST: "run", RunKind.SWEEP: "sweep"}
@@ -26,7 +26,11 @@ class Page:
 
 
 async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str) -> Run:
-    """Queue a backtest; commits the run and the ring that it is owed together."""
+    """Queue a backtest; commits the run and the ring that it is owed together. BadInput where its data cannot be stored."""
+    if spec.perpetual is not None:
+        raise BadInput(
+            f"{spec.perpetual.key} is a perpetual, and the database keeps no funding: run the spec on files (backtest run SPEC --files DIR)"
+        )
     run = Run(
         created_by=submitted_by,
         name=spec.name,

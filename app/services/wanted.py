@@ -23,6 +23,11 @@ def wanted(spec: Spec) -> dict[SeriesKey, Kind]:
     return {one.key: Kind(one.data) if one.data in LASTING_US else Kind(one.data, spec.interval_us) for one in spec.instruments}
 
 
+def perpetuals(spec: Spec) -> list[SeriesKey]:
+    """Return the instruments of a spec that pay funding."""
+    return [one.key for one in spec.instruments if one.perpetual is not None]
+
+
 def reaches(spec: Spec) -> dict[SeriesKey, Reach]:
     """Return what a run may read of each series; it reads by event times, between which and arrivals there is less than an hour."""
     pools = [str(one.key) for one in spec.instruments if one.data in POOLS]

@@ -5,7 +5,21 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from app.errors import BadInput
-from app.sources import binance, coinbase, cryptodatadownload, kraken, lean, parquet, plain, pool_tables, quote_tables, tardis, trade_tables, uniswap
+from app.sources import (
+    binance,
+    coinbase,
+    cryptodatadownload,
+    funding,
+    kraken,
+    lean,
+    parquet,
+    plain,
+    pool_tables,
+    quote_tables,
+    tardis,
+    trade_tables,
+    uniswap,
+)
 from app.sources.capture import feed
 from app.sources.files import Source
 from app.sources.kinds import Data
@@ -150,6 +164,9 @@ def _with_header(header: Sequence[str], source: Source, levels: int) -> tuple[Da
         return "trades", trade_tables.layout(header, label=source.label)
     if pool_tables.is_one(header):
         return "pool", pool_tables.layout(header, label=source.label)
+    if funding.is_one(header):
+        advice = "backtest run --files DIR reads it beside the prices, by a name like binance-futures_BTC-USDT_funding.csv"
+        raise BadInput(f"{source.label}: expected a table of bars or quotes, found one of funding, which is not imported; {advice}")
     return "bars", plain.layout(header, label=source.label)
 
 

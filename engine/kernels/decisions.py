@@ -2,7 +2,7 @@
 
 from engine.kernels.cache import rule
 from engine.kernels.fees import tick_at
-from engine.kernels.market import PAIRS, World
+from engine.kernels.market import BASIS, PAIRS, World
 from engine.kernels.state import ALARM, COOL_DOWN, HALTED, NEVER_US, RESIDUAL, SENT, STOPPED, Log, State
 
 
@@ -18,7 +18,7 @@ def stand(state: State, combination: int, ordinal: int) -> None:
 @rule
 def residual_value(world: World, state: State, tick: int) -> float:
     """Return what packages left over is worth [numeraire]."""
-    if world.rules[0].sends == PAIRS:
+    if world.rules[0].sends == PAIRS or world.rules[0].sends == BASIS:
         return float(abs(state.counts[0].net_residual) * world.mark[tick, world.rules[0].base_currency] / 1e8)
     value = 0.0
     for currency in range(state.currencies.size):

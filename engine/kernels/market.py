@@ -17,8 +17,8 @@ ABSENT = -1
 DAY_US = 86_400_000_000
 CHARGED_QUOTE, CHARGED_RECEIVED, CHARGED_ASSET = 0, 1, 2
 CARRY, UNWIND, HEDGE = 0, 1, 2
-PAIRS, TOGETHER, SEQUENCE = 0, 1, 2
-"""What is sent as one package: a sell and a buy, or the steps of a cycle, at once or one after the other."""
+PAIRS, TOGETHER, SEQUENCE, BASIS = 0, 1, 2, 3
+"""What is sent as one package: a sell and a buy, the steps of a cycle, at once or one after the other, or spot against its perpetual."""
 
 SERIES = np.dtype([("first", np.int64), ("max_age_us", np.int64), ("channel", np.int64)])
 """(S + 1,) first observation, and the channel whose last message age counts from (-1: its own); the last row ends the last series."""
@@ -59,6 +59,17 @@ POOL = np.dtype(
     + [("reach_out", np.float64)]  # 1 / square root of its upper price, 0 where that is infinite: as far as base may go out
 )
 """A state of a pool."""
+
+PERPETUAL = np.dtype(
+    [("leg", np.int64), ("spot", np.int64)]  # of a run without a perpetual -1
+    + [("initial_margin", np.float64), ("maintenance_margin", np.float64)]  # [fraction of the position]
+    + [("exit_bps", np.float64), ("is_two_way", np.bool_)]
+    + [("counted", np.int64), ("max_hold_us", np.int64), ("stop_bps", np.float64)]  # payments that count towards an entry
+)
+"""(1,) a perpetual, and how spot is traded against it; limits that are not set are never reached."""
+
+PAYMENT = np.dtype([("due_us", np.int64), ("known_us", np.int64), ("paid_us", np.int64), ("rate", np.float64)])
+"""(F,) funding: when it falls due, when its rate is known (increasing), when we are paid; fraction that longs pay to shorts."""
 
 RULES = np.dtype(
     [("start_us", np.int64), ("end_us", np.int64), ("clock_us", np.int64)]
@@ -111,6 +122,8 @@ class World(NamedTuple):
     max_asset: Floats  # (M,) [atoms of the numeraire]
     mark: Floats  # (K, M) at ticks [numeraire per unit]
     halted: Bools  # (K,) at ticks, by the depeg guard
+    perpetual: Records  # PERPETUAL
+    payments: Records  # PAYMENT
     rules: Records  # RULES
 
 

@@ -9,18 +9,23 @@ from engine.kernels.amounts import cost_of, fee_of, flow_of, value_of
 from engine.kernels.cache import rule
 from engine.kernels.fees import charged_in, rate_of, span_of, tick_at
 from engine.kernels.market import BUY, CHARGED_ASSET, CHARGED_QUOTE, CHARGED_RECEIVED, DAY_US, SELL, Market, World, is_in_force, last_at
+from engine.kernels.perpetuals import margin_of, position_of, signed, take_fill, wanted
 from engine.kernels.sizing import is_bar, levels_of, side_of, take
 from engine.kernels.state import (
+    CLOSES,
     FILLED,
     LEG_ORDER,
+    LIQUIDATION_ORDER,
     MISSED_ABSENT,
     MISSED_LIMIT,
     MISSED_NO_TRADE,
     MISSED_VOLUME,
     NOTICE,
     OPEN,
+    OPENS,
     PARTIAL,
     RESOLVE,
+    SPOT,
     Log,
     State,
     push,
@@ -79,6 +84,16 @@ def brings(leg: Records, side: int) -> int:
 
 
 @rule
+def reserve_of(world: World, plan: Plan, position: int) -> int:
+    """Return the worst case of an order: what it may spend, or on a perpetual the margin of what it opens [atoms of what it comes from]."""
+    if position == CLOSES:
+        return 0
+    if position == OPENS:
+        return margin_of(world, plan.limit if plan.side == BUY else plan.best, plan.quantity, plan.reserve_rate)
+    return cost_of(plan.limit, plan.quantity, plan.reserve_rate) if plan.side == BUY else int(plan.quantity)
+
+
+@rule
 def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
     """Write an order, reserve its worst case, and schedule its resolution.
 
@@ -86,7 +101,7 @@ def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
     """
     o, leg = state.counts[0].orders, world.legs[plan.leg]
     order, wallet = log.orders[o], state.wallets[spends_from(world.legs, plan.side, plan.leg)]
-    arrival = at_us + leg.order_latency_us
+    arrival = at_us if plan.role == LIQUIDATION_ORDER else at_us + leg.order_latency_us
     row, resolves = -1, arrival
     if is_bar(world.legs, plan.leg):
         row = find_bar(world, plan.leg, arrival)
@@ -97,9 +112,10 @@ def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
     order.outcome, order.noticed, order.row, order.fee_wallet, order.charged = OPEN, 0, row, -1, -1
     order.decided_us, order.arrival_us, order.recorded_us, order.notice_us = at_us, arrival, resolves, resolves + leg.notice_latency_us
     order.planned, order.filled, order.flow, order.fee = plan.quantity, 0, 0, 0
-    order.reserve = cost_of(plan.limit, plan.quantity, plan.reserve_rate) if plan.side == BUY else plan.quantity
+    order.position, order.variation, order.lacking = position_of(world, state, plan.side, plan.leg), 0, 0
+    order.reserve = reserve_of(world, plan, order.position)
     order.open_value = value_of(flow, mark_at(world, at_us, leg.quote_currency))
-    order.expected = flow if plan.side == SELL else plan.quantity
+    order.expected = 0 if order.position != SPOT else (flow if plan.side == SELL else plan.quantity)
     order.decision_price, order.limit_price, order.price, order.edge_bps = plan.price, plan.limit, np.nan, plan.edge_bps
     wallet.free -= order.reserve
     wallet.reserved += order.reserve
@@ -122,7 +138,7 @@ def fill_on_bar(world: World, state: State, order: Records) -> int:
     price = market.fill_price[order.side, bar]
     if price > order.limit_price if order.side == BUY else price < order.limit_price:
         return MISSED_LIMIT
-    filled = min(order.planned, (market.volume_cap[bar] - state.bar_taken[bar]) // lot * lot)
+    filled = min(wanted(state, order), (market.volume_cap[bar] - state.bar_taken[bar]) // lot * lot)
     if filled <= 0:
         return MISSED_VOLUME
     state.bar_taken[bar] += filled
@@ -158,7 +174,7 @@ def fill_on_quote(world: World, state: State, order: Records) -> int:
     left = left_within(market, side, row, book.taken, order.limit_price)
     if left < 0:
         return MISSED_LIMIT
-    filled = min(order.planned, left) // world.legs[leg].lot * world.legs[leg].lot
+    filled = min(wanted(state, order), left) // world.legs[leg].lot * world.legs[leg].lot
     if filled <= 0:
         return MISSED_VOLUME
     order.filled = filled
@@ -188,7 +204,12 @@ def charge(world: World, state: State, order: Records) -> None:
 
 @rule
 def moved(order: Records) -> tuple[int, int]:
-    """Return what a resolved order brings to or takes from its wallets [atoms of base, atoms of quote], fees in them included."""
+    """Return what a resolved order brings to or takes from its wallets [atoms of base, atoms of quote], fees in them included.
+
+    On a perpetual that is nothing: flow and fee are the position's cost, which is settled at the notice.
+    """
+    if order.position != SPOT:
+        return 0, 0
     in_base = order.fee if order.charged == CHARGED_RECEIVED else 0
     in_quote = order.fee if order.charged == CHARGED_QUOTE else 0
     if order.side == BUY:
@@ -232,6 +253,7 @@ def resolve(world: World, state: State, log: Log, o: int) -> None:
     if order.filled > 0:
         charge(world, state, order)
         count_volume(world, state, order)
+        state.position[0].at_venue += 0 if order.position == SPOT else signed(order)
     in_base, in_quote = released(order)
     state.wallets[spends_from(world.legs, order.side, order.leg)].reserved -= order.reserve
     state.wallets[leg.base_wallet].pending += in_base
@@ -256,6 +278,8 @@ def learn(world: World, state: State, log: Log, o: int) -> None:
     order.noticed = 1
     state.wallets[spends_from(world.legs, order.side, order.leg)].committed -= order.reserve
     count_held(world, state, order)
+    if order.filled > 0 and order.position != SPOT:
+        take_fill(world, state, order, int(order.notice_us))
     if order.filled > 0 and not is_bar(world.legs, order.leg):
         epoch = world.market.epoch[order.side, order.row]
         if book.known_epoch != epoch:

@@ -3,15 +3,31 @@
 import numpy as np
 
 from engine.kernels.amounts import buy_limit, sell_limit
+from engine.kernels.basis import decide_basis, follow_liquidation, watch_position
 from engine.kernels.cache import compiled, rule
 from engine.kernels.cycles import decide_cycles, take_notice_of_cycle
 from engine.kernels.decisions import forbidden, list_opportunity, stand
 from engine.kernels.fees import charged_in, rate_of, reserve_rate, tick_at
-from engine.kernels.market import ABSENT, BUY, PAIRS, SELL, Candidates, World, edge_bps, received, spent
+from engine.kernels.market import ABSENT, BASIS, BUY, PAIRS, SELL, Candidates, World, edge_bps, received, spent
 from engine.kernels.orders import Plan, completes, learn, resolve, send
+from engine.kernels.perpetuals import fall_due, pay
 from engine.kernels.residuals import complete
 from engine.kernels.sizing import Pair, segment_of, size_package, skip_of, take
-from engine.kernels.state import CREDIT, LEG_ORDER, RESIDUAL_ORDER, RESOLVE, SENT, Log, Scratch, State, pop
+from engine.kernels.state import (
+    CREDIT,
+    DUE,
+    LEG_ORDER,
+    LIQUIDATION_ORDER,
+    NOTICE,
+    PAID,
+    RESIDUAL_ORDER,
+    RESOLVE,
+    SENT,
+    Log,
+    Scratch,
+    State,
+    pop,
+)
 from engine.kernels.ticks import take_tick
 from engine.kernels.transfers import Funding, credit
 
@@ -23,8 +39,10 @@ def take_notice(world: World, state: State, log: Log, scratch: Scratch, o: int, 
     """Take the notice of an order, and do what follows for its package."""
     learn(world, state, log, o)
     order = log.orders[o]
-    if world.rules[0].sends != PAIRS:
+    if world.rules[0].sends != PAIRS and world.rules[0].sends != BASIS:
         take_notice_of_cycle(world, state, log, scratch, o, at_us)
+    elif order.role == LIQUIDATION_ORDER:
+        follow_liquidation(world, state, log, o, at_us)
     elif order.role == RESIDUAL_ORDER:
         state.counts[0].net_residual += order.filled if order.side == BUY else -order.filled
     elif completes(log.orders, o):
@@ -40,8 +58,12 @@ def settle_until(world: World, funding: Funding, state: State, log: Log, scratch
             credit(world, funding, state, log, number)
         elif kind == RESOLVE:
             resolve(world, state, log, number)
-        else:
+        elif kind == NOTICE:
             take_notice(world, state, log, scratch, number, at_us)
+        elif kind == DUE:
+            fall_due(world, state, log, number)
+        elif kind == PAID:
+            pay(world, state, number, at_us)
 
 
 @rule
@@ -133,6 +155,9 @@ def decide_pairs(world: World, rows: Candidates, state: State, log: Log, scratch
 @rule
 def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scratch, at: int) -> None:
     """Decide on the opportunities of a candidate."""
+    if world.rules[0].sends == BASIS:
+        decide_basis(world, rows, state, log, scratch, at)
+        return
     value_legs(world, rows, state, at, scratch)
     if world.rules[0].sends == PAIRS:
         decide_pairs(world, rows, state, log, scratch, at)
@@ -183,6 +208,8 @@ def walk(world: World, funding: Funding, rows: Candidates, state: State, log: Lo
             return True
         settle_until(world, funding, state, log, scratch, min(next_row, next_tick))
         if next_tick <= next_row:
+            if rules.sends == BASIS:
+                watch_position(world, state, log, scratch, next_tick)
             take_tick(world, funding, state, log, count.tick)
             count.tick += 1
         else:

@@ -8,7 +8,8 @@ from engine.kernels.cache import rule
 from engine.kernels.fees import charged_in, rate_of, reserve_rate
 from engine.kernels.market import BUY, CARRY, HEDGE, SELL, World, conversion, is_present, last_at, received, spent
 from engine.kernels.orders import Plan, is_whole, send
-from engine.kernels.state import NEVER_US, RESIDUAL_ORDER, STOP_MISSES, Log, State
+from engine.kernels.perpetuals import margin_of, position_of
+from engine.kernels.state import CLOSES, NEVER_US, RESIDUAL_ORDER, SPOT, STOP_MISSES, Log, State
 
 
 @rule
@@ -34,9 +35,30 @@ def price_in_view(world: World, state: State, side: int, leg: int, at_us: int) -
 
 
 @rule
+def most_on_margin(world: World, state: State, side: int, leg: int, quantity: int, at_us: int) -> int:
+    """Return the same of a residual order on a perpetual: what it closes needs no margin [atoms of base]."""
+    one = world.legs[leg]
+    if position_of(world, state, side, leg) == CLOSES:
+        return int(quantity // one.lot * one.lot)
+    price, rate, free = price_in_view(world, state, side, leg, at_us), reserve_rate(world, leg, at_us), state.wallets[one.quote_wallet].free
+    if side == BUY:
+        price = limit_of(world, side, leg, price)
+    least, beyond = 0, quantity // one.lot + 1
+    while beyond - least > 1:
+        middle = (least + beyond) // 2
+        if margin_of(world, price, middle * one.lot, rate) <= free:
+            least = middle
+        else:
+            beyond = middle
+    return int(least * one.lot)
+
+
+@rule
 def most(world: World, state: State, side: int, leg: int, quantity: int, at_us: int) -> int:
     """Return what a residual order of a quantity can be: in whole lots, and within what is free [atoms of base]."""
     one = world.legs[leg]
+    if position_of(world, state, side, leg) != SPOT:
+        return most_on_margin(world, state, side, leg, quantity, at_us)
     if side == SELL:
         return int(min(quantity, state.wallets[one.base_wallet].free) // one.lot * one.lot)
     limit = limit_of(world, side, leg, price_in_view(world, state, side, leg, at_us))

@@ -16,10 +16,12 @@ OUTCOMES = ("open", "filled", "partial", "limit", "volume", "no_trade", "absent"
 SENT, ALARM, STOPPED, HALTED, RESIDUAL, COOL_DOWN, NO_VOLUME, NO_FUNDS, BELOW_MINIMUM, VENUE_LIMIT, ASSET_LIMIT = range(11)
 DECISIONS = ("sent", "alarm", "stopped", "halted", "residual", "cool_down", "no_volume", "no_funds", "below_minimum", "venue_limit", "asset_limit")
 
-LEG_ORDER, RESIDUAL_ORDER = 0, 1
+LEG_ORDER, RESIDUAL_ORDER, LIQUIDATION_ORDER = 0, 1, 2
+SPOT, OPENS, CLOSES = 0, 1, 2
+"""What an order does to the position of a perpetual; SPOT: it is on no perpetual."""
 NEVER_US = -(2**62)
 
-CREDIT, RESOLVE, NOTICE = 0, 1, 2
+DUE, CREDIT, RESOLVE, NOTICE, PAID = -1, 0, 1, 2, 3
 """Kinds of events, in the order in which they happen within a microsecond."""
 
 ORDER = np.dtype(
@@ -30,8 +32,11 @@ ORDER = np.dtype(
     + [(name, np.int64) for name in ("planned", "filled", "reserve", "flow", "fee")]  # [atoms] of base; reserve of what is spent; flow of quote
     + [("fee_wallet", np.int64), ("charged", np.int64)]  # of what the fee was charged in; -1 without a fill
     + [("open_value", np.int64), ("expected", np.int64)]  # [atoms of the numeraire], [atoms of quote]
+    + [("position", np.int64), ("variation", np.int64), ("lacking", np.int64)]  # SPOT, OPENS or CLOSES; settled at its notice [atoms of quote]
     + [(name, np.float64) for name in ("decision_price", "limit_price", "price", "edge_bps")]  # price: nan without a fill
 )
+FUNDED = np.dtype([(name, np.int64) for name in ("position", "amount", "variation", "lacking")] + [("is_paid", np.bool_)])
+"""Of a payment of funding: position that it is on [atoms of base], what it brings, and what was settled with it [atoms of quote]."""
 OPPORTUNITY = np.dtype([(name, np.int64) for name in ("at_us", "combination", "episode", "outcome", "package")] + [("edge_bps", np.float64)])
 TRANSFER = np.dtype([(name, np.int64) for name in ("route", "requested_us", "credited_us", "amount", "fee", "credited")])
 
@@ -64,6 +69,12 @@ SIDE = np.dtype([(name, np.int64) for name in ("under_way", "taken", "taken_epoc
 """[atoms of base] of a leg's bids or asks: planned without notice; taken in an epoch; the same as far as notices told."""
 SEEN = np.dtype([("row", np.int64), ("in_force", np.int64)])
 """Rows of a series that were last looked up: in view, and in force at the venue."""
+POSITION = np.dtype(
+    [(name, np.int64) for name in ("known", "cost", "margin")]  # as noticed [atoms of base], its cost since the last settlement, what holds it
+    + [(name, np.int64) for name in ("at_venue", "since_us", "liquidations", "published")]  # liquidations under way; rates known so far
+    + [("is_closing", np.bool_)]
+)
+"""Of a perpetual; long above 0."""
 SENT_TODAY = np.dtype([("day", np.int64), ("amount", np.int64)])
 """Of a route: day of its last request, and what was requested on it [atoms]."""
 
@@ -78,6 +89,8 @@ class State(NamedTuple):
     sides: Records  # (2 * V,) SIDE: bids of all legs, then asks
     seen: Records  # (S,) SEEN
     routes: Records  # (R,) SENT_TODAY
+    position: Records  # (1,) POSITION
+    funded: Records  # (F,) FUNDED
     bar_taken: Int64s  # (B,) [atoms of base] of each bar
     open_value: Int64s  # (venues,) [atoms of the numeraire]
     notional: Int64s  # (venues, days) [atoms of the numeraire] of own fills

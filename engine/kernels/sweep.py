@@ -32,6 +32,8 @@ class Shared(NamedTuple):
     wallet_currency: Int64s  # (W,)
     mark: Floats  # (K, M)
     halted: Bools  # (K,)
+    perpetual: Records  # of a world; none, as spot is swept alone
+    payments: Records
     funding: Funding
     listing: Listing
     exact: bool  # whether the listing's edges are the trials' own
@@ -157,7 +159,8 @@ def walk_trials(shared: Shared, trials: Trials, room: Room, rows: Rows) -> int:
         at = place.trial
         world = World(  # here, not in a rule: rules make no arrays (engine.kernels.cache)
             shared.market, trials.legs[at], trials.spans[at], trials.tiers[at], shared.cycles, shared.steps, trials.stated_volume[at],
-            shared.wallet_currency, trials.start[at], trials.max_asset[at], shared.mark, shared.halted, trials.rules[at],
+            shared.wallet_currency, trials.start[at], trials.max_asset[at], shared.mark, shared.halted,
+            shared.perpetual, shared.payments, trials.rules[at],
         )  # fmt: skip
         if place.stage == FRESH:
             begin(world, state, room.blank, log, trials.free, at)

@@ -1,7 +1,8 @@
 """What happens at ticks: the drawdown stop and rebalancing (docs/model.md, "Risk" and "Transfers")."""
 
 from engine.kernels.cache import rule
-from engine.kernels.market import World
+from engine.kernels.market import BASIS, World
+from engine.kernels.perpetuals import value_at
 from engine.kernels.state import NEVER_US, STOP_DRAWDOWN, Log, State
 from engine.kernels.transfers import Funding, rebalance
 
@@ -14,6 +15,9 @@ def excess_at(world: World, state: State, tick: int) -> float:
     excess = 0.0
     for currency in range(state.currencies.size):
         excess += (state.currencies[currency].held - world.start[currency]) * world.mark[tick, currency] / _ATOMS_PER_UNIT
+    if world.rules[0].sends == BASIS:
+        margin = world.legs[world.perpetual[0].leg].quote_currency
+        excess += value_at(world, state, int(world.rules[0].start_us + tick * world.rules[0].clock_us), world.mark[tick, margin]) / _ATOMS_PER_UNIT
     return excess
 
 

@@ -16,6 +16,7 @@ from engine.oracle.path import walk
 from engine.oracle.quality import quality
 from engine.oracle.result import OracleOpportunity, OracleOrder, OracleResult, OracleTransfer
 from engine.oracle.risk import guard_events, halted_at
+from engine.oracle.settlement import position_of
 from engine.oracle.state import Opportunity, Order, Run, Transfer, opening_wallets
 from engine.oracle.trading_back import trading_back
 from engine.schema import SeriesKey
@@ -63,6 +64,7 @@ def replay(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
         wallets=opening_wallets(spec),
         fee_rows={i.key: spec.fee_rows(i) for i in spec.instruments},
         halted_at=halted_at(spec, guard),
+        position=position_of(spec, data),
     )
     walk(run)
     back, at_marks = trading_back(run)
@@ -81,6 +83,8 @@ def replay(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> OracleResult:
         equity=equity(run),
         attribution=attribution(run),
         attribution_days=attribution_days(run),
+        settled=run.settled,
+        payments=[] if run.position is None else [payment for payment in run.position.payments if payment.paid is not None],
         trade_back=back,
         trade_back_at_marks=at_marks,
         quality=quality(spec, data, market, marks),

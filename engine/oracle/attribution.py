@@ -7,6 +7,7 @@ from itertools import pairwise
 from engine.oracle.fees import DAY
 from engine.oracle.observations import ticks
 from engine.oracle.state import Order, Run, starting
+from engine.oracle.variation import funding, open_value, variation
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, instant, micros
 
 LINES = ("gross", "slippage", "leg_misses", "fees", "transfers", "peg", "inventory", "hold")
@@ -19,6 +20,7 @@ def equity(run: Run) -> list[tuple[int, float, float]]:
         entry = run.journal[bisect_right(run.journal, t, key=lambda one: one.at) - 1]
         marks = {currency: run.marks.at(currency, t) for currency in run.spec.currencies}
         now = sum(entry.held(currency) / ATOMS_PER_UNIT * mark for currency, mark in marks.items())
+        now += 0.0 if run.position is None else open_value(run, run.position, t)
         left_alone = sum(_started(run, currency) / ATOMS_PER_UNIT * mark for currency, mark in marks.items())
         found.append((t, now, left_alone))
     return found
@@ -42,6 +44,9 @@ def _between(run: Run, begin: int, end: int) -> dict[str, float]:
         return t <= end and (begin < t or begin == micros(run.spec.start))
 
     lines = dict.fromkeys(LINES, 0.0)
+    if run.position is not None:
+        lines["funding"] = funding(run, run.position, is_within)
+        lines["variation"] = variation(run, run.position, begin, end, is_within)
     for order in run.orders:
         if order.filled and is_within(order.resolves):
             _add_fill(run, order, lines)
@@ -68,15 +73,15 @@ def _add_fill(run: Run, order: Order, lines: dict[str, float]) -> None:
     lines["gross"] += kept * gross
     lines["slippage"] += kept * slippage
     lines["leg_misses"] += (1 - kept) * (gross + slippage)
-    lines[_revaluation_line(base)] += b * (m1 - m0)
-    lines[_revaluation_line(quote)] -= b * d * (u1 - u0)
+    lines[_revaluation_line(base) if order.position == "spot" else "variation"] += b * (m1 - m0)
+    lines[_revaluation_line(quote) if order.position == "spot" else "variation"] -= b * d * (u1 - u0)
     assert order.fee_wallet is not None
     lines["fees"] -= order.fee / ATOMS_PER_UNIT * run.marks.at(order.fee_wallet[1], order.resolves)
 
 
 # The share of a fill that every other leg matched; nothing of a residual order, nor where a leg was never sent.
 def _kept(run: Run, order: Order) -> float:
-    if order.role == "residual":
+    if order.role != "leg":
         return 0.0
     package = run.packages[order.package]
     if len(package.legs) < len(package.combination):
@@ -91,6 +96,9 @@ def _changes(run: Run, currency: str) -> Iterator[tuple[int, float]]:
         for (_, moved), amount in order.changes:
             if moved == currency and amount:
                 yield order.resolves, amount / ATOMS_PER_UNIT
+    for one in run.settled:
+        if one.wallet[1] == currency:
+            yield one.at, one.amount / ATOMS_PER_UNIT
     for transfer in run.transfers:
         if transfer.route.currency == currency:
             yield transfer.requested, -transfer.fee / ATOMS_PER_UNIT

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from engine.oracle.chain import goes_on
+from engine.oracle.liquidation import follow_liquidation
 from engine.oracle.residuals import send_for_cycle, send_for_pair
 from engine.oracle.state import Order, Package, Run
 
@@ -13,8 +14,10 @@ def note_package(run: Run, order: Order, t: int) -> None:
     if run.is_in_sequence:
         if not goes_on(run, package, order, t):
             _complete(run, package, t)
-    elif order.role == "residual":
+    elif order.role != "leg":
         _count_residual(run, [order])
+        if run.position is not None and order.role == "liquidation":
+            follow_liquidation(run, run.position, order, t)
     elif all(leg.noticed for leg in package.legs):
         _complete(run, package, t)
         if run.is_in_cycles:

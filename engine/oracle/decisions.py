@@ -14,11 +14,11 @@ def opportunities_at(run: Run, legs: Legs, t: int) -> list[Opportunity]:
     told = {ordinal for ordinal, leg in legs.items() if has_news(run, leg, t)}
     new = [(edge, n) for n, edge in standing.items() if any(step.leg in told for step in there[n])]
     ranked = sorted(new, key=lambda found: (-found[0], found[1]))
-    return [Opportunity(at=t, combination=n, edge_bps=edge, episode=_episode(run, n)) for edge, n in ranked]
+    return [Opportunity(at=t, combination=n, edge_bps=edge, episode=episode_of(run, n)) for edge, n in ranked]
 
 
-# The number of the standing combination's episode, which begins here if it had no opportunity since it stands.
-def _episode(run: Run, combination: int) -> int:
+def episode_of(run: Run, combination: int) -> int:
+    """Return the number of a standing combination's episode, which begins here if it had no opportunity since it stands."""
     number = run.standing[combination]
     if number is None:
         number = run.standing[combination] = run.episodes

@@ -30,4 +30,4 @@ def note_exposure(run: Run, order: Order) -> None:
     """Set what an order that is sent now adds to the open value of its venue, and what it is expected to bring."""
     value = rules.flow(order.best_price, order.planned)
     order.open_value = round(value * run.mark(order.instrument.key.quote, order.decided))
-    order.expected = value if order.side == "sell" else order.planned
+    order.expected = 0 if order.position != "spot" else value if order.side == "sell" else order.planned

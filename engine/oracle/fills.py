@@ -65,10 +65,17 @@ def _bar_price(run: Run, order: Order, bar: Bar) -> float:
     return rules.bid(bar.open, i) if order.side == "sell" else rules.ask(bar.open, i)
 
 
+# What closes a position fills no more than there is at the venue.
+def _wanted(run: Run, order: Order) -> int:
+    if run.position is None or order.position != "closes":
+        return order.planned
+    return min(order.planned, max(0, -run.position.at_venue if order.side == "buy" else run.position.at_venue))
+
+
 # Take what is left of the levels, in whole lots.
 def _take(run: Run, order: Order, left: Levels, taken: tuple[SeriesKey, str, int]) -> str:
     lot = atoms(order.instrument.lot)
-    quantity = min(order.planned, rules.total(left)) // lot * lot
+    quantity = min(_wanted(run, order), rules.total(left)) // lot * lot
     if quantity == 0:
         return "volume"
     run.taken[taken] += quantity

@@ -80,7 +80,11 @@ class Marks:
 
 def marks_of(spec: Spec, market: Market) -> Marks:
     """Return the marks of a market: those of its good observations."""
-    good = {key: Series(instrument=series.instrument, rows=_good(series), max_age=series.max_age) for key, series in market.items()}
+    good = {
+        key: Series(instrument=series.instrument, rows=_good(series), max_age=series.max_age)
+        for key, series in market.items()
+        if series.instrument.perpetual is None
+    }
     return Marks(numeraire=spec.numeraire, good=good)
 
 

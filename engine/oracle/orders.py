@@ -3,16 +3,16 @@
 from engine.oracle import fees
 from engine.oracle.exposure import note_exposure
 from engine.oracle.fills import fill, meeting
+from engine.oracle.settlement import take_fill
 from engine.oracle.state import NOTICE, RESOLVE, Order, Run
 
 
 def send(run: Run, order: Order) -> None:
     """Send an order: its reserve leaves free, and it waits for the market."""
-    venue = run.spec.venues[order.instrument.venue]
-    order.number, order.arrival = len(run.orders), order.decided + venue.order_latency
+    latency = 0 if order.role == "liquidation" else run.spec.venues[order.instrument.venue].order_latency
+    order.number, order.arrival = len(run.orders), order.decided + latency
     order.met, order.resolves = meeting(run, order)
-    is_bar = order.instrument.data == "bars"
-    order.notice = order.resolves + (run.spec.feed_latency_us if is_bar else venue.feed_latency)
+    order.notice = order.resolves + run.notice_latency(order.instrument)
     note_exposure(run, order)
     run.wallets[order.spends_from].free -= order.reserve
     run.wallets[order.spends_from].reserved += order.reserve
@@ -30,6 +30,8 @@ def resolve(run: Run, order: Order) -> None:
         paid = fees.charge(run, order)
         order.fee_wallet, order.fee, order.fee_from_free = paid
         fees.count_notional(run, order)
+        if run.position is not None and order.position != "spot":
+            run.position.at_venue += order.filled if order.side == "buy" else -order.filled
     run.wallets[order.spends_from].reserved -= order.reserve
     for wallet, amount in order.released:
         run.wallets[wallet].pending += amount
@@ -45,6 +47,8 @@ def notice(run: Run, order: Order) -> None:
     for wallet, amount in order.released:
         run.wallets[wallet].pending -= amount
         run.wallets[wallet].free += amount
+    if order.filled and run.position is not None and order.position != "spot":
+        take_fill(run, run.position, order)
     if order.filled:
         of_side = (order.instrument.key, order.side)
         epoch, amount = run.known_taken.get(of_side, (order.epoch, 0))

@@ -37,14 +37,15 @@ def _reason_against(run: Run, opportunity: Opportunity, legs: Legs) -> str | Non
         return "stopped"
     if run.is_halted(t):
         return "halted"
-    if _is_residual_too_large(run, t):
+    if is_residual_too_large(run, t):
         return "residual"
     if number in run.last_sent and t < run.last_sent[number] + run.spec.strategy.cool_down:
         return "cool_down"
     return None
 
 
-def _is_residual_too_large(run: Run, t: int) -> bool:
+def is_residual_too_large(run: Run, t: int) -> bool:
+    """Return whether more is left of unequal legs than may be."""
     most, value = run.spec.risk.max_residual, 0.0
     for currency, left in sorted(run.net_residual.items()):
         value += abs(left) * run.mark(currency, t) / ATOMS_PER_UNIT

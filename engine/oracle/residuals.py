@@ -7,6 +7,7 @@ from engine.config import Instrument
 from engine.oracle import fees, rules
 from engine.oracle.legs import Leg, legs_at
 from engine.oracle.orders import send
+from engine.oracle.reserves import reserve
 from engine.oracle.rules import Side
 from engine.oracle.state import Order, Package, Run
 from engine.units import atoms
@@ -18,6 +19,7 @@ OTHER_SIDE: dict[Side, Side] = {"sell": "buy", "buy": "sell"}
 class Place:
     """Where a residual order may go at t, and at which prices."""
 
+    run: Run
     ordinal: int
     instrument: Instrument
     side: Side
@@ -32,11 +34,11 @@ class Place:
 
     def reserve(self, quantity: int) -> int:
         """Return what an order would reserve."""
-        return quantity if self.side == "sell" else rules.buy_reserve(self.limit, quantity, self.reserve_rate)
+        return reserve(self.run, self.instrument, self.side, quantity, best=self.price, limit=self.limit, rate=self.reserve_rate)
 
     def wallet(self) -> tuple[str, str]:
         """Return the wallet that pays."""
-        return self.instrument.venue, self.instrument.key.base if self.side == "sell" else self.instrument.key.quote
+        return self.run.spends_from(self.instrument, self.side)
 
 
 def place_at(run: Run, ordinal: int, side: Side, t: int) -> Place | None:
@@ -47,7 +49,7 @@ def place_at(run: Run, ordinal: int, side: Side, t: int) -> Place | None:
         return None
     price = seen.levels(side)[0].price
     limit = rules.limit(side, price, run.spec.execution.residual_bps, i)
-    return Place(ordinal=ordinal, instrument=i, side=side, price=price, limit=limit, reserve_rate=fees.reserve_rate(run, i, t))
+    return Place(run=run, ordinal=ordinal, instrument=i, side=side, price=price, limit=limit, reserve_rate=fees.reserve_rate(run, i, t))
 
 
 def send_residual(run: Run, package: Package, place: Place, most: int, t: int) -> bool:
@@ -132,6 +134,7 @@ def _order(package: Package, place: Place, quantity: int, t: int) -> Order:
         side=place.side,
         leg=place.ordinal,
         instrument=place.instrument,
+        position=place.run.position_of(place.instrument, place.side),
         edge_bps=package.edge_bps,
         decided=t,
         planned=quantity,

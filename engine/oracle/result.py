@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from engine.oracle.position import Payment
 from engine.oracle.quality import Counts
 from engine.oracle.risk import GuardEvent
 from engine.oracle.rules import Side
-from engine.oracle.state import Balances, Entry, Role
+from engine.oracle.state import Balances, Entry, Role, Settled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,8 @@ class OracleResult:
     equity: list[tuple[int, float, float]]
     attribution: dict[str, float]
     attribution_days: list[tuple[str, dict[str, float]]]
+    settled: list[Settled]
+    payments: list[Payment]
     trade_back: float
     trade_back_at_marks: tuple[str, ...]
     quality: list[Counts]

@@ -17,6 +17,9 @@ def check_drawdown(run: Run, t: int) -> None:
     for currency in run.spec.currencies:
         gained = run.known(currency) - sum(starting(run.spec, venue, currency) for venue in run.spec.venues)
         excess += gained * run.mark(currency, t) / ATOMS_PER_UNIT
+    if run.position is not None and run.position.known:
+        beyond = run.mid(t) * run.position.known - run.position.cost
+        excess += beyond * run.mark(run.position.leg.key.quote, t) / ATOMS_PER_UNIT
     run.high = max(run.high, excess)
     most = run.spec.risk.max_drawdown
     if most is not None and run.high - excess >= float(most):

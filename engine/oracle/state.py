@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from engine.config import FeeSpan, Instrument, Route, Spec
 from engine.oracle.marks import Marks
 from engine.oracle.observations import Market, Observation, last_tick
+from engine.oracle.position import Position
 from engine.oracle.rules import Side
 from engine.schema import SeriesKey
 from engine.strategies.combination import Combination
@@ -17,8 +18,9 @@ from engine.units import atoms
 
 WalletKey = tuple[str, str]
 Balances = dict[WalletKey, tuple[int, int, int]]
-Role = Literal["leg", "residual"]
-CREDIT, RESOLVE, NOTICE = 0, 1, 2
+Role = Literal["leg", "residual", "liquidation"]
+Effect = Literal["spot", "opens", "closes"]
+DUE, CREDIT, RESOLVE, NOTICE, PAID = -1, 0, 1, 2, 3
 """Kinds of what waits in the queue; of one time, the smallest goes first."""
 
 
@@ -52,6 +54,7 @@ class Order:
     best_price: float  # the best in view when it was decided
     limit: float
     reserve: int
+    position: Effect = "spot"  # what it does to that of a perpetual
     number: int = -1
     arrival: int = -1
     resolves: int = -1
@@ -83,12 +86,12 @@ class Order:
     @property
     def spends_from(self) -> WalletKey:
         """The wallet that holds its reserve."""
-        return self.base if self.side == "sell" else self.quote
+        return self.base if self.side == "sell" and self.position == "spot" else self.quote
 
     @property
     def brings_to(self) -> WalletKey:
         """The wallet that it fills."""
-        return self.quote if self.side == "sell" else self.base
+        return self.quote if self.side == "sell" or self.position != "spot" else self.base
 
     @property
     def brought(self) -> int:
@@ -97,13 +100,17 @@ class Order:
 
     @property
     def moves(self) -> list[tuple[WalletKey, int]]:
-        """What the fill did to wallets, its fee apart."""
+        """What the fill did to wallets, its fee apart: nothing on a perpetual, whose position it changes."""
+        if self.position != "spot":
+            return []
         bought, received = (-self.filled, self.flow) if self.side == "sell" else (self.filled, -self.flow)
         return [(self.base, bought), (self.quote, received)]
 
     @property
     def changes(self) -> list[tuple[WalletKey, int]]:
-        """What the fill did to wallets, its fee last."""
+        """What the fill did to wallets, its fee last; on a perpetual that is part of the cost, unless an asset pays it."""
+        if self.position != "spot" and not self.fee_from_free:
+            return []
         return self.moves if self.fee_wallet is None else [*self.moves, (self.fee_wallet, -self.fee)]
 
     @property
@@ -128,6 +135,21 @@ class Transfer:
     fee: int
     credited: int | None
     arrived: bool = False
+
+
+class Settled(NamedTuple):
+    """What came to a margin wallet [atoms]: variation and funding, and what the venue bore as the wallet lacked it."""
+
+    at: int
+    wallet: WalletKey
+    variation: int
+    funding: int
+    lacking: int
+
+    @property
+    def amount(self) -> int:
+        """All of it."""
+        return self.variation + self.funding + self.lacking
 
 
 class Entry(NamedTuple):
@@ -187,6 +209,8 @@ class Run:
     wallets: dict[WalletKey, Wallet]
     fee_rows: dict[SeriesKey, tuple[FeeSpan, ...]]
     halted_at: dict[int, bool]
+    position: Position | None = None
+    settled: list[Settled] = field(default_factory=list)
     queue: list[tuple[int, int, int]] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
     packages: list[Package] = field(default_factory=list)
@@ -242,7 +266,29 @@ class Run:
         """Return what is known to be held of a currency: fills count from their notice on, transfers cost their fee at the request."""
         before = sum(starting(self.spec, venue, currency) for venue in self.spec.venues)
         filled = sum(amount for order in self.orders if order.noticed for (_, c), amount in order.changes if c == currency)
-        return before + filled - sum(x.fee for x in self.transfers if x.route.currency == currency)
+        settled = sum(one.amount for one in self.settled if one.wallet[1] == currency)
+        return before + filled + settled - sum(x.fee for x in self.transfers if x.route.currency == currency)
+
+    def mid(self, t: int) -> float:
+        """Return the mid of the perpetual's last good observation that is in view at t [quote per base]."""
+        assert self.position is not None
+        row = [row for row in self.market[self.position.leg.key].rows if row.good and row.available <= t][-1]
+        return (row.bids[0].price + row.asks[0].price) / 2
+
+    def position_of(self, instrument: Instrument, side: Side) -> Effect:
+        """Return what an order that is sent now does to the position as known."""
+        if self.position is None or instrument != self.position.leg:
+            return "spot"
+        return "closes" if self.position.known * (1 if side == "buy" else -1) < 0 else "opens"
+
+    def spends_from(self, instrument: Instrument, side: Side) -> WalletKey:
+        """Return the wallet that the reserve of an order comes from."""
+        is_base = side == "sell" and self.position_of(instrument, side) == "spot"
+        return instrument.venue, instrument.key.base if is_base else instrument.key.quote
+
+    def notice_latency(self, instrument: Instrument) -> int:
+        """Return how long what happens on an instrument takes to be known [µs]."""
+        return self.spec.feed_latency_us if instrument.data == "bars" else self.spec.venues[instrument.venue].feed_latency
 
     def is_halted(self, t: int) -> bool:
         """Return whether the depeg guard halts at t."""

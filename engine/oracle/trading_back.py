@@ -7,6 +7,7 @@ from engine.config import MARK_MAX_AGE_US, Instrument
 from engine.oracle import fees
 from engine.oracle.observations import Observation
 from engine.oracle.state import Run, starting
+from engine.oracle.variation import open_value
 from engine.schema import ATOMS_PER_UNIT, micros
 
 
@@ -21,7 +22,7 @@ class Offer(NamedTuple):
 def trading_back(run: Run) -> tuple[float, tuple[str, ...]]:
     """Return the line [numeraire], and the currencies that have no price and count at their marks."""
     surplus = {c: _surplus(run, c) for c in run.spec.currencies}
-    line, at_mark = 0.0, []
+    line, at_mark = _close(run, surplus)
     for currency in _in_turn(run):
         units = surplus[currency]
         if units == 0 or currency == run.spec.numeraire:
@@ -34,6 +35,25 @@ def trading_back(run: Run) -> tuple[float, tuple[str, ...]]:
         line += units * (best.value - run.marks.at(currency, micros(run.spec.end)))
         surplus[best.other] += units * best.price
     return line, tuple(sorted(at_mark))
+
+
+# Close the position at the net bid or ask, or at its mid where neither is in view; what it brings counts to its quote.
+def _close(run: Run, surplus: dict[str, float]) -> tuple[float, list[str]]:
+    position, end = run.position, micros(run.spec.end)
+    if position is None:
+        return 0.0, []
+    i, held, seen = position.leg, position.at_venue / ATOMS_PER_UNIT, run.market[position.leg.key].in_view(end)
+    value = open_value(run, position, end) / run.marks.at(i.key.quote, end)
+    if not held or seen is None or not _is_fresh(seen, end):
+        surplus[i.key.quote] += value
+        return 0.0, [f"the position in {i.key}"] if held else []
+    beyond = held * ((_net_bid(run, i, seen) if held > 0 else _net_ask(run, i, seen)) - run.mid(end))
+    surplus[i.key.quote] += value + beyond
+    return beyond * run.marks.at(i.key.quote, end), []
+
+
+def _is_fresh(seen: Observation, end: int) -> bool:
+    return seen.good and end - seen.event <= MARK_MAX_AGE_US and seen.bids[0].price > 0
 
 
 # A pair's base first, a cycle's start last.
@@ -52,10 +72,12 @@ def _surplus(run: Run, currency: str) -> float:
 def _offers(run: Run, currency: str, *, is_sold: bool) -> Iterator[Offer]:
     end = micros(run.spec.end)
     for i in run.spec.instruments:
+        if i.perpetual is not None:
+            continue
         is_leg = i.use == "trade" and currency == run.spec.base
         is_direct = i.use != "mark" and currency != run.spec.base and any({i.key.base, i.key.quote} == {currency, c} for c in _against(run))
         seen = run.market[i.key].in_view(end)
-        if (is_leg or is_direct) and seen is not None and seen.good and end - seen.event <= MARK_MAX_AGE_US and seen.bids[0].price > 0:
+        if (is_leg or is_direct) and seen is not None and _is_fresh(seen, end):
             yield _offer(run, currency, i, seen, is_sold=is_sold)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from engine.headline import COSTS
+from engine.headline import costs_of, gross_of
 from engine.report import figures
 from engine.report.forms import figure
 from engine.report.page import rendered
@@ -57,10 +57,10 @@ def _figures(summary: Mapping[str, object]) -> dict[str, object]:
         "lines": lines,
         "meanings": LINE_MEANINGS,
         "names": LINES,
-        "gross": lines["gross"],
-        "net": sum(lines[name] for name in ("gross", *COSTS)),
-        "sure": lines["gross"] + sum(min(lines[name], 0.0) for name in COSTS),
-        "costs": {name: lines[name] for name in COSTS},
+        "gross": gross_of(lines),
+        "net": gross_of(lines) + sum(costs_of(lines).values()),
+        "sure": gross_of(lines) + sum(min(amount, 0.0) for amount in costs_of(lines).values()),
+        "costs": costs_of(lines),
         "turnover": metrics["turnover"],
         "figures": [(name, label, figure(metrics[name], kind), meaning) for name, label, kind, meaning in FIGURES],
         "waiting": _WAITING,

@@ -17,7 +17,13 @@ COUNTS = (
 )
 """Name in the summary, label, and meaning, in the order in which they are shown."""
 
-LINES = {"gross": "gross edge", "leg_misses": "missed legs", "peg": "peg: stablecoins revalued", "inventory": "inventory: coins revalued"}
+LINES = {
+    "gross": "gross edge",
+    "leg_misses": "missed legs",
+    "variation": "variation: the position revalued",
+    "peg": "peg: stablecoins revalued",
+    "inventory": "inventory: coins revalued",
+}
 """Lines of the attribution that are called otherwise here."""
 
 WORDS = {

@@ -57,6 +57,8 @@ def _remedy(holding: list[FeeRow]) -> str:
 
 
 def _limits(spec: Spec) -> Iterator[Problem]:
+    if spec.perpetual is not None:
+        return
     in_cycles = spec.strategy.sends != "pairs"
     limited = sorted(spec.traded - {spec.comparison_currency} if in_cycles else {leg.key.quote for leg in spec.legs})
     for currency in sorted(set(spec.risk.max_asset) - set(limited)):

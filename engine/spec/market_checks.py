@@ -79,8 +79,9 @@ def _conversions(spec: Spec) -> Iterator[Problem]:
 
 
 def _marks(spec: Spec) -> Iterator[Problem]:
-    direct = {currency for key in spec.series for currency in _other_side(key, spec.numeraire)}
-    marked = {spec.numeraire} | direct | {currency for key in spec.series for third in direct for currency in _other_side(key, third)}
+    series = [i.key for i in spec.instruments if i.perpetual is None]
+    direct = {currency for key in series for currency in _other_side(key, spec.numeraire)}
+    marked = {spec.numeraire} | direct | {currency for key in series for third in direct for currency in _other_side(key, third)}
     for currency in spec.currencies:
         if currency not in marked:
             message = (

@@ -73,6 +73,11 @@ class Spec(Table):
         return tuple(i for i in self.instruments if i.use == "trade")
 
     @property
+    def perpetual(self) -> Instrument | None:
+        """The traded perpetual; none but with `basis`."""
+        return next((leg for leg in self.legs if leg.perpetual is not None), None)
+
+    @property
     def series(self) -> tuple[SeriesKey, ...]:
         """All series that the run reads, by venue, then name."""
         return tuple(i.key for i in self.instruments)
@@ -121,7 +126,7 @@ class Spec(Table):
     @property
     def wallets(self) -> tuple[tuple[str, str], ...]:
         """(venue, currency) of everything that can be held somewhere, by venue, then currency."""
-        found = {(leg.venue, c) for leg in self.legs for c in (leg.key.base, leg.key.quote)}
+        found = {(leg.venue, c) for leg in self.legs for c in (leg.key.base, leg.key.quote) if leg.perpetual is None or c == leg.key.quote}
         found |= {(name, c) for name, venue in self.venues.items() for c in (*venue.balances, *venue.fee_assets)}
         return tuple(sorted(found | {(venue, route.currency) for route in self.routes for venue in (route.source, route.destination)}))
 

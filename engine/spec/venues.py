@@ -76,6 +76,21 @@ class Venue(Table):
         return found
 
 
+class Perpetual(Table):
+    """What makes an instrument a linear perpetual: positions in the base, prices, margin and funding in the quote."""
+
+    initial_margin_bps: Annotated[float, Field(gt=0, le=10_000)]
+    """What opening a position takes, and what it holds, of its value."""
+    maintenance_margin_bps: Annotated[float, Field(gt=0, lt=10_000)]
+    """Below so much of its value the venue closes it."""
+
+    @model_validator(mode="after")
+    def _opens_above_where_it_is_closed(self) -> Self:
+        if self.maintenance_margin_bps >= self.initial_margin_bps:
+            raise ValueError("maintenance_margin_bps must be below initial_margin_bps: a position would be closed as it is opened")
+        return self
+
+
 class Instrument(Table):
     """One market of one venue, and what the run uses it for."""
 
@@ -97,6 +112,8 @@ class Instrument(Table):
     """For how long a quote counts after its event; none: 5 s, a pool's state 5 min, quote bars and pool bars one interval."""
     channel: VenueName | None = None
     """What it was sent by, with other instruments of its venue: `max_age` counts from the last event of any of them, good or not."""
+    perpetual: Annotated[Perpetual | None, Field(exclude_if=lambda table: table is None)] = None
+    """Its margins, where it is a perpetual; none: spot."""
 
     @model_validator(mode="after")
     def _has_what_its_data_needs(self) -> Self:

@@ -133,7 +133,10 @@ def _room_to_list(instants: int, pairs: int) -> Listing:
 def _shared(family: Family, group: Group) -> Shared:
     world = market.world(group.spec, family.panel, group.guard, observed=family.observed)
     funding, _ = market.funding(group.spec)
-    return Shared(family.observed, world.cycles, world.steps, world.wallet_currency, world.mark, world.halted, funding, _room_to_list(0, 0), False)
+    return Shared(
+        family.observed, world.cycles, world.steps, world.wallet_currency, world.mark, world.halted,
+        world.perpetual, world.payments, funding, _room_to_list(0, 0), False,
+    )  # fmt: skip
 
 
 def _desk(family: Family, group: Group, shared: Shared) -> _Desk:

@@ -3,10 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from engine import attribution, daily, guard, ledger, market, panel, trading_back
+from engine import attribution, daily, guard, market, panel, positions
+from engine.accounts import accounts
 from engine.events import DECISIONS, OUTCOMES, ROLES, SIDES, Path
 from engine.oracle import replay
 from engine.path import candidates, walk_path
@@ -79,6 +80,25 @@ class Chance(NamedTuple):
         return self.steps[1][0]
 
 
+class Settlement(NamedTuple):
+    """What came to the margin wallet of a perpetual; µs, atoms."""
+
+    at: int
+    variation: int
+    funding: int
+    lacking: int
+
+
+class Payment(NamedTuple):
+    """A payment of funding that was made; µs, atoms."""
+
+    due: int
+    paid: int
+    rate: float
+    on: int
+    amount: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What an engine says about a world."""
@@ -95,6 +115,8 @@ class Outcome:
     trade_back: float
     back_at_marks: list[str]
     quality: list[dict[str, str | int | float | None]]
+    settled: list[Settlement] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
 
     @property
     def edges(self) -> list[tuple[int, SeriesKey, SeriesKey, float]]:
@@ -166,6 +188,8 @@ def by_oracle(world: World) -> Outcome:
         trade_back=found.trade_back,
         back_at_marks=sorted(found.trade_back_at_marks),
         quality=found.quality,
+        settled=[Settlement(one.at, one.variation, one.funding, one.lacking) for one in found.settled],
+        payments=[Payment(one.due, one.paid or 0, one.rate, one.on, one.amount) for one in found.payments],
     )
 
 
@@ -175,10 +199,8 @@ def by_kernel(world: World) -> Outcome:
     watch = guard.build(spec, seen.marks)
     built = market.world(spec, seen, watch)
     path = walk_path(spec, built, candidates(built, spec.strategy.threshold_bps))
-    held = ledger.holdings(spec, path)
-    lines, equity = attribution.fill_lines(spec, path, seen.marks), ledger.equity(held, seen.marks)
-    days = daily.by_day(spec, path, lines, held=held, marks=seen.marks, equity=equity)
-    back = trading_back.trade_back(spec, path, seen, held)
+    books = accounts(spec, path, seen)
+    days = daily.by_day(spec, path, books.lines, held=books.held, marks=seen.marks, equity=books.equity)
     return Outcome(
         orders=_orders(world, path),
         transfers=_transfers(world, path),
@@ -186,13 +208,32 @@ def by_kernel(world: World) -> Outcome:
         stops=path.stops,
         guard=watch.events,
         balances={key: tuple(row) for key, row in zip(path.wallets, path.balances.tolist(), strict=True)},
-        equity=[(micros(row["ts"]), row["equity"], row["hold"]) for row in equity.iter_rows(named=True)],
-        attribution=attribution.attribute(spec, path, lines, held=held, marks=seen.marks),
-        attribution_days=[(str(row["day"]), {line: float(row[line]) for line in attribution.LINES}) for row in days],
-        trade_back=back.amount,
-        back_at_marks=sorted(back.at_mark),
+        equity=[(micros(row["ts"]), row["equity"], row["hold"]) for row in books.equity.iter_rows(named=True)],
+        attribution=books.attribution,
+        attribution_days=[(str(row["day"]), {line: float(row[line]) for line in attribution.lines_of(spec)}) for row in days],
+        trade_back=books.trade_back.amount,
+        back_at_marks=sorted(books.trade_back.at_mark),
         quality=seen.quality,
+        settled=_settled(world, path),
+        payments=[Payment(*map(int, row[:2]), float(row[2]), *map(int, row[3:])) for row in zip(*_paid(path), strict=True)],
     )
+
+
+def _settled(world: World, path: Path) -> list[Settlement]:
+    one = positions.position(world.spec, path)
+    if one is None:
+        return []
+    noticed = [n for n in one.fills if path.orders.notice_us[n] <= micros(world.spec.end)]
+    o, f = path.orders, path.funding
+    found = [(Settlement(int(o.notice_us[n]), int(o.variation[n]), 0, int(o.lacking[n])), (2, int(n))) for n in noticed]
+    rows = zip(f.paid_us.tolist(), f.variation.tolist(), f.amount.tolist(), f.lacking.tolist(), strict=True)
+    found += [(Settlement(*row), (3, k)) for k, row in enumerate(rows)]
+    return [row for row, _ in sorted(found, key=lambda one: (one[0].at, one[1]))]
+
+
+def _paid(path: Path) -> tuple[object, ...]:
+    f = path.funding
+    return f.due_us, f.paid_us, f.rate, f.position, f.amount
 
 
 ENGINES = (by_oracle, by_kernel)

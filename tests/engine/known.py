@@ -25,6 +25,8 @@ def as_of(found: Outcome, until: int) -> Outcome:
         stops=[stop for stop in found.stops if stop[0] <= until],
         guard=[event for event in found.guard if event[0] <= until],
         equity=[row for row in found.equity if row[0] <= until],
+        settled=[one for one in found.settled if one.at <= until],
+        payments=[one for one in found.payments if one.paid <= until],
         balances={},
         attribution={},
         attribution_days=[],
@@ -73,7 +75,7 @@ def stamps(spec: Spec, instrument: Instrument, table: pl.DataFrame) -> tuple[Tim
 
 def poisoned(world: World, until: int, poison: str, *, unseen_only: bool) -> World:
     """Return the world with the rows spoilt that happened after a time, or that were neither seen nor told of in a notice by then."""
-    return world.on({i.key: _spoilt(table, late, poison) for i, table, late in _late_rows(world, until, unseen_only=unseen_only)})
+    return world.on({**world.data, **{i.key: _spoilt(table, late, poison) for i, table, late in _late_rows(world, until, unseen_only=unseen_only)}})
 
 
 def _late_rows(world: World, until: int, *, unseen_only: bool) -> Iterator[tuple[Instrument, pl.DataFrame, Times]]:

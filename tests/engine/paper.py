@@ -21,6 +21,7 @@ from engine.events import (
     PARTIAL,
     RESIDUAL,
     SELL,
+    Funding,
     Opportunities,
     Orders,
     Path,
@@ -109,7 +110,10 @@ ORDERS = Orders(
     limit_price=np.array([101.0, 101.0, 100.5, 102.0, 105.52]),
     price=np.array([101.5, 100.5, np.nan, np.nan, 105.2]),
     edge_bps=np.array([80.0, 80.0, 15.0, 15.0, 80.0]),
+    variation=atoms(0, 0, 0, 0, 0),
+    lacking=atoms(0, 0, 0, 0, 0),
 )
+NO_FUNDING = Funding(**{name: np.empty(0, np.float64 if name == "rate" else np.int64) for name in Funding.__slots__})
 TRANSFERS = Transfers(
     route=ordinals(0, 0),
     requested_us=minutes(2, 4),
@@ -138,6 +142,7 @@ PATH = Path(
     orders=ORDERS,
     transfers=TRANSFERS,
     opportunities=OPPORTUNITIES,
+    funding=NO_FUNDING,
     stops=[(after(300), "misses")],
     wallets=SPEC.wallets,
     balances=np.stack([atoms(*BALANCES[wallet]) for wallet in SPEC.wallets]),
@@ -148,6 +153,7 @@ IDLE = Path(
     orders=Orders(**{name: getattr(ORDERS, name)[:0] for name in Orders.__slots__}),
     transfers=Transfers(**{name: getattr(TRANSFERS, name)[:0] for name in Transfers.__slots__}),
     opportunities=Opportunities(**{name: getattr(OPPORTUNITIES, name)[:0] for name in Opportunities.__slots__}),
+    funding=NO_FUNDING,
     stops=[],
     wallets=SPEC.wallets,
     balances=np.zeros((len(SPEC.wallets), 3), np.int64),

@@ -1,5 +1,6 @@
 """Hypothesis strategies that the engine's tests share: small random worlds, a spec and the data that it runs on."""
 
+from tests.strategies.basis import basis_of, basis_worlds
 from tests.strategies.cycles import any_worlds, cycle_worlds, cycles_of
 from tests.strategies.dirt import dirty_world_of, dirty_worlds
 from tests.strategies.special import bystanders, flat_cycles, flat_markets, free_books, free_pairs, peg_walks, price_columns, size_columns
@@ -16,6 +17,8 @@ __all__ = [
     "QuoteRow",
     "World",
     "any_worlds",
+    "basis_of",
+    "basis_worlds",
     "bystanders",
     "cycle_worlds",
     "cycles_of",

@@ -149,7 +149,7 @@ def markets(tape: Tape, data: Data, *, mixed: bool = True) -> Market:
     other = tape.pick(OTHERS[data]) if mixed else data
     for currency in sorted({quote for _, quote in traded} - {numeraire}):
         uses = ("mark", "convert") if currency in par or home != numeraire else ("convert",)
-        found += _links(tape, currency, numeraire, uses, other)
+        found += links(tape, currency, numeraire, uses, other)
     if tape.once_in(3):
         found.append(instruments(tape, tape.pick(VENUES), f"{FEE_ASSET}/{numeraire}", "mark", other))
     return Market(numeraire=numeraire, base=base, par=par, instruments=found)
@@ -181,7 +181,8 @@ def on_channels(tape: Tape, terms: list[dict[str, object]]) -> list[dict[str, ob
     return [{**i, "channel": "one"} if i["data"] == "quotes" and i["venue"] in shared else i for i in terms]
 
 
-def _links(tape: Tape, foreign: str, numeraire: str, uses: Sequence[str], data: Data) -> list[dict[str, object]]:
+def links(tape: Tape, foreign: str, numeraire: str, uses: Sequence[str], data: Data) -> list[dict[str, object]]:
+    """Draw instruments of a foreign currency against the numeraire."""
     places = tape.some(VENUES, 1, 2)
     names = (f"{foreign}/{numeraire}", f"{foreign}/{numeraire}", f"{numeraire}/{foreign}")
     linking = [instruments(tape, venue, tape.pick(names), uses[-1], data) for venue in places]

@@ -34,7 +34,7 @@ CYCLE_SIZES: tuple[dict[str, str], ...] = (
 
 def spatial(tape: Tape) -> dict[str, object]:
     """Draw the strategy: mostly all that there is, at low thresholds."""
-    return {"kind": "spatial", "threshold_bps": tape.pick((0.0, 0.5, 5.0, 20.0, -15.0)), "cool_down": _cool_down(tape), **tape.pick(SIZES)}
+    return {"kind": "spatial", "threshold_bps": tape.pick((0.0, 0.5, 5.0, 20.0, -15.0)), "cool_down": cool_down(tape), **tape.pick(SIZES)}
 
 
 def triangular(tape: Tape, start: str) -> dict[str, object]:
@@ -42,11 +42,12 @@ def triangular(tape: Tape, start: str) -> dict[str, object]:
     price = COIN_PRICES.get(start, 1.0)
     size = {key: value if key == "size" or value == "10000000000" else scaled(value, 1 / price) for key, value in tape.pick(CYCLE_SIZES).items()}
     send = tape.pick(("together", "sequence", "together"))
-    least = {"threshold_bps": tape.pick((0.0, -15.0, -60.0, 5.0, -200.0)), "cool_down": _cool_down(tape)}
+    least = {"threshold_bps": tape.pick((0.0, -15.0, -60.0, 5.0, -200.0)), "cool_down": cool_down(tape)}
     return {"kind": "triangular", "start": start, "send": send, **least, **size}
 
 
-def _cool_down(tape: Tape) -> str:
+def cool_down(tape: Tape) -> str:
+    """Draw how long a combination rests."""
     return tape.pick(("0s", "0s", "0s", "2s", "1m", "90s", "5m"))
 
 

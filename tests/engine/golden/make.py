@@ -43,7 +43,8 @@ def made_from(world: World) -> dict[str, object]:
 def said(engine: Engine, world: World) -> dict[str, object]:
     """Return what an engine says, as JSON values."""
     found: dict[str, object] = json.loads(json.dumps(_plain(asdict(engine(world)))))
-    return found
+    of_perpetuals = ("settled", "payments")
+    return {name: value for name, value in found.items() if name not in of_perpetuals or value}
 
 
 def _plain(value: object) -> object:

@@ -115,6 +115,8 @@ def world(seen: Any, **changes: Any) -> Any:
         "max_asset": np.full(3, np.inf),
         "mark": mark,
         "halted": np.zeros(10, np.bool_),
+        "perpetual": records(market.PERPETUAL, [{"leg": -1, "spot": -1}]),
+        "payments": records(market.PAYMENT, []),
         "rules": rules(),
     }
     return market.World(market=seen, **{**usual, **changes})
@@ -130,6 +132,8 @@ def fresh(seen: Any, *, free: Sequence[float] = (100, 100_000, 100, 100_000, 0),
         sides=records(state.SIDE, [{"taken_epoch": -1, "known_epoch": -1}] * 2 * legs),
         seen=records(state.SEEN, [{"row": first - 1, "in_force": first - 1} for first in seen.series.first[:-1]]),
         routes=records(state.SENT_TODAY, [{"day": state.NEVER_US}] * routes),
+        position=records(state.POSITION, [{}]),
+        funded=records(state.FUNDED, []),
         bar_taken=np.zeros(seen.open_us.size, np.int64),
         open_value=ints(0, 0),
         notional=np.zeros((2, days), np.int64),

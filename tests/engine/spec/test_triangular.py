@@ -204,7 +204,7 @@ def test_the_json_schema_tells_strategies_apart_by_their_kind() -> None:
     schema = json_schema()
     assert isinstance(schema["properties"], dict)
     strategy = schema["properties"]["strategy"]
-    assert strategy["discriminator"]["mapping"] == {"spatial": "#/$defs/Spatial", "triangular": "#/$defs/Triangular"}
+    assert strategy["discriminator"]["mapping"] == {"basis": "#/$defs/Basis", "spatial": "#/$defs/Spatial", "triangular": "#/$defs/Triangular"}
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     assert set(definitions["Triangular"]["properties"]) == set(Triangular.model_fields)
