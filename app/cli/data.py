@@ -64,6 +64,24 @@ def import_(
     )
 
 
+@app.command(epilog=example("usdc-arb data look downloads/", "usdc-arb data look XBTUSDC_1.csv --venue kraken --json"))
+def look(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILES...", help="Files (plain, gzip, zip, zst), folders, patterns.", show_default=False, readable=False),
+    ],
+    *,
+    venue: Annotated[str | None, _hint("NAME", "Venue")] = None,
+    instrument: Annotated[str | None, _hint("BASE/QUOTE", "Instrument")] = None,
+    interval: Annotated[str | None, _hint("1m", "Length of the bars")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what files are taken for, by what that is told, and what they would need to be something else; nothing is imported."""
+    from app.cli import looking
+
+    looking.look(files, venue=venue, instrument=instrument, interval=interval, as_json=as_json)
+
+
 _DATES = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 

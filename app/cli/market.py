@@ -18,7 +18,7 @@ from app.services.tally import clock_advice
 from app.settings import Settings
 from app.sources.names import check_instrument, check_interval, check_venue
 from app.sources.read import BAD_ROWS
-from engine.schema import SeriesKey
+from engine.schema import US_PER_SECOND, SeriesKey
 from engine.units import format_duration
 from infra.sizing import BOX
 
@@ -73,7 +73,7 @@ def import_files(
     else:
         show_imports(found)
         if bad := sum(one.counts.get(BAD_ROWS, 0) for one in found):
-            output.note(f"{bad:,} bad rows are set aside in {quarantine}: mend them and import that file again, or leave them out")
+            output.note(f"bad rows set aside in {quarantine}: {bad:,}; mend them in their files and import those again, or leave them out")
 
 
 # As many series at a time as the plan of this machine has threads for.
@@ -130,10 +130,17 @@ def _table(found: Sequence[ImportSummary], counts: Mapping[str, str]) -> Table:
     numbers = {"rows", "new", "longest gap", *counts}
     rows = output.table("series", "rows", "new", *counts, "longest gap", "first", "last", numbers=numbers)
     for one in found:
-        gap = format_duration(one.longest_gap_us) if one.longest_gap_us else ""
+        gap = _gap(one.longest_gap_us)
         said = (f"{count:,}" for count in (one.rows_read, one.rows_new, *(one.counts[name] for name in counts.values())))
         rows.add_row(f"{one.venue} {one.instrument}", *said, gap, f"{one.first:%Y-%m-%d %H:%M}", f"{one.last:%Y-%m-%d %H:%M}")
     return rows
+
+
+# Of bars to the bar, of what is recorded to three digits.
+def _gap(us: int) -> str:
+    if us % US_PER_SECOND == 0:
+        return format_duration(us) if us else ""
+    return f"{us / US_PER_SECOND:.3g}s" if us > US_PER_SECOND else f"{us / 1_000:.3g}ms"
 
 
 def _aside(one: ImportSummary) -> str:

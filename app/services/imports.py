@@ -95,6 +95,6 @@ def _import_chain(chain: Sequence[Found], job: Job, done: dict[str, ImportSummar
 
 
 def _with_account(error: BaseException, done: int, total: int) -> BaseException:
-    if done and isinstance(error, AppError):
-        error.args = (f"{error}; beside it, {done} of {total} were imported",)
+    if total > 1 and isinstance(error, AppError):
+        error.args = (f"{error}; {done} of {total} files are imported whole, what is stored of others stays: the same command goes on",)
     return error

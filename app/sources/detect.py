@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from app.errors import BadInput
-from app.sources import coinbase, lean, parquet, tardis, text, uniswap
+from app.sources import binance, coinbase, lean, parquet, tardis, text, uniswap
 from app.sources.batch import Batch
 from app.sources.capture import feed
 from app.sources.capture.feed import Feed
@@ -207,7 +207,7 @@ def _key(said: Hints, source: Source) -> SeriesKey:
 
 
 def _why(format_: Format, layout: Layout, units: Mapping[str, Unit | None], kind: Kind, *, inferred: bool, newest_first: bool) -> str:
-    name = FORMATS[format_].split(" such")[0]
+    name = _name(format_, layout)
     if kind.data == "quote_bars":
         return f"{name}; times in ms since midnight; {kind}, as the quotes at their ends"
     if kind.data == "pool_bars":
@@ -219,6 +219,12 @@ def _why(format_: Format, layout: Layout, units: Mapping[str, Unit | None], kind
         return f"{name}; {'states of a pool' if kind.data == 'pool' else kind}; {_times(layout, units)}"
     length = f"{format_duration(kind.interval_us)} {'is the commonest step' if inferred else 'as named'}"
     return f"{name}; times {_in(units['ts'])}; {length}{'; newest first' if newest_first else ''}"
+
+
+def _name(format_: Format, layout: Layout) -> str:
+    if format_ is Format.BINANCE_TRADES:
+        return f"Binance {'aggTrades' if layout is binance.AGGREGATED else 'trades'}, {layout.width} columns without header"
+    return FORMATS[format_].split(" such")[0]
 
 
 def _times(layout: Layout, units: Mapping[str, Unit | None]) -> str:

@@ -102,7 +102,7 @@ async def test_files_before_a_bad_one_stay_and_the_error_says_how_many(libpq_uri
     write(tmp_path, [row(0)], name="a_BTC-USD_1m.csv")
     write(tmp_path, [row(0, "1,1,1,1,-1")], name="b_BTC-USD_1m.csv")
     write(tmp_path, [row(0)], name="c_BTC-USD_1m.csv")
-    with pytest.raises(BadRow, match=r"b_BTC-USD_1m.csv, line 2, volume: .*; beside it, 1 of 3 were imported"):
+    with pytest.raises(BadRow, match=r"b_BTC-USD_1m.csv, line 2, volume: .*; 1 of 3 files are imported whole, what is stored of others stays"):
         await import_files(libpq_uri, [tmp_path])
     assert (await counts(sessions))["bars"] == 1
 

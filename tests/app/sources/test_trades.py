@@ -39,7 +39,7 @@ def test_binance_trades_are_read_in_ms_and_since_2025_in_us_and_it_is_said(tmp_p
     path = zipped(tmp_path, "BTCUSDT-trades-2025-01-01", *rows)
     found = detect(expand([path])[0])
     assert (found.format, found.key, found.kind) == (Format.BINANCE_TRADES, BINANCE, KIND)
-    assert found.why == f"Binance trades (7 columns without header) or aggTrades (8); trades; event times in {unit}"
+    assert found.why == f"Binance trades, 7 columns without header; trades; event times in {unit}"
     trades = pl.concat([batch.frame for batch in read(found)])
     assert trades.schema == TRADES
     assert trades.rows() == [(START, None, 17.8, 5.5, -1, 51), (START + timedelta(milliseconds=3), None, 17.9, 0.25, 1, 52)]
@@ -47,7 +47,9 @@ def test_binance_trades_are_read_in_ms_and_since_2025_in_us_and_it_is_said(tmp_p
 
 def test_binance_aggtrades_are_told_by_their_columns_and_what_was_taken_back_is_left_aside(tmp_path: Path) -> None:
     rows = [f"7,100,2,50,51,{MS},true,true", f"8,0,0,-1,-1,{MS + 1},false,true", f"9,101,3,52,52,{MS + 1},false,true"]
-    (batch,) = read(detect(expand([zipped(tmp_path, "BTCUSDT-aggTrades-2025-01", *rows)])[0]))
+    found = detect(expand([zipped(tmp_path, "BTCUSDT-aggTrades-2025-01", *rows)])[0])
+    assert found.why == "Binance aggTrades, 8 columns without header; trades; event times in ms"
+    (batch,) = read(found)
     assert batch.frame["trade_id"].to_list() == [7, 9]
     assert batch.frame["side"].to_list() == [-1, 1]
     assert batch.aside == {"without a size": 1}
