@@ -47,6 +47,7 @@ lock:  ## compile requirements/*.txt anew (needs uv)
 	$(LOCK) pyproject.toml --constraint requirements/dev.txt --output-file requirements/app.txt
 	$(LOCK) requirements/peer-hftbacktest.in --output-file requirements/peer-hftbacktest.txt
 	$(LOCK) requirements/peer-vectorbt.in --output-file requirements/peer-vectorbt.txt
+	$(LOCK) requirements/s3-server.in --output-file requirements/s3-server.txt
 
 clean:  ## remove the virtual environment, the demo's data and what tools left
 	rm -rf .venv .venv-peers .demo .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist

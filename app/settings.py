@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     db_name: str = Field(default="usdc_arbitrage", min_length=1, max_length=63, examples=["usdc_arbitrage"])
     db_user: str = Field(default="usdc_arb", min_length=1, max_length=63, examples=["usdc_arb"])
     db_password: Password = Field(examples=[_NEW_SECRET])
+    db_read_host: Host | None = Field(default=None, examples=["replica"])
+    db_read_port: Port | None = Field(default=None, examples=["5432"])
     redis_host: Host = Field(default="127.0.0.1", examples=["redis"])
     redis_port: Port = Field(default=6379, examples=["6379"])
     redis_password: Password = Field(examples=[_NEW_SECRET])
@@ -105,6 +107,11 @@ class Settings(BaseSettings):
     bars_keep_days: Kept = Field(default=0, examples=["0"])
     quotes_keep_days: Kept = Field(default=0, examples=["365"])
     trades_keep_days: Kept = Field(default=0, examples=["365"])
+    snapshots: str | None = Field(default=None, min_length=1, examples=["s3://bucket/prefix"])
+    s3_endpoint: str | None = Field(default=None, min_length=1, examples=["http://127.0.0.1:9000"])
+    s3_region: str = Field(default="us-east-1", min_length=1, examples=["us-east-1"])
+    s3_access_key_id: str | None = Field(default=None, min_length=1, examples=["usdc-arb"])
+    s3_secret_access_key: Password | None = Field(default=None, examples=[_NEW_SECRET])
     log_level: LogLevel = Field(default=LogLevel.INFO, examples=["INFO"])
     log_format: LogFormat = Field(default=LogFormat.JSON, examples=["json"])
     usdc_arb_data: Path = Field(default_factory=data_home, examples=["/var/lib/usdc-arb"])
@@ -117,9 +124,21 @@ class Settings(BaseSettings):
     @property
     def libpq_uri(self) -> str:
         """Return the database's address for libpq, which ADBC and psql use; it holds the password."""
+        return self._libpq_uri(self.db_host, self.db_port)
+
+    @property
+    def libpq_read_uri(self) -> str:
+        """Return where rows are read for snapshots: the replica where one is set, else the database."""
+        return self._libpq_uri(self.db_read_host or self.db_host, self.db_read_port or self.db_port)
+
+    @property
+    def snapshots_url(self) -> str:
+        """Return where snapshots lie: as set, else in the data folder."""
+        return self.snapshots or str(self.usdc_arb_data / "snapshots")
+
+    def _libpq_uri(self, host: str, port: int) -> str:
         user, password = (quote(part, safe="") for part in (self.db_user, self.db_password.get_secret_value()))
-        host = f"[{self.db_host}]" if ":" in self.db_host else self.db_host
-        return f"postgresql://{user}:{password}@{host}:{self.db_port}/{quote(self.db_name, safe='')}"
+        return f"postgresql://{user}:{password}@{f'[{host}]' if ':' in host else host}:{port}/{quote(self.db_name, safe='')}"
 
     @property
     def redis(self) -> RedisSettings:

@@ -44,6 +44,15 @@ def digest(manifest: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+def frame_hash(frame: pl.DataFrame) -> str:
+    """Return the SHA-256 of the columns of a frame in which something is known, times as int64 [µs]."""
+    return columns_hash((column.name, column.to_numpy()) for column in _known(frame))
+
+
+def _known(frame: pl.DataFrame) -> list[pl.Series]:
+    return [frame[name].to_physical() for name in frame.columns if frame[name].null_count() < frame.height]
+
+
 def _funding(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> list[dict[str, object]]:
     # all of it: rates from before the start may be known
     keys = [funding_key(i.key) for i in spec.instruments if i.perpetual is not None]
@@ -51,7 +60,7 @@ def _funding(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> list[dict[st
 
 
 def _day_hashes(key: SeriesKey, frame: pl.DataFrame) -> list[dict[str, object]]:
-    known = [frame[name].to_physical() for name in frame.columns if frame[name].null_count() < frame.height]
+    known = _known(frame)
     return [
         {
             "venue": key.venue,

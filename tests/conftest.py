@@ -9,8 +9,5 @@ settings.register_profile("house", calm, max_examples=HOUSE_EXAMPLES, derandomiz
 settings.register_profile("long", calm, max_examples=20 * HOUSE_EXAMPLES)
 settings.load_profile("house")
 
-pytest_plugins = [
-    "tests.market_data",
-    "tests.servers",
-    "tests.editions.servers",
-]  # a session has one set of servers, so they are registered once, here
+# A session has one set of servers, so they are registered once, here.
+pytest_plugins = ["tests.market_data", "tests.servers", "tests.editions.servers", "tests.s3"]

@@ -146,3 +146,39 @@ def list_(
     from app.cli import market
 
     market.show(data=data, venue=venue, as_json=as_json)
+
+
+snapshot = group("Snapshots: days of series as files, which runs read.")
+app.add_typer(snapshot, name="snapshot")
+
+
+@snapshot.command(epilog=example("usdc-arb data snapshot build"))
+def build(data: Data = None, as_json: Json = False) -> None:
+    """Write the days that changed since they were last written; a run does so for those that it reads."""
+    from app.cli import snapshots
+
+    snapshots.build(data=data, as_json=as_json)
+
+
+@snapshot.command("list", epilog=example("usdc-arb data snapshot list", "usdc-arb data snapshot list --json"))
+def list_snapshots(data: Data = None, as_json: Json = False) -> None:
+    """List the snapshots of each series, and how many of its days have changed since."""
+    from app.cli import snapshots
+
+    snapshots.show(data=data, as_json=as_json)
+
+
+@snapshot.command(epilog=example("usdc-arb data snapshot verify"))
+def verify(data: Data = None, as_json: Json = False) -> None:
+    """Read every snapshot and compare its hash; damaged ones are made anew by the next build."""
+    from app.cli import snapshots
+
+    snapshots.verify(data=data, as_json=as_json)
+
+
+@snapshot.command(epilog=example("usdc-arb data snapshot collect"))
+def collect(data: Data = None, as_json: Json = False) -> None:
+    """Remove versions that were superseded a day ago or more and that no run names; readers and builders are waited for."""
+    from app.cli import snapshots
+
+    snapshots.collect(data=data, as_json=as_json)

@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy models; `migrations/` makes them and a test holds the two equal."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -256,3 +256,37 @@ class Outbox(Base):
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     attempt: Mapped[int] = mapped_column(Integer)
     sent_at: Mapped[datetime | None]
+
+
+class SeriesDay(Base):
+    """A day of a series that has, or may have, rows; `changed` counts how often what is stored of it changed, by a trigger on `imports`."""
+
+    __tablename__ = "series_days"
+
+    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    data: Mapped[str] = mapped_column(primary_key=True)
+    interval_us: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    changed: Mapped[int]
+
+
+class Snapshot(Base):
+    """A version of a day of a series as a file, by the hash of its columns; the current one has no `retired_at`, an empty day no file."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (
+        Index("uq_snapshots_current", "instrument_id", "data", "interval_us", "day", unique=True, postgresql_where=text("retired_at IS NULL")),
+        Index(None, "sha256"),
+    )
+
+    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    data: Mapped[str] = mapped_column(primary_key=True)
+    interval_us: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    sha256: Mapped[str]
+    rows: Mapped[int]
+    bytes: Mapped[int]
+    built_from: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    retired_at: Mapped[datetime | None]

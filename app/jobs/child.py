@@ -1,5 +1,6 @@
 """The computing process of a worker: `python -m app.jobs.child` imports and compiles once, then computes run after run."""
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,8 +10,9 @@ import polars as pl
 from app.db.models import RunKind
 from app.jobs import memory, sweeping
 from app.jobs.serving import Say, serve
-from app.jobs.wire import LIBPQ_URI, Likely, Progress, Task
-from app.services import market
+from app.jobs.wire import ARCHIVE, Likely, Progress, Task
+from app.services import snapshots
+from app.services.snapshots import Archive
 from app.services.wanted import reaches
 from engine import backtest
 from engine.config import parse_spec
@@ -20,21 +22,22 @@ _READ, _COMPUTED = 0.15, 0.95  # where computing begins and ends in the run's pr
 
 
 def compute(task: Task, say: Say) -> Mapping[str, bytes]:
-    """Return the files of a backtest or of a sweep on the data of the database."""
+    """Return the files of a backtest or of a sweep on snapshots of the database's series."""
+    archive = Archive.parse(os.environ[ARCHIVE])
     if task.computes == RunKind.SWEEP:
-        uri = os.environ[LIBPQ_URI]
-        return sweeping.compute(task, say, libpq_uri=uri, load=lambda sweep: market.load(uri, reaches(sweep.spec)))
-    return _backtest(task, say)
+        return sweeping.compute(task, say, libpq_uri=archive.libpq_uri, load=lambda sweep: snapshots.load(archive, reaches(sweep.spec)).frames)
+    return _backtest(task, say, archive)
 
 
-def _backtest(task: Task, say: Say) -> Mapping[str, bytes]:
+# The manifest names the files beside what it is hashed of: rows of the same content in other files make the same result.
+def _backtest(task: Task, say: Say, archive: Archive) -> Mapping[str, bytes]:
     spec = parse_spec(task.spec)
     say(Progress(stage="reading data", fraction=0.0))
-    data = market.load(os.environ[LIBPQ_URI], reaches(spec))
-    say(Likely(data_bytes=_likely_bytes(data.values())))
-    result = backtest.run(spec, data, on_progress=lambda stage, fraction: say(Progress(stage=stage, fraction=_within(fraction))))
+    data = snapshots.load(archive, reaches(spec))
+    say(Likely(data_bytes=_likely_bytes(data.frames.values())))
+    result = backtest.run(spec, data.frames, on_progress=lambda stage, fraction: say(Progress(stage=stage, fraction=_within(fraction))))
     say(Progress(stage="writing files", fraction=_COMPUTED))
-    return result.files()
+    return dataclasses.replace(result, manifest=result.manifest | {"snapshots": data.named}).files()
 
 
 def _likely_bytes(frames: Iterable[pl.DataFrame]) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-LIBPQ_URI = "USDC_ARB_LIBPQ_URI"
-"""The database's address; in the environment, as other users read the arguments of a process."""
+ARCHIVE = "USDC_ARB_ARCHIVE"
+"""Where series are (`Archive.text`); in the environment, as other users read the arguments of a process."""
 
 PARENT = "USDC_ARB_PARENT"
 """The worker's process id, by which a child finds out that it was orphaned before it could ask to be told."""

@@ -2,7 +2,9 @@
 
 from app.db import migrate
 from app.db.hypertables import Lifecycle
+from app.db.objects import Place
 from app.ops import hardware
+from app.services.snapshots import Archive
 from app.settings import Settings
 from infra.sizing import BOX
 
@@ -17,3 +19,16 @@ def lifecycle(settings: Settings) -> Lifecycle:
 async def upgrade(settings: Settings) -> None:
     """Bring the database up to date, its schema and what it does with old rows."""
     await migrate.upgrade(settings.database_url, lifecycle=lifecycle(settings))
+
+
+def archive(settings: Settings) -> Archive:
+    """Return where series and their snapshots are."""
+    secret = settings.s3_secret_access_key
+    place = Place(
+        url=settings.snapshots_url,
+        endpoint=settings.s3_endpoint,
+        region=settings.s3_region,
+        access_key_id=settings.s3_access_key_id,
+        secret_access_key=secret.get_secret_value() if secret else None,
+    )
+    return Archive(libpq_uri=settings.libpq_uri, read_uri=settings.libpq_read_uri, place=place)

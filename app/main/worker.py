@@ -4,8 +4,9 @@ import asyncio
 
 from app import log
 from app.jobs.process import ChildOptions
-from app.jobs.wire import LIBPQ_URI
+from app.jobs.wire import ARCHIVE
 from app.jobs.worker import WorkerOptions, serve, stop_on_signals
+from app.main.database import archive
 from app.main.servers import connected
 from app.ops import hardware
 from app.settings import Settings, load_settings
@@ -21,7 +22,7 @@ def work() -> None:
 
 def options(settings: Settings, plan: Plan) -> WorkerOptions:
     """Return how the worker of this plan computes: so many runs at once, each in a child with its share of memory and threads."""
-    environment = {LIBPQ_URI: settings.libpq_uri, **plan.run_environment}
+    environment = {ARCHIVE: archive(settings).text, **plan.run_environment}
     children = ChildOptions(environment=environment, threads=plan.threads_per_run, memory_bytes=plan.memory_per_run)
     return WorkerOptions(slots=plan.workers, children=children)
 

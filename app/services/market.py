@@ -12,8 +12,8 @@ import polars as pl
 from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy import select, text
 
-from app.db import adbc, quotes, series, trades
 from app.db import bars as stored
+from app.db import quotes, series, trades
 from app.db.models import Venue
 from app.db.placed import Table
 from app.db.session import Sessions
@@ -96,27 +96,22 @@ async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: 
     width = interval_us * -(((start - end) // step) // max_points)
     values = {"instrument": cover.instrument_id, "interval": interval_us, "start": start, "end": end, "width": width}
     async with sessions() as session:
-        rows = (await session.execute(_THINNED, values)).all()
-    return pl.DataFrame([tuple(row) for row in rows], schema=BARS, orient="row")
+        found = (await session.execute(_THINNED, values)).all()
+    return pl.DataFrame([tuple(row) for row in found], schema=BARS, orient="row")
 
 
-def load(libpq_uri: str, wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, pl.DataFrame]:
-    """Return all rows of each series within its reach, in the schema of its kind; blocks."""
-    with adbc.transaction(libpq_uri) as cursor:
-        known = _instruments(series.coverage(cursor))
-        found = {key: _covering(key, reach, known) for key, reach in wanted.items()}
-        frames = {key: _load(cursor, found[key], reach).rechunk() for key, reach in wanted.items()}  # in one piece, a column is read as it lies
-    for key, frame in frames.items():
-        if not frame.height:
-            raise _nothing(key, found[key], wanted[key])
-    return frames
+def covers(cursor: Cursor, wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, Coverage]:
+    """Return what is stored of each series; NotFound, with what there is, where nothing is within its reach."""
+    known = _instruments(series.coverage(cursor))
+    return {key: _covering(key, reach, known) for key, reach in wanted.items()}
 
 
-def _load(cursor: Cursor, cover: Coverage, reach: Reach) -> pl.DataFrame:
+def rows(cursor: Cursor, cover: Coverage, start: datetime, end: datetime) -> pl.DataFrame:
+    """Return the rows of a series in [start, end), by open time of bars, by arrival of others, in the schema of their kind."""
     place = series.Series(cover.instrument_id, cover.interval_us)
     if cover.data == "bars":
-        return stored.load(cursor, place, reach.start, reach.end)
-    return TABLES[cover.data].load(cursor, place, reach.start, reach.end)
+        return stored.load(cursor, place, start, end)
+    return TABLES[cover.data].load(cursor, place, start, end)
 
 
 def _instruments(rows: Iterable[Sequence[Any]]) -> list[InstrumentInfo]:
@@ -141,7 +136,7 @@ def _covering(key: SeriesKey, reach: Reach, known: Sequence[InstrumentInfo]) -> 
         there = ", ".join(str(cover.kind) for cover in info.coverage)
         raise NotFound(f"{key}: no {reach.kind} are stored, only {there}; ask for those, or import others")
     if cover.last < reach.start or cover.first >= reach.end:
-        raise _nothing(key, cover, reach)
+        raise nothing(key, cover, reach)
     return cover
 
 
@@ -154,6 +149,7 @@ def _alternatives(key: SeriesKey, known: Sequence[InstrumentInfo]) -> str:
     return (f"did you mean {near[0]}? " if near else "") + f"stored are {listed}"
 
 
-def _nothing(key: SeriesKey, cover: Coverage, reach: Reach) -> NotFound:
+def nothing(key: SeriesKey, cover: Coverage, reach: Reach) -> NotFound:
+    """Return the refusal of a reach in which nothing is stored."""
     asked, there = (f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in ((reach.start, reach.end), (cover.first, cover.last)))
     return NotFound(f"{key}: no {cover.kind} from {asked} UTC; stored are {cover.count} from {there} UTC")

@@ -5,6 +5,7 @@ secrets.json  passwords and keys, made once
 box.json      ports and addresses, there only while the box is ready
 postgres/     the databases (postgres.new/ while they are being made)
 valkey/       the queue
+snapshots/    days of series as files, which runs read
 logs/         what servers, API and worker write
 run/          the database's socket, where the path is short enough
 """
@@ -23,7 +24,7 @@ from app.errors import BadInput, Conflict, Forbidden
 from app.ops.box import disk, lock
 
 _FILES = {"lock", "secrets.json", "box.json", "secrets.json.new", "box.json.new"}
-_FOLDERS = {"postgres", "postgres.new", "valkey", "logs", "run"}
+_FOLDERS = {"postgres", "postgres.new", "valkey", "logs", "run", "snapshots"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

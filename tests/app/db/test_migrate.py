@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateTable
 from app.db.migrate import current, head, upgrade
 from app.db.models import Base, Import, Run, RunKind, RunState
 from app.sources.kinds import Data
+from engine.config import POOLS
 
 OLD_IMPORT = """
     INSERT INTO imports (id, path, sha256, format, instrument_id, interval_us, rows_read, rows_new, first_ts, last_ts)
@@ -57,7 +58,7 @@ async def test_checks_are_what_the_models_say(database_url: URL) -> None:
     assert found == {
         "ck_runs_state": [state.value for state in RunState],
         "ck_runs_kind": [kind.value for kind in RunKind],
-        "ck_imports_data": list(get_args(Data)),
+        "ck_imports_data": [kind for kind in get_args(Data) if kind not in POOLS],
     }
     assert str(CreateTable(Import.__table__)).count("CONSTRAINT ck_imports_data CHECK (data IN (") == 1  # type: ignore[arg-type]
     assert str(CreateTable(Run.__table__)).count("CONSTRAINT ck_runs_state CHECK (state IN (") == 1  # type: ignore[arg-type]
@@ -94,3 +95,24 @@ async def test_a_database_of_the_version_before_keeps_its_imports_as_imports_of_
         await connection.execute(text(OLD_IMPORT.format("00000000-0000-7000-8000-000000000002")))
     assert await on(empty_database_url, "SELECT data FROM imports") == [("bars",), ("bars",)], "code of before goes on beside the new"
     await engine.dispose()
+
+
+async def test_days_of_what_was_imported_before_snapshots_are_marked_and_code_of_before_marks_its_own(empty_database_url: URL) -> None:
+    await upgrade(empty_database_url, "0004")
+    first = OLD_IMPORT.format("00000000-0000-7000-8000-000000000001").replace("'2023-03-08Z')", "'2023-03-10 00:00Z')")
+    engine = create_async_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO venues (name) VALUES ('kraken')"))
+        await connection.execute(text("INSERT INTO instruments (venue_id, name, base, quote) VALUES (1, 'BTC/USD', 'BTC', 'USD')"))
+        await connection.execute(text(first))
+    await upgrade(empty_database_url)
+    days = "SELECT day::text, changed FROM series_days WHERE (instrument_id, data, interval_us) = (1, 'bars', 60000000) ORDER BY day"
+    assert await on(empty_database_url, days) == [("2023-03-08", 1), ("2023-03-09", 1), ("2023-03-10", 1)]
+    async with engine.begin() as connection:
+        await connection.execute(text(OLD_IMPORT.format("00000000-0000-7000-8000-000000000002")))
+        nothing_new = OLD_IMPORT.format("00000000-0000-7000-8000-000000000003").replace("60000000, 1, 1,", "60000000, 1, 0,")
+        await connection.execute(text(nothing_new))
+        await connection.execute(text("UPDATE imports SET rows_new = 5, last_ts = '2023-03-11 23:59:59Z' WHERE id::text LIKE '%1'"))
+        await connection.execute(text("UPDATE imports SET path = 'b.csv'"))
+    await engine.dispose()
+    assert await on(empty_database_url, days) == [("2023-03-08", 2), ("2023-03-09", 1), ("2023-03-10", 2), ("2023-03-11", 1)]

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import orjson
@@ -10,21 +11,31 @@ import pytest
 from arq.connections import ArqRedis
 
 from app.db.models import RunState
+from app.db.objects import Place
 from app.db.session import Sessions
 from app.jobs import memory
 from app.jobs.process import Child, ChildOptions, Crashed, Finished
-from app.jobs.wire import LIBPQ_URI, Part, Progress, Refused, Task
+from app.jobs.wire import ARCHIVE, Part, Progress, Refused, Task
 from app.jobs.worker import WorkerOptions
 from app.services import imports, results, runs
+from app.services.snapshots import Archive
 from engine import backtest
 from engine.config import Spec, parse_spec, parse_spec_toml
 from engine.schema import QUOTES
 from engine.synth import Weekend, depeg_weekend, differences
 from tests.app.jobs.stage import ends, working
 
+_PLACES: list[Place] = []
+
+
+@pytest.fixture(autouse=True)
+def _snapshots(tmp_path: Path) -> None:
+    _PLACES[:] = [Place(url=str(tmp_path / "snapshots"))]
+
 
 def real(libpq_uri: str, *, memory_bytes: int = 0) -> ChildOptions:
-    return ChildOptions(environment={LIBPQ_URI: libpq_uri}, threads=1, memory_bytes=memory_bytes)
+    archive = Archive(libpq_uri=libpq_uri, read_uri=libpq_uri, place=_PLACES[-1])
+    return ChildOptions(environment={ARCHIVE: archive.text}, threads=1, memory_bytes=memory_bytes)
 
 
 def the_weekend() -> Task:
@@ -80,9 +91,15 @@ async def test_a_run_through_the_queue_is_the_run_of_the_engine(sessions: Sessio
     assert run.state == RunState.DONE, run.error_message
     direct = backtest.run(spec, weekend.bars)
     assert run.summary == direct.summary
-    assert run.manifest == direct.manifest
-    files = {name: await results.file(sessions, run_id=run_id, name=name) for name in direct.files()}
-    assert files == direct.files()
+    assert run.manifest is not None
+    named = run.manifest["snapshots"]
+    assert run.manifest == direct.manifest | {"snapshots": named}
+    assert {(one["venue"], one["instrument"], one["day"]) for one in named} == {
+        (row["venue"], row["instrument"], row["day"]) for row in cast(list[dict[str, str]], direct.manifest["data"])
+    }, "every day that was read is named"
+    told = {"manifest.json", "report.html"}
+    files = {name: await results.file(sessions, run_id=run_id, name=name) for name in direct.files() if name not in told}
+    assert files == {name: content for name, content in direct.files().items() if name not in told}
     fills, total = await results.fills(sessions, run_id=run_id, offset=0, limit=1000)
     assert (total, differences(fills, weekend.truth)) == (direct.fills.height, [])
 

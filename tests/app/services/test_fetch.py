@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 
 from app.errors import AppError, BadInput, NotFound, Unavailable
-from app.services import market
 from app.services.fetch import Fetched, Request, fetch, missing
 from app.services.wanted import Reach
 from app.sources.exchange import Exchange
 from app.sources.kinds import TRADES, Kind
 from engine.schema import SeriesKey
+from tests.app.services.stored import load
 
 from .exchange_server import Market, served, utc
 
@@ -55,7 +55,7 @@ def get(libpq_uri: str, there: Market, pauses: list[float]) -> Iterator[Callable
 def stored(libpq_uri: str, venue: str = "coinbase", kind: Kind = BARS) -> pl.DataFrame:
     """Return what is in the database."""
     key = SeriesKey(venue, "BTC/USD")
-    return market.load(libpq_uri, {key: Reach(kind, START - timedelta(days=1), LATER + timedelta(days=1))})[key]
+    return load(libpq_uri, {key: Reach(kind, START - timedelta(days=1), LATER + timedelta(days=1))})[key]
 
 
 def times(there: Market, minutes: int) -> list[datetime]:

@@ -16,13 +16,13 @@ from app.db import migrate
 from app.errors import Conflict, DiskFull, Unavailable
 from app.ops.box.record import Box
 from app.ops.box.supervisor import servers
-from app.services import market
 from app.services.import_job import Progress
 from app.services.imports import import_files
 from app.services.wanted import Reach
 from app.sources.kinds import TRADES, Kind
 from app.sources.read import UNFINISHED
 from engine.schema import SeriesKey
+from tests.app.services.stored import load
 from tests.app.sources.files import row, write
 
 KEY = SeriesKey("kraken", "BTC/USDC")
@@ -40,7 +40,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def stored(libpq_uri: str, kind: Kind = BARS) -> list[int]:
     """Return the stored times of a series as units after the start: minutes of bars, ms of trades."""
-    frame = market.load(libpq_uri, {KEY: Reach(kind, START, START + timedelta(days=9))})[KEY]
+    frame = load(libpq_uri, {KEY: Reach(kind, START, START + timedelta(days=9))})[KEY]
     return [(value - MS) // (60_000 if kind.data == "bars" else 1) for value in frame["ts"].dt.epoch("ms")]
 
 

@@ -25,6 +25,7 @@ from app.sources.detect import Said
 from app.sources.errors import BadRow
 from app.sources.kinds import QUOTES, Kind
 from engine.schema import SeriesKey, check_quotes
+from tests.app.services import stored
 from tests.app.sources.captures import change, snapshot, ticker, trade, write
 from tests.app.sources.files import write as write_table
 
@@ -43,7 +44,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def load(libpq_uri: str, key: SeriesKey = KEY, kind: Kind = QUOTES) -> pl.DataFrame:
     """Return what is stored."""
-    frame = market.load(libpq_uri, {key: Reach(kind, START, END)})[key]
+    frame = stored.load(libpq_uri, {key: Reach(kind, START, END)})[key]
     return check_quotes(frame, key=key)
 
 

@@ -16,6 +16,7 @@ from app.services.imports import import_files
 from app.services.wanted import Reach
 from app.sources.kinds import TRADES as KIND
 from engine.schema import TRADES, SeriesKey
+from tests.app.services import stored
 from tests.app.sources.files import write
 
 KEY = SeriesKey("binance", "BTC/USDT")
@@ -44,7 +45,7 @@ def file(folder: Path, lines: list[str], name: str = NAME) -> Path:
 
 def load(libpq_uri: str) -> pl.DataFrame:
     """Return what is stored."""
-    return market.load(libpq_uri, {KEY: Reach(KIND, START, START + timedelta(days=1))})[KEY]
+    return stored.load(libpq_uri, {KEY: Reach(KIND, START, START + timedelta(days=1))})[KEY]
 
 
 async def covered(sessions: Sessions) -> list[tuple[str, int]]:

@@ -13,6 +13,7 @@ from app.services.imports import import_files
 from app.services.wanted import Reach
 from app.sources.kinds import Kind
 from engine.schema import BARS, SeriesKey, check_bars
+from tests.app.services.stored import load
 from tests.app.sources.files import row, write
 
 START = datetime(2023, 3, 8, tzinfo=UTC)
@@ -96,7 +97,7 @@ async def test_a_chart_of_nothing_is_refused_with_what_there_is(sessions: Sessio
 
 def test_a_run_gets_all_bars_of_its_window(stored: str) -> None:
     keys = [KEY, SeriesKey("coinbase", "BTC/USD")]
-    found = market.load(stored, bars_of(*keys, start=START - timedelta(days=1), end=START + 600 * MINUTE))
+    found = load(stored, bars_of(*keys, start=START - timedelta(days=1), end=START + 600 * MINUTE))
     assert [frame.height for frame in found.values()] == [600, 1]
     for key, frame in found.items():
         check_bars(frame, key=key, interval_us=MINUTE_US)
@@ -115,15 +116,15 @@ def test_a_run_gets_all_bars_of_its_window(stored: str) -> None:
 def test_what_a_run_needs_and_is_not_there_is_said_beside_what_is(stored: str, venue: str, instrument: str, interval_us: int, said: str) -> None:
     asked = bars_of(SeriesKey(venue, instrument), interval_us=interval_us, start=START + 100 * MINUTE, end=START + COUNT * MINUTE)
     with pytest.raises(NotFound, match=said):
-        market.load(stored, asked)
+        load(stored, asked)
 
 
 def test_a_gap_that_is_asked_for_is_said(libpq_uri: str, tmp_path: Path, stored: str) -> None:
     assert stored == libpq_uri
     with pytest.raises(NotFound, match="kraken BTC/USDC: no bars of 5m from 2023-03-08 00:06 to 2023-03-08 00:10 UTC; stored are 3"):
-        market.load(libpq_uri, bars_of(KEY, interval_us=5 * MINUTE_US, start=START + 6 * MINUTE, end=START + 10 * MINUTE))
+        load(libpq_uri, bars_of(KEY, interval_us=5 * MINUTE_US, start=START + 6 * MINUTE, end=START + 10 * MINUTE))
 
 
 def test_an_empty_database_says_so(libpq_uri: str) -> None:
     with pytest.raises(NotFound, match="not stored; nothing is: import files with usdc-arb data import"):
-        market.load(libpq_uri, bars_of(KEY, start=START, end=START + MINUTE))
+        load(libpq_uri, bars_of(KEY, start=START, end=START + MINUTE))

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from app.errors import BadInput, Conflict, NotFound
-from app.services import market
 from app.services.imports import import_files
 from app.services.trade_bars import Request, bars_of, make_bars
 from app.services.wanted import Reach
 from app.sources.kinds import Kind
 from engine.schema import TRADES, SeriesKey, check_bars
+from tests.app.services.stored import load as load_stored
 from tests.app.sources.files import write
 
 KEY = SeriesKey("kraken", "BTC/USD")
@@ -46,7 +46,7 @@ async def stored(libpq_uri: str, tmp_path: Path) -> None:
 def load(libpq_uri: str) -> pl.DataFrame:
     """Return the bars."""
     reach = Reach(Kind("bars", MINUTE_US), START - timedelta(days=1), START + timedelta(days=1))
-    return check_bars(market.load(libpq_uri, {KEY: reach})[KEY], key=KEY, interval_us=MINUTE_US)
+    return check_bars(load_stored(libpq_uri, {KEY: reach})[KEY], key=KEY, interval_us=MINUTE_US)
 
 
 async def test_bars_are_made_of_the_intervals_that_are_known_whole(libpq_uri: str, tmp_path: Path) -> None:
