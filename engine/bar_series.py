@@ -56,11 +56,11 @@ def fill(spec: Spec, found: Read, part: Columns) -> Observed:
 
 
 def _outages(spec: Spec, instrument: Instrument, opened: Int64s, available: Int64s) -> tuple[Bools, Bools]:
-    # what a bar tells is doubted if it ends in an outage, too; it can fill unless a part of it is, or the news of it falls into one
+    # what a bar tells is doubted if it ends or arrives in an outage, too; what filled in it before that stays filled
     outages = spec.venues[instrument.venue].outages
     ended = opened + spec.interval_us
-    blocked = quality.touches(opened, ended - 1, outages) | quality.touches(available, available, outages)
-    return ~(blocked | quality.touches(ended, ended, outages)), blocked
+    blocked = quality.touches(opened, ended - 1, outages)
+    return ~(blocked | quality.touches(ended, ended, outages) | quality.touches(available, available, outages)), blocked
 
 
 def _fill_prices(spec: Spec, instrument: Instrument, opens: Floats, high: Floats, low: Floats) -> tuple[Floats, Floats]:

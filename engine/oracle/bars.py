@@ -22,8 +22,9 @@ def _observation(spec: Spec, instrument: Instrument, row: dict[str, object]) -> 
     available = event + spec.feed_latency_us
     opened, high, low, close, volume = (float(row[name]) for name in ("open", "high", "low", "close", "volume"))  # type: ignore[arg-type]
     cap = rules.volume_cap(spec.execution.volume_share, volume)
-    blocked = any(_is_blocked(opens, event, available, outage) for outage in outages(spec, instrument))
-    flagged = blocked or any(start <= event < end for start, end in outages(spec, instrument))
+    down = outages(spec, instrument)
+    blocked = any(opens < end and start < event for start, end in down)
+    flagged = blocked or any(start <= event < end or start <= available < end for start, end in down)
     return Observation(
         event=event,
         available=available,
@@ -33,9 +34,3 @@ def _observation(spec: Spec, instrument: Instrument, row: dict[str, object]) -> 
         price=close,
         bar=Bar(opens=opens, open=opened, high=high, low=low, volume_cap=cap, blocked=blocked),
     )
-
-
-# It overlaps the outage, or becomes available in it.
-def _is_blocked(opens: int, event: int, available: int, outage: tuple[int, int]) -> bool:
-    start, end = outage
-    return (opens < end and start < event) or start <= available < end

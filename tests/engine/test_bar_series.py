@@ -87,11 +87,11 @@ def test_our_share_is_taken_before_atoms_are_counted() -> None:
     ("start", "end", "latency", "flagged", "blocked"),
     [
         # bar n is [n, n + 1) minutes, ends at n + 1 and is known a latency later
-        ("01:02:00", "01:03:00", "0s", [1, 2], [1, 2]),  # 1 ends, and is known, as it begins; 2 lies in it, and is known after it
-        ("01:02:00", "01:03:00", "10s", [1, 2], [1, 2]),
+        ("01:02:00", "01:03:00", "0s", [1, 2], [2]),  # 1 ends, and is known, as it begins; 2 lies in it, and is known after it
+        ("01:02:00", "01:03:00", "10s", [1, 2], [2]),
         ("01:02:00", "01:02:05", "10s", [1, 2], [2]),  # 1 is known when it is over, but ended in it
         ("01:02:30", "01:02:40", "0s", [2], [2]),
-        ("01:02:05", "01:02:40", "10s", [1, 2], [1, 2]),  # 1 is known in it
+        ("01:02:05", "01:02:40", "10s", [1, 2], [2]),  # 1 is known in it, and what filled in it stays filled
         ("01:01:59", "01:02:00", "0s", [1], [1]),
     ],
 )

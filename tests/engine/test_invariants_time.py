@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.engine.engines import ENGINES, Engine, Sent
 from tests.engine.known import POISONS, as_of, decisions, poisoned
 from tests.profiles import examples
-from tests.strategies import World, any_worlds, iso
+from tests.strategies import DAY, SECOND, World, any_worlds, iso
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
 few = examples(20)
@@ -69,3 +69,22 @@ def _untiered(row: dict[str, object]) -> dict[str, object]:
 
 def _asked(t: Sent) -> Sent:
     return t._replace(credited=None)
+
+
+@both_engines
+@examples(12)
+@given(world=any_worlds(), share=some_time)
+def test_a_suspension_or_an_outage_changes_nothing_before_it_begins(engine: Engine, world: World, share: float) -> None:
+    until = a_tick(world, share)
+    clean, shut = engine(world), engine(shut_after(world, until))
+    event(f"{clean.transfers != shut.transfers=}, {clean.orders != shut.orders=}")
+    assert as_of(shut, until) == as_of(clean, until)
+
+
+def shut_after(world: World, until: int) -> World:
+    """Return the world in which all venues go away and all routes close, for a day, once all that happened by a time is known."""
+    window = {"start": iso(until + SECOND + world.spec.feed_latency_us // SECOND * SECOND + SECOND), "end": iso(until + DAY)}
+    ends = sorted({(r[end], r["currency"]) for r in world.form.get("routes", []) for end in ("source", "destination")})
+    closed = [{"venue": venue, "currency": currency, "what": "both", **window} for venue, currency in ends]
+    venues = {name: {**venue, "outages": [*venue.get("outages", []), window]} for name, venue in world.form["venues"].items()}
+    return world.but(venues=venues, suspensions=[*world.form.get("suspensions", []), *closed])

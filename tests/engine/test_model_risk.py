@@ -369,3 +369,13 @@ def test_bars_of_an_outage_are_neither_decided_on_nor_filled_in(engine: Engine) 
     assert [o.t for o in found.opportunities] == [after(60), after(180), after(240), after(300)]
     assert found.orders[0].outcome == "absent"
     assert [o.outcome for o in found.orders if o.venue == "alfa" and o.package > 0] == ["filled", "filled", "limit"]
+
+
+def test_what_filled_before_an_outage_stays_filled_though_it_is_told_of_in_it(engine: Engine) -> None:
+    # the package of 70 s fills in the bars of 2 minutes, which end at 180 s and are told of at 190 s, in alfa's outage of 185 to 200 s
+    series = {"alfa BTC/USD": bars({0: Bar(101.0, open=100.0), 2: Bar(101.0)}), "bravo BTC/USD": bars()}
+    down = {"start": iso(START + 185_000_000), "end": iso(START + 200_000_000)}
+    found = engine(small(series, venues={"alfa": {"feed_latency": "10s", "outages": [down]}}, strategy={**ONE, "cool_down": "1h"}))
+    assert [(o.outcome, o.recorded, o.notice) for o in found.orders] == [("filled", after(180), after(190))] * 2
+    # nothing is decided on what comes in the outage
+    assert [o.t for o in found.opportunities] == [after(70)]

@@ -136,13 +136,13 @@ def bar_flags(venue: Table) -> list[tuple[int, bool, bool]]:
     return [(n - 2, row.good, row.bar.blocked) for n, row in enumerate(found) if row.bar is not None and (row.bar.blocked or not row.good)]
 
 
-def test_bars_that_overlap_an_outage_or_become_available_in_it_are_blocked() -> None:
+def test_bars_that_overlap_an_outage_are_blocked_and_flagged_where_they_end_or_become_available_in_it() -> None:
     # bar 1 lasts from minute 1 to 2: it overlaps; bar 0 ends with minute 1, at which the outage begins
-    assert bar_flags({"outages": outage(60, 90)}) == [(0, False, True), (1, False, True)]
+    assert bar_flags({"outages": outage(60, 90)}) == [(0, False, False), (1, False, True)]
     # 10 s late, bar 0 is no longer told of when the outage is over after 5 s; its end still lies in it
     assert bar_flags({"outages": outage(60, 65), "feed_latency": "10s"}) == [(0, False, False), (1, False, True)]
     # bar 0 becomes available in this one, which only bar 1 overlaps
-    assert bar_flags({"outages": outage(65, 75), "feed_latency": "10s"}) == [(0, False, True), (1, False, True)]
+    assert bar_flags({"outages": outage(65, 75), "feed_latency": "10s"}) == [(0, False, False), (1, False, True)]
 
 
 def test_nothing_fills_in_a_blocked_bar() -> None:
