@@ -61,7 +61,8 @@ def parse_duration(value: object) -> int:
     """Return the microseconds of a duration such as "50ms", "1m" or "2h"; ValueError says what is expected."""
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f'expected a duration such as "50ms", "10s", "1m" or "2h", found {value!r}')
+        least = " of 0 or more" if isinstance(value, str) and value.strip().startswith("-") else ""
+        raise ValueError(f'expected a duration{least} such as "50ms", "10s", "1m" or "2h", found {value!r}')
     us = int(match[1]) * _US[match[2]]
     if us > _LONGEST_DAYS * _US["d"]:  # times in µs stay far inside int64
         raise ValueError(f'expected a duration of at most {_LONGEST_DAYS}d, found "{value}"')

@@ -70,7 +70,7 @@ def test_what_has_no_default_is_required(path: str) -> None:
         ("venues.alfa.fee_bps", float("nan"), "Input should be a finite number, found nan"),
         ("venues.alfa.fee_currency", "bnb", 'expected "quote", "received" or a currency such as "BNB", found \'bnb\''),
         ("venues.alfa.feed_latency", 40, 'expected a duration such as "50ms", "10s", "1m" or "2h", found 40'),
-        ("venues.alfa.feed_latency", "-40ms", 'expected a duration such as "50ms", "10s", "1m" or "2h", found \'-40ms\''),
+        ("venues.alfa.feed_latency", "-40ms", 'expected a duration of 0 or more such as "50ms", "10s", "1m" or "2h", found \'-40ms\''),
         ("venues.alfa.order_latency", "1 minute", 'expected a duration such as "50ms", "10s", "1m" or "2h", found \'1 minute\''),
         ("venues.alfa.clock_offset", "--1s", 'expected a duration such as "50ms", "10s", "1m" or "2h", found \'-1s\''),
         ("venues.alfa.volume_30d", -1, "Input should be greater than or equal to 0, found -1"),

@@ -4,7 +4,7 @@ import pytest
 
 from engine.schema import SeriesKey
 from tests.engine.engines import ENGINES, Engine, Outcome
-from tests.engine.small import Book, after, books, coins, cyclic, thick
+from tests.engine.small import Book, after, books, coins, cyclic, small, thick
 from tests.strategies import World
 
 pytestmark = pytest.mark.parametrize("engine", ENGINES)
@@ -249,3 +249,27 @@ def test_what_was_taken_comes_off_the_levels(engine: Engine) -> None:
     assert planned(found)[:3] == [1.0, 20.0, 20.0]
     more = engine(cyclic(eth={5: Book(5.1, 5.2, 20.0, 51.0), 6: Book(5.1, 5.3, 51.0, 51.0)}))
     assert planned(more) == [1.0, 20.0, 20.0, 1.55, 31.0, 31.0]
+
+
+def test_a_conversion_can_be_a_leg_of_its_own(engine: Engine) -> None:
+    # alfa pays 102 USDC of 0.99 USD for what costs 100 USD at bravo: 98 bps, kept in USDC by `spatial`, brought home by the cycle
+    series = {
+        "alfa BTC/USDC": books(first=Book(102.0, 103.0)),
+        "alfa USDC/USD": books({5: Book(0.99, 1.0, 5_000.0, 5_000.0)}, first=Book(0.9, 1.0, 5_000.0, 5_000.0)),
+        "bravo BTC/USD": books(first=Book(99.0, 100.0)),
+    }
+    cycle = {"kind": "triangular", "start": "USD", "cycles": [["bravo BTC/USD", "alfa BTC/USDC", "alfa USDC/USD"]]}
+    kept, home = (
+        engine(small(series, minutes=1, strategy={**kind, "max_notional": "1000"}, instruments={"alfa USDC/USD": {"use": use}}))
+        for kind, use in (({}, "convert"), (cycle, "trade"))
+    )
+    assert [o.edge_bps for o in (*kept.opportunities, *home.opportunities)] == [pytest.approx(98.0)] * 2
+    assert [(o.key.instrument, o.side, o.flow) for o in kept.orders] == [("BTC/USDC", "sell", coins(1020)), ("BTC/USD", "buy", coins(1000))]
+    assert [(o.key.instrument, o.side, o.flow) for o in home.orders] == [
+        ("BTC/USD", "buy", coins(1000)),
+        ("BTC/USDC", "sell", coins(1020)),
+        ("USDC/USD", "sell", coins(1009.8)),
+    ]
+    usdc, dollars = ("alfa", "USDC"), [("alfa", "USD"), ("bravo", "USD")]
+    assert [sum(found.balances[usdc]) - coins(10_000) for found in (kept, home)] == [coins(1020), 0]
+    assert sum(sum(home.balances[wallet]) for wallet in dollars) - coins(20_000) == coins(9.8)

@@ -36,7 +36,7 @@ WEIGHTS = {
             "routes.0: nothing could ever be sent: daily_limit must be at least the minimum, and above the fee",
         ),
         ({"daily_limit": 5, "fee": 5}, "routes.0: nothing could ever be sent: daily_limit must be at least the minimum, and above the fee"),
-        ({"delay": "-1s"}, 'routes.0.delay: expected a duration such as "50ms", "10s", "1m" or "2h", found \'-1s\''),
+        ({"delay": "-1s"}, 'routes.0.delay: expected a duration of 0 or more such as "50ms", "10s", "1m" or "2h", found \'-1s\''),
         ({"currency": "usdc"}, "routes.0.currency: expected 2 to 12 capital letters or digits, found 'usdc'"),
         (
             {"hours": {**BUSINESS, "zone": "America/New_Yrk"}},
