@@ -60,7 +60,7 @@ class Query:
         info: Info,
         venue: Annotated[str, argument(description="The venue's name.")],
         instrument: Annotated[str, argument(description="The instrument's name, BASE/QUOTE.")],
-        interval: Annotated[Interval, argument(description="Length of the stored bars, one of the instrument's `coverage`.")],
+        interval: Annotated[Interval, argument(description="Length of the bars: one of the instrument's `coverage`, or 5m, 1h or 1d of finer ones.")],
         start: Annotated[datetime, argument(description="The earliest open time.")],
         end: Annotated[datetime, argument(description="The time before which bars open.")],
         max_points: Annotated[int, argument(description=f"Most points to return, 1 to {POINTS}.")] = 1_000,

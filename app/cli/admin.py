@@ -43,6 +43,14 @@ def maintain(data: Data = None, as_json: Json = False) -> None:
     database.maintain(data=data, as_json=as_json)
 
 
+@database.command(epilog=example("usdc-arb db roles"))
+def roles(data: Data = None, as_json: Json = False) -> None:
+    """Make the roles for application, readers and backups, with no more rights than each needs; changes nothing where they are."""
+    from app.cli import database
+
+    database.make_roles(data=data, as_json=as_json)
+
+
 @token.command(epilog=example("usdc-arb token create --name notebook"))
 def create(
     name: Annotated[str, typer.Option(metavar="NAME", help="Whose it is: stands beside what its holder does.")] = "local",

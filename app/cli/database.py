@@ -52,6 +52,15 @@ def maintain(*, data: Path | None, as_json: bool) -> None:
         output.show(*(f"{name}: {count:,} let go" for name, count in gone.items()) if gone else ["the database's own policies see to it"])
 
 
+def make_roles(*, data: Path | None, as_json: bool) -> None:
+    """Make the roles and say how they are used."""
+    made = asyncio.run(_on(connection.settings(data), storage.make_roles))
+    if as_json:
+        output.document({"roles": made})
+    else:
+        output.show(f"{', '.join(made)} are there; a login of one: CREATE ROLE name LOGIN PASSWORD '…' IN ROLE {made[0]}")
+
+
 def _versions(found: Storage) -> list[str]:
     at = "which is what this version needs" if found.revision == found.head else f"this version needs {found.head}: usdc-arb db upgrade"
     extension = found.versions.extension

@@ -14,6 +14,7 @@ from sqlalchemy import select, text
 
 from app.db import bars as stored
 from app.db import quotes, series, trades
+from app.db.candles import CANDLES
 from app.db.models import Venue
 from app.db.placed import Table
 from app.db.session import Sessions
@@ -35,6 +36,16 @@ _THINNED = text("""
 
 TABLES: Mapping[Data, Table] = MappingProxyType({"quotes": quotes.TABLE, "quote_bars": quotes.TABLE, "trades": trades.TABLE})
 """Where the rows of each kind stand that has places."""
+
+
+# Candles of intervals that are not stored, thinned as bars are.
+_THINNED_CANDLES = {
+    candle.us: text(f"""
+        SELECT min(ts), (array_agg(open ORDER BY ts))[1], max(high), min(low), (array_agg(close ORDER BY ts DESC))[1], sum(volume)
+        FROM candles_{candle.name}(:instrument, :interval, :start, :end)
+        GROUP BY date_bin(:width * interval '1 microsecond', ts, :start) ORDER BY 1""")  # noqa: S608  names of ours
+    for candle in CANDLES
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,19 +96,35 @@ async def list_instruments(sessions: Sessions, *, venue: str | None = None) -> l
 async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: int, start: datetime, end: datetime, max_points: int) -> pl.DataFrame:
     """Return the bars that open in [start, end) in the schema `BARS`, or at most `max_points` that each stand for several.
 
-    Such a point has the time and open of its first bar, the close of its last, the highest, the lowest and all volume.
+    Such a point has the time and open of its first bar, the close of its last, the highest, the lowest and all volume. Bars of 5m, 1h and 1d
+    that are not stored are worked out from finer ones that are.
     """
     if start >= end or max_points < 1:
         raise BadInput(f"expected a start before the end and at least one point, found {start.isoformat()}, {end.isoformat()} and {max_points}")
     known = await list_instruments(sessions)
-    cover = _covering(SeriesKey(venue, instrument), Reach(Kind("bars", interval_us), start, end), known)
+    cover = _finer(SeriesKey(venue, instrument), interval_us, start, end, known)
+    if cover is None:
+        cover = _covering(SeriesKey(venue, instrument), Reach(Kind("bars", interval_us), start, end), known)
     step = timedelta(microseconds=interval_us)
-    start, end = max(start, cover.first), min(end, cover.last + step)
+    start, end = max(start, cover.first - step), min(end, cover.last + step)
+    start = start if cover.interval_us < interval_us else max(start, cover.first)
     width = interval_us * -(((start - end) // step) // max_points)
-    values = {"instrument": cover.instrument_id, "interval": interval_us, "start": start, "end": end, "width": width}
+    values = {"instrument": cover.instrument_id, "interval": cover.interval_us, "start": start, "end": end, "width": width}
+    query = _THINNED if cover.interval_us == interval_us else _THINNED_CANDLES[interval_us]
     async with sessions() as session:
-        found = (await session.execute(_THINNED, values)).all()
+        found = (await session.execute(query, values)).all()
     return pl.DataFrame([tuple(row) for row in found], schema=BARS, orient="row")
+
+
+# What the candles of an interval that is not stored are made of: of finer bars that divide it those that reach furthest, then the coarsest.
+def _finer(key: SeriesKey, interval_us: int, start: datetime, end: datetime, known: Sequence[InstrumentInfo]) -> Coverage | None:
+    stored_bars = [cover for info in known if info.key == key for cover in info.coverage if cover.data == "bars"]
+    if interval_us not in _THINNED_CANDLES or any(cover.interval_us == interval_us for cover in stored_bars):
+        return None
+    fit = [
+        one for one in stored_bars if one.interval_us < interval_us and not interval_us % one.interval_us and one.first < end and one.last >= start
+    ]
+    return max(fit, key=lambda one: (min(end, one.last) - max(start, one.first), one.interval_us), default=None)
 
 
 def covers(cursor: Cursor, wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, Coverage]:

@@ -6,9 +6,10 @@ from types import MappingProxyType
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db import hypertables, migrate, standing
+from app.db import hypertables, migrate, roles, standing
 from app.db.hypertables import Edition, Lifecycle
 from app.db.standing import Standing, Versions
+from app.errors import Forbidden
 
 WITHOUT: Mapping[Edition, tuple[str, ...]] = MappingProxyType(
     {
@@ -59,3 +60,12 @@ async def maintain(engine: AsyncEngine, lifecycle: Lifecycle) -> dict[str, int]:
     """Let go what is past its time, where no policy does; return how many chunks, or rows, of each table went. Commits each table."""
     async with engine.connect() as connection:
         return await hypertables.maintain(connection, lifecycle)
+
+
+async def make_roles(engine: AsyncEngine) -> tuple[str, ...]:
+    """Make the roles with their rights and return their names; Forbidden where the connected role may not."""
+    async with engine.begin() as connection:
+        if not await roles.may_create(connection):
+            raise Forbidden("DB_USER may not make roles: set DB_USER and DB_PASSWORD to a role with CREATEROLE that owns the tables, and do it again")
+        await roles.make(connection)
+    return roles.ROLES

@@ -7,6 +7,7 @@ import pytest
 from anyio.from_thread import BlockingPortal
 
 from app.cli import database
+from app.errors import Forbidden
 from app.ops.box.record import Box
 from app.settings import Settings
 
@@ -30,6 +31,11 @@ def test_status_says_what_there_is_and_what_is_lost(capsys: pytest.CaptureFixtur
     database.show_status(data=None, as_json=True)
     form = json.loads(capsys.readouterr().out)
     assert (form["edition"], form["extension"], [one["name"] for one in form["tables"]]) == ("none", None, ["bars", "quotes", "trades"])
+
+
+def test_the_role_of_the_box_may_not_make_others() -> None:
+    with pytest.raises(Forbidden, match="DB_USER may not make roles"):
+        database.make_roles(data=None, as_json=False)
 
 
 def test_maintenance_lets_go_what_is_past_its_time_and_nothing_unasked(

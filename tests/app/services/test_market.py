@@ -95,6 +95,23 @@ async def test_a_chart_of_nothing_is_refused_with_what_there_is(sessions: Sessio
         await chart(sessions, 5, start=datetime(2024, 1, 1, tzinfo=UTC), end=datetime(2025, 1, 1, tzinfo=UTC))
 
 
+@pytest.mark.usefixtures("stored")
+@pytest.mark.parametrize(("points", "minutes"), [(100, 60), (5, 240)])
+async def test_bars_of_an_hour_that_are_not_stored_are_worked_out_from_finer_ones(sessions: Sessions, points: int, minutes: int) -> None:
+    whole = await chart(sessions, COUNT)
+    asked = {"venue": KEY.venue, "instrument": KEY.instrument, "interval_us": 60 * MINUTE_US, "max_points": points}
+    found = await market.bars(sessions, **asked, start=START, end=START + timedelta(days=9))  # type: ignore[arg-type]
+    expected = whole.group_by_dynamic("ts", every=f"{minutes}m").agg(
+        pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last(), pl.col("volume").sum()
+    )
+    assert found.equals(expected)
+    assert found.schema == BARS
+    with pytest.raises(NotFound, match="no bars of 15m are stored, only bars of 1m, bars of 5m"):
+        await market.bars(sessions, **asked | {"interval_us": 15 * MINUTE_US}, start=START, end=START + timedelta(days=9))  # type: ignore[arg-type]
+    window = await market.bars(sessions, **asked, start=START + timedelta(minutes=30), end=START + timedelta(minutes=130))  # type: ignore[arg-type]
+    assert window["ts"].to_list() == [START + timedelta(hours=1), START + timedelta(hours=2)]
+
+
 def test_a_run_gets_all_bars_of_its_window(stored: str) -> None:
     keys = [KEY, SeriesKey("coinbase", "BTC/USD")]
     found = load(stored, bars_of(*keys, start=START - timedelta(days=1), end=START + 600 * MINUTE))
