@@ -136,6 +136,25 @@ def fetch(
     fetching.fetch_rows(asked, data=data, as_json=as_json)
 
 
+@app.command(
+    epilog=example(
+        "usdc-arb data invent .basis",
+        "usdc-arb backtest run examples/basis-synthetic.toml --files .basis",
+    )
+)
+def invent(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.", show_default=False, readable=False)],
+    *,
+    market: Annotated[str, typer.Option(metavar="NAME", help="What is invented: basis (spot, a perpetual and its funding).")] = "basis",
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another one, another market of the same kind.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Write files of a SYNTHETIC market, for strategies that real data is not at hand for; the same seed writes the same bytes."""
+    from app.cli import invented
+
+    invented.write(folder, market=market, seed=seed, as_json=as_json)
+
+
 @app.command("list", epilog=example("usdc-arb data list", "usdc-arb data list --venue kraken --json"))
 def list_(
     venue: Annotated[str | None, typer.Option(metavar="NAME", help="Only this venue.", show_default=False)] = None,

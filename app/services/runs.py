@@ -25,12 +25,15 @@ class Page:
     more: bool
 
 
+def refuse_unstored(spec: Spec) -> None:
+    """Raise BadInput where the spec reads what the database does not keep."""
+    if spec.perpetual is not None:
+        raise BadInput(f"{spec.perpetual.key} is a perpetual, and the database keeps no funding: run it on files, with --files DIR")
+
+
 async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str) -> Run:
     """Queue a backtest; commits the run and the ring that it is owed together. BadInput where its data cannot be stored."""
-    if spec.perpetual is not None:
-        raise BadInput(
-            f"{spec.perpetual.key} is a perpetual, and the database keeps no funding: run the spec on files (backtest run SPEC --files DIR)"
-        )
+    refuse_unstored(spec)
     run = Run(
         created_by=submitted_by,
         name=spec.name,

@@ -32,7 +32,8 @@ class Rows:
 
 
 async def submit(sessions: Sessions, *, sweep: Sweep, submitted_by: str) -> Run:
-    """Queue a sweep; commits it and the ring that it is owed together."""
+    """Queue a sweep; commits it and the ring that it is owed together. BadInput where its data cannot be stored."""
+    runs.refuse_unstored(sweep.spec)
     run = Run(
         kind=RunKind.SWEEP,
         created_by=submitted_by,
