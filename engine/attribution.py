@@ -7,7 +7,7 @@ import polars as pl
 
 from engine.arrays import Floats, Int64s, Ordinals
 from engine.config import Spec
-from engine.events import LEG, Orders, Path
+from engine.events import LIQUIDATION, RESIDUAL, Orders, Path
 from engine.ledger import Holding, is_filled, leg_currencies, names, signs, timestamps, units
 from engine.marks import Marks
 from engine.metrics import total
@@ -22,7 +22,8 @@ PERPETUAL_LINES = ("funding", "variation")
 
 def lines_of(spec: Spec) -> tuple[str, ...]:
     """Return the lines of a run, in the order in which they are shown."""
-    return LINES if spec.perpetual is None else (*TRADE_LINES, "transfers", *PERPETUAL_LINES, "peg", "inventory", "hold")
+    more = PERPETUAL_LINES if spec.perpetual is not None else ("redemption",) if spec.strategy.redeems is not None else ()
+    return (*TRADE_LINES, "transfers", *more, "peg", "inventory", "hold")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,21 @@ def transfer_costs(spec: Spec, path: Path, marks: Marks) -> Floats:
     return -units(moved.fee) * marked
 
 
+def redemptions(spec: Spec, path: Path, marks: Marks) -> tuple[Int64s, Floats]:
+    """Return when a desk paid (R,) [µs], and by how much that was more than the coins were worth then (R,) [numeraire].
+
+    Notes
+    -----
+    redemption = what is paid * mark of its currency - coins redeemed * mark of the coin, both at the time of the payment.
+    """
+    moved, redemption = path.transfers, spec.strategy.redeems
+    at = np.flatnonzero(moved.is_paid)
+    if redemption is None or spec.base is None:
+        return moved.paid_us[at], np.zeros(at.size)
+    worth = marks.at(moved.paid_us[at])
+    return moved.paid_us[at], units(moved.paid[at]) * worth[redemption.pays] - units(moved.amount[at] - moved.fee[at]) * worth[spec.base]
+
+
 def attribute(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], marks: Marks) -> dict[str, float]:
     """Return every line's sum over the run [numeraire]; together the change of equity.
 
@@ -87,7 +103,10 @@ def attribute(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], 
     the others as inventory. Hold = starting holding × (m(end) - m(start)). The drift of fills of a perpetual belongs to its variation.
     """
     found = {line: total(getattr(lines, line)) for line in TRADE_LINES}
-    found |= {"transfers": total(transfer_costs(spec, path, marks)), "peg": 0.0, "inventory": 0.0, "hold": 0.0}
+    found |= dict.fromkeys(lines_of(spec)[len(TRADE_LINES) :], 0.0)
+    found["transfers"] = total(transfer_costs(spec, path, marks))
+    if "redemption" in found:
+        found["redemption"] = total(redemptions(spec, path, marks)[1])
     base, quote = (leg_currencies(spec, path.orders.leg, side) for side in ("base", "quote"))
     bounds = np.array([micros(spec.start), micros(spec.end)])
     ends, is_spot = marks.at(bounds), ~on_perpetual(spec, path)
@@ -168,7 +187,7 @@ def first_orders(orders: Orders) -> Int64s:
 
 def _kept(spec: Spec, path: Path) -> tuple[Floats, Floats]:
     # the least filled / planned of each order's package, and the part of its own lines that it keeps
-    orders, legs = path.orders, path.orders.role == LEG
+    orders, legs = path.orders, ~np.isin(path.orders.role, (RESIDUAL, LIQUIDATION))
     own = orders.filled / orders.planned
     steps = np.array([len(combination) for combination in spec.combinations], dtype=np.int64)[path.combination]
     least = np.where(np.bincount(orders.package[legs], minlength=steps.size) < steps, 0.0, np.inf)  # a step that was never sent filled nothing

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from engine.arrays import Floats, Int64s
-from engine.attribution import TRADE_LINES, FillLines, lines_of, perpetual_lines, transfer_costs
+from engine.attribution import TRADE_LINES, FillLines, lines_of, perpetual_lines, redemptions, transfer_costs
 from engine.config import Spec
 from engine.events import Path
 from engine.ledger import Holding, is_filled, leg_currencies, units
@@ -38,6 +38,8 @@ def by_day(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], mar
     size, day = bounds.size - 1, stretches(bounds, path.orders.recorded_us[filled])
     found = {line: _sums(day, getattr(lines, line)[filled], size) for line in TRADE_LINES}
     found["transfers"] = _sums(stretches(bounds, path.transfers.requested_us), transfer_costs(spec, path, marks), size)
+    paid_us, paid = redemptions(spec, path, marks)
+    found["redemption"] = _sums(stretches(bounds, paid_us), paid, size)
     found |= {line: np.zeros(size) for line in ("peg", "inventory", "hold")}
     found |= perpetual_lines(spec, path, lines, marks, bounds)
     is_spot = ~on_perpetual(spec, path)[filled]

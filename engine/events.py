@@ -25,9 +25,10 @@ DECISIONS = (
 OPEN, FILLED, PARTIAL, MISSED_LIMIT, MISSED_VOLUME, MISSED_NO_TRADE, MISSED_ABSENT = range(len(OUTCOMES))
 
 SELL, BUY = 0, 1
-LEG, RESIDUAL, LIQUIDATION = 0, 1, 2
+LEG, RESIDUAL, LIQUIDATION, STOP, TIME = range(5)
 SIDES = ("sell", "buy")
-ROLES = ("leg", "residual", "liquidation")
+ROLES = ("leg", "residual", "liquidation", "stop", "time")
+"""What an order was for; `Orders.role` is an index here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class Orders:
     package: Int64s  # number of the package, from 0
     leg: Int32s  # ordinal in `Spec.legs`
     side: Int32s  # SELL or BUY
-    role: Int32s  # LEG, RESIDUAL or LIQUIDATION
+    role: Int32s  # index in ROLES
     outcome: Int32s  # index in OUTCOMES
     decided_us: Int64s
     arrival_us: Int64s
@@ -67,6 +68,10 @@ class Transfers:
     amount: Int64s  # [atoms] debited at the source
     fee: Int64s  # [atoms] of these; the rest arrives
     credited: Bools  # by the end of the run
+    leg: Int32s  # ordinal in `Spec.legs` of whose position went to a desk, or came back from it; -1: it was rebalanced
+    paid_us: Int64s  # when the desk pays what was credited there, or would; before any time where nothing was
+    paid: Int64s  # [atoms of what it pays]
+    is_paid: Bools  # by the end of the run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,15 +78,15 @@ def peak_capital(spec: Spec, path: Path, marks: Marks) -> float:
 
     Notes
     -----
-    An order ties up what it reserved, from its decision to its notice; a transfer its amount, from its request until it is credited; each
-    at the mark of when it began. Of one microsecond, what ends goes first.
+    An order ties up what it reserved, from its decision to its notice; a transfer its amount, from its request until it is credited, or
+    until a desk has paid for it; each at the mark of when it began. Of one microsecond, what ends goes first.
     """
     orders, moved = path.orders, path.transfers
     base, quote = leg_marks(spec, orders, marks.at(orders.decided_us))
     reserved = units(orders.reserve) * np.where((orders.side == BUY) | on_perpetual(spec, path), quote, base)
     sent = units(moved.amount) * picked(marks.at(moved.requested_us), [route.currency for route in spec.routes], moved.route)
     begins = np.concatenate([orders.decided_us, moved.requested_us])
-    ends = np.concatenate([orders.notice_us, moved.credited_us])
+    ends = np.concatenate([orders.notice_us, np.where(moved.paid > 0, moved.paid_us, moved.credited_us)])
     return _peak(begins, ends, np.concatenate([reserved, sent]))
 
 

@@ -41,13 +41,11 @@ def holdings(spec: Spec, path: Path) -> list[Holding]:
     Notes
     -----
     A fill changes its base and quote, and the currency that it was charged in, when it is recorded. A transfer takes its fee when it is
-    requested; the rest of it is in flight until it is credited, which changes no holding. On a perpetual flow and fee in quote are the
-    position's cost; what is settled of that, and funding, comes to its margin currency.
+    requested; the rest of it is in flight until it is credited, which changes no holding. A redemption turns one currency into another when
+    it is paid. On a perpetual flow and fee in quote are the position's cost; what is settled of that, and funding, comes to its margin currency.
     """
-    at_us, currency, change = (
-        np.concatenate(parts)
-        for parts in zip(*_fill_changes(spec, path), _transfer_changes(spec, path.transfers), *_settled(spec, position(spec, path)), strict=True)
-    )
+    moved = (_transfer_changes(spec, path.transfers), *_redemption_changes(spec, path.transfers), *_settled(spec, position(spec, path)))
+    at_us, currency, change = (np.concatenate(parts) for parts in zip(*_fill_changes(spec, path), *moved, strict=True))
     found = []
     for ordinal, name in enumerate(spec.currencies):
         start = sum(atoms(v.balances[name]) for v in spec.venues.values() if name in v.balances)
@@ -91,6 +89,16 @@ def _transfer_changes(spec: Spec, transfers: Transfers) -> tuple[Int64s, Int64s,
     return transfers.requested_us, moved[transfers.route], -transfers.fee
 
 
+def _redemption_changes(spec: Spec, transfers: Transfers) -> list[tuple[Int64s, Int64s, Int64s]]:
+    # (times, ordinals of currencies, changes) of what a desk paid: coins go, and money comes
+    redemption, at = spec.strategy.redeems, np.flatnonzero(transfers.is_paid)
+    if redemption is None:
+        return []
+    at_us, sent, paid = (column[at] for column in (transfers.paid_us, transfers.amount - transfers.fee, transfers.paid))
+    coin, money = (np.full(at.size, spec.currencies.index(currency)) for currency in (spec.base, redemption.pays))
+    return [(at_us, coin, -sent), (at_us, money, paid)]
+
+
 def leg_currencies(spec: Spec, legs: Ordinals, side: str) -> Int64s:
     """Return the ordinal in `Spec.currencies` of the base or quote of each leg, given by its ordinal in `Spec.legs`."""
     return np.array([spec.currencies.index(getattr(leg.key, side)) for leg in spec.legs], dtype=np.int64)[legs]
@@ -104,6 +112,11 @@ def signs(orders: Orders) -> Int64s:
 def is_filled(orders: Orders) -> Bools:
     """Return which orders traded anything."""
     return np.greater(orders.filled, 0)
+
+
+def in_redemption(transfers: Transfers) -> Bools:
+    """Return which transfers a desk has taken and not paid for by the end."""
+    return transfers.credited & (transfers.paid > 0) & ~transfers.is_paid
 
 
 def is_open(orders: Orders) -> Bools:
@@ -182,7 +195,10 @@ def fills_table(spec: Spec, path: Path) -> pl.DataFrame:
 
 
 def transfers_table(spec: Spec, transfers: Transfers) -> pl.DataFrame:
-    """Return one row a transfer, as requested; amounts in units, `credited` null where that had not happened by the end."""
+    """Return one row a transfer, as requested; amounts in units, `credited` null where that had not happened by the end.
+
+    `redeemed` and `paid`: when a desk paid for it, and what; null where none did.
+    """
     routes = spec.routes
     return pl.DataFrame(
         {
@@ -195,15 +211,20 @@ def transfers_table(spec: Spec, transfers: Transfers) -> pl.DataFrame:
             "destination": names([route.destination for route in routes], transfers.route),
             "amount": units(transfers.amount),
             "fee": units(transfers.fee),
+            "redeemed": timestamps(transfers.paid_us, where=transfers.is_paid),
+            "paid": _where(pl.Series(units(transfers.paid)), transfers.is_paid),
         }
     )
 
 
 def balances(spec: Spec, path: Path) -> list[dict[str, str | float]]:
-    """Return what each wallet had at the start and has at the end, and what is in flight to it, by venue, then currency [units]."""
+    """Return what each wallet had at the start and has at the end, and what is in flight to it, by venue, then currency [units].
+
+    What a desk has taken and not paid for counts as in flight to where it took it.
+    """
     start = [atoms(spec.venues[venue].balances.get(currency, Decimal(0))) for venue, currency in path.wallets]
     coming = np.zeros(len(path.wallets), np.int64)
-    for k in np.flatnonzero(~path.transfers.credited):
+    for k in np.flatnonzero(~path.transfers.credited | in_redemption(path.transfers)):
         route = spec.routes[path.transfers.route[k]]
         coming[path.wallets.index((route.destination, route.currency))] += path.transfers.amount[k] - path.transfers.fee[k]
     rows = zip(path.wallets, start, path.balances.tolist(), coming.tolist(), strict=True)

@@ -9,24 +9,26 @@ import numpy as np
 from engine import channels
 from engine.arrays import Floats, Int64s, Records
 from engine.config import Instrument, Spec
+from engine.desk import HORIZON_US, desk, suspensions
 from engine.guard import Guard
 from engine.hours import openings
 from engine.kernels import market as kernel
 from engine.kernels import transfers
 from engine.kernels.market import World
 from engine.panel import Panel
-from engine.schema import US_PER_SECOND, micros
+from engine.schema import micros
+from engine.signals import signal
 from engine.spec.fees import FeeSpan
 from engine.spec.funds import Route
 from engine.strategies.basis import Basis
-from engine.strategies.combination import Combination
+from engine.strategies.combination import BUY, Combination
+from engine.strategies.peg import Peg
 from engine.units import atoms
 
 _NO_LIMIT = 2**62
-_HORIZON_US = 60 * 86_400 * US_PER_SECOND  # a request late in a run may wait for an opening after its end
 _CHARGED = {"quote": kernel.CHARGED_QUOTE, "received": kernel.CHARGED_RECEIVED}
 _NO_PERPETUAL = {"leg": -1, "spot": -1}
-_SENDS = {"pairs": kernel.PAIRS, "together": kernel.TOGETHER, "sequence": kernel.SEQUENCE}
+_SENDS = {"pairs": kernel.PAIRS, "together": kernel.TOGETHER, "sequence": kernel.SEQUENCE, "alone": kernel.ALONE}
 _RESIDUALS = {"carry": kernel.CARRY, "unwind": kernel.UNWIND, "hedge": kernel.HEDGE}
 
 
@@ -48,6 +50,7 @@ def world(spec: Spec, panel: Panel, guard: Guard, *, observed: kernel.Market | N
         perpetual=perpetual(spec),
         payments=payments(spec, panel),
         rules=rules(spec),
+        signal=signal(spec, panel),
     )
 
 
@@ -140,8 +143,8 @@ def funding(spec: Spec) -> tuple[transfers.Funding, Int64s]:
     """Return how funds can be moved, with the routes in the order in which they are tried, and the ordinal of each in the spec."""
     order = sorted(range(len(spec.routes)), key=lambda k: (atoms(spec.routes[k].fee), spec.routes[k].delay, spec.routes[k].name))
     tried = [spec.routes[k] for k in order]
-    hours = [[] if r.hours is None else openings(r.hours, micros(spec.start), micros(spec.end) + _HORIZON_US) for r in tried]
-    withdrawals, deposits = (_suspensions(spec, what) for what in ("withdrawals", "deposits"))
+    hours = [[] if r.hours is None else openings(r.hours, micros(spec.start), micros(spec.end) + HORIZON_US) for r in tried]
+    withdrawals, deposits = ([suspensions(spec, wallet, what) for wallet in spec.wallets] for what in ("withdrawals", "deposits"))
     found = transfers.Funding(
         routes=_routes(spec, tried, _offsets(map(len, hours))),
         targets=_targets(spec, _offsets(map(len, withdrawals)), _offsets(map(len, deposits))),
@@ -149,12 +152,15 @@ def funding(spec: Spec) -> tuple[transfers.Funding, Int64s]:
         openings=_windows(hours),
         withdrawals=_windows(withdrawals),
         deposits=_windows(deposits),
+        **desk(spec)._asdict(),
     )
     return found, _ints(order)
 
 
 def cycles_of(spec: Spec) -> tuple[Combination, ...]:
-    """Return the cycles that are looked for; none where pairs are."""
+    """Return the cycles that are looked for, of one step where orders go alone: the buys; none where pairs are."""
+    if spec.strategy.sends == "alone":
+        return tuple(one for one in spec.combinations if one[0].side == BUY)
     return () if spec.strategy.sends == "pairs" else spec.combinations
 
 
@@ -260,12 +266,22 @@ def rules(spec: Spec) -> Records:
         "max_venue_open": _limit(risk.max_venue_open),
         "max_in_flight": _limit(risk.max_in_flight),
         "max_misses": risk.max_misses or 0,
-        "works_at_ticks": risk.max_drawdown is not None or rebalance is not None or spec.perpetual is not None,
+        "works_at_ticks": risk.max_drawdown is not None or rebalance is not None or spec.perpetual is not None or spec.strategy.sends == "alone",
         "rebalance_every_us": 0 if rebalance is None else rebalance.every or spec.clock,
         "base_currency": -1 if spec.base is None else spec.currencies.index(spec.base),
         "start_currency": spec.currencies.index(spec.comparison_currency) if spec.base is None else -1,
     }
+    values |= positions(spec)
     return records(kernel.RULES, [tuple(values[name] for name in kernel.RULES.names or ())])
+
+
+def positions(spec: Spec) -> dict[str, float]:
+    """Return when positions are sold at ticks; never where no strategy holds any."""
+    strategy = spec.strategy
+    if not isinstance(strategy, Peg):
+        return {"stop": 0.0, "hold_us": _NO_LIMIT, "pause_us": 0}
+    hold_us = _NO_LIMIT if strategy.hold_at_most is None else strategy.hold_at_most
+    return {"stop": (strategy.stop_bps or 0.0) * 1e-4, "hold_us": hold_us, "pause_us": strategy.pause}
 
 
 def _limit(amount: Decimal | None) -> float:
@@ -277,7 +293,7 @@ def _converting(spec: Spec) -> list[Instrument]:
 
 
 def _is_foreign(spec: Spec, leg: Instrument) -> bool:
-    return spec.base is not None and leg.key.quote != spec.comparison_currency and leg.key.quote not in spec.assume_par
+    return spec.strategy.sends == "pairs" and leg.key.quote != spec.comparison_currency and leg.key.quote not in spec.assume_par
 
 
 def _conversions(spec: Spec, leg: Instrument) -> list[tuple[int, bool]]:
@@ -286,13 +302,6 @@ def _conversions(spec: Spec, leg: Instrument) -> list[tuple[int, bool]]:
     if not _is_foreign(spec, leg):
         return []
     return [(first + k, i.key.base != leg.key.quote) for k, i in enumerate(_converting(spec)) if {i.key.base, i.key.quote} == sides]
-
-
-def _suspensions(spec: Spec, what: str) -> list[list[tuple[int, int]]]:
-    return [
-        sorted((micros(s.start), micros(s.end)) for s in spec.suspensions if (s.venue, s.currency) == wallet and s.what in {what, "both"})
-        for wallet in spec.wallets
-    ]
 
 
 def _windows(lists: Sequence[Sequence[tuple[int, int]]]) -> Int64s:

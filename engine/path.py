@@ -10,7 +10,7 @@ from engine.config import Spec
 from engine.events import Funding as Paid
 from engine.events import Opportunities, Orders, Path, Transfers
 from engine.kernels import state as kernel
-from engine.kernels.market import DAY_US, Candidates, World
+from engine.kernels.market import ALONE, DAY_US, PAIRS, Candidates, World
 from engine.kernels.path import rows_needed, walk
 from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
@@ -58,7 +58,8 @@ def candidates(world: World, threshold_bps: float) -> Found:
     view, units, place = _records(IN_VIEW, world.market.series.size - 1), _records(UNIT, legs), _records(PLACE, 1)
     view.row = world.market.series.first[:-1] - 1
     units.gets = units.pays = np.nan
-    place.start_us, place.end_us, place.threshold_bps = rules.start_us, rules.end_us, threshold_bps
+    place.start_us, place.end_us = rules.start_us, rules.end_us
+    place.threshold_bps = -np.inf if rules.sends == ALONE else threshold_bps  # what is sold depends on what is held
     found = [_room(FIRST_ROWS, legs)]
     while not scan(world.market, world.legs, (world.cycles, world.steps), view, units, place, found[-1]):
         found.append(_room(2 * found[-1].at_us.size, legs))
@@ -110,8 +111,9 @@ def new_state(spec: Spec, world: World) -> kernel.State:
         counts=_records(kernel.COUNT, 1),
         wallets=_records(kernel.WALLET, len(spec.wallets)),
         currencies=_records(kernel.CURRENCY, len(spec.currencies)),
-        combinations=_records(kernel.STANDING, world.cycles.size - 1 or legs * legs),
+        combinations=_records(kernel.STANDING, len(spec.combinations) if world.rules[0].sends != PAIRS else legs * legs),
         sides=_records(kernel.SIDE, 2 * legs),
+        bets=_records(kernel.BET, legs),
         seen=_records(kernel.SEEN, world.market.series.size - 1),
         routes=_records(kernel.SENT_TODAY, len(spec.routes)),
         position=_records(kernel.POSITION, 1),
@@ -124,6 +126,7 @@ def new_state(spec: Spec, world: World) -> kernel.State:
     state.wallets.free = market.free(spec)
     state.currencies.held = world.start
     state.combinations.stood, state.combinations.episode = -2, -1
+    state.bets.since_us = state.bets.stopped_us = kernel.NEVER_US
     state.sides.taken_epoch = state.sides.known_epoch = -1
     state.seen.row = state.seen.in_force = world.market.series.first[:-1] - 1
     return state
@@ -185,8 +188,9 @@ def _orders(log: Records) -> Orders:
 
 def _transfers(log: Records, ordinal: Int64s) -> Transfers:
     columns = {name: np.ascontiguousarray(log[name]) for name in _fields(Transfers, kernel.TRANSFER)}
-    credited: Bools = columns["credited"] == 1
-    return Transfers(**{**columns, "route": ordinal[columns["route"]].astype(np.int32), "credited": credited})
+    happened: dict[str, Bools] = {name: columns[name] == 1 for name in ("credited", "is_paid")}
+    ordinals = {"route": ordinal[columns["route"]].astype(np.int32), "leg": columns["leg"].astype(np.int32)}
+    return Transfers(**{**columns, **ordinals, **happened})
 
 
 def _opportunities(spec: Spec, log: Records) -> Opportunities:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine import metrics
+from engine import bet, metrics
 from engine.accounts import Accounts
 from engine.attribution import TRADE_LINES, lines_of
 from engine.config import Spec
@@ -15,7 +15,8 @@ from engine.headline import headline as edge_headline
 from engine.opportunities import decisions
 from engine.positions import on_perpetual
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, SYNTHETIC_PREFIX, instant, micros
-from engine.units import iso
+from engine.spec.redemption import Redemption
+from engine.units import format_duration, iso
 from engine.wording import PASSED_OVER, STOPS, STRESS
 
 Row = dict[str, str | int | float | None]
@@ -96,24 +97,52 @@ def headline(spec: Spec, parts: Parts) -> str:
     """Return the sentence that names what decided: no edge, no funds, a cost, revaluation, or trading back."""
     packages, turnover = parts.packages.height, float(parts.lines.turnover.sum())
     if not parts.path.opportunities.at_us.size:
-        if spec.perpetual is not None:
-            return f"No edge after costs: nothing entered, as no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread."
-        best = _best(parts.path.best_edge_bps)
-        return f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {best}."
+        return _nothing_found(spec, parts)
     if not packages:
         return _passed_over(parts)
     if turnover <= 0:
         return f"Nothing filled: no leg of {packages:,} package{'s' if packages > 1 else ''} met a price within its limit."
     coins = [currency for currency in spec.currencies if currency in STABLECOINS and currency != spec.numeraire]
     back, indicative = parts.trade_back.amount, is_indicative(spec)
+    if spec.strategy.sends == "alone" and spec.base is not None:
+        return bet.headline(_bet(spec, parts, spec.base, turnover))
     return edge_headline(Edge(lines=parts.attribution, turnover=turnover, back=back, indicative=indicative, stablecoins=coins))
+
+
+def _nothing_found(spec: Spec, parts: Parts) -> str:
+    best = _best(parts.path.best_edge_bps)
+    if spec.perpetual is not None:
+        return f"No edge after costs: nothing entered, as no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread."
+    if spec.strategy.sends == "alone":
+        return f"No bet: {spec.base} was never cheap enough to be bought; against par, net of the fee, {best}."
+    return f"No edge after costs: no instant reached {spec.strategy.threshold_bps:g} bps net of fees and spread; {best}."
+
+
+def _still_held(spec: Spec, parts: Parts) -> list[str]:
+    return bet.remainder(_bet(spec, parts, spec.base, 1.0)) if spec.strategy.sends == "alone" and spec.base is not None else []
+
+
+def _bet(spec: Spec, parts: Parts, coin: str, turnover: float) -> bet.Bet:
+    held = sum(holding.surplus for holding in parts.held if holding.currency == coin) / ATOMS_PER_UNIT
+    moved = parts.path.transfers
+    to_desk = np.array([spec.strategy.redeems is not None and r.destination == spec.strategy.redeems.desk for r in spec.routes], dtype=np.bool_)
+    unpaid = to_desk[moved.route] & ~moved.is_paid
+    return bet.Bet(
+        coin=coin,
+        lines=parts.attribution,
+        turnover=turnover,
+        back=parts.trade_back.amount,
+        indicative=is_indicative(spec),
+        held=held,
+        at_desk=float(np.sum((moved.amount - moved.fee)[unpaid])) / ATOMS_PER_UNIT,
+    )
 
 
 def verdict(spec: Spec, parts: Parts) -> str:
     """Return the sentences that say what this would have earned, after trading back; the first is the headline."""
     said = [headline(spec, parts)]
     if parts.packages.height:
-        said += [_earned(spec, parts), *_fragile(parts)]
+        said += [*_still_held(spec, parts), _earned(spec, parts), *_fragile(parts)]
     elif parts.attribution["transfers"]:
         said.append(f"Transfers cost {-parts.attribution['transfers']:,.2f} {spec.numeraire}.")
     return " ".join([*said, *(f"Stopped at {_at(at_us)} by the limit on {STOPS[why]}." for at_us, why in parts.path.stops)])
@@ -139,14 +168,18 @@ def _earned(spec: Spec, parts: Parts) -> str:
     result = parts.excess + back.amount
     trading, moving = sum(parts.attribution[line] for line in TRADE_LINES), parts.attribution["transfers"]
     word, plural = "Earned" if round(result, 2) >= 0 else "Lost", "s" if packages > 1 else ""
+    redeemed = parts.attribution.get("redemption", 0.0)
     transfers = f"{moving:+z,.2f} by transfers, " if parts.path.transfers.route.size else ""
     funding, paid = parts.attribution.get("funding", 0.0), parts.path.funding.due_us.size
     transfers += f"{funding:+z,.2f} by funding ({paid} payment{'' if paid == 1 else 's'}), " if spec.perpetual is not None else ""
+    transfers += f"{redeemed:+z,.2f} by redemption at par, " if "redemption" in parts.attribution else ""
     left = "was left behind" if spec.perpetual is None else "was still open or left behind"
+    what = spec.base if spec.strategy.sends == "alone" else f"what {left}"
     at_mark = f" ({', '.join(back.at_mark)} at the mark: nothing in view trades it)" if back.at_mark else ""
+    changed = parts.excess - trading - moving - funding - redeemed
     return (
         f"{word} {abs(result):,.2f} {spec.numeraire} against holding: {trading:+z,.2f} from trading {packages} package{plural}, after fees, "
-        f"slippage and missed legs, {transfers}{parts.excess - trading - moving - funding:+z,.2f} as what {left} changed in value, "
+        f"slippage and missed legs, {transfers}{changed:+z,.2f} as {what} changed in value, "
         f"and {back.amount:+z,.2f} by trading back to the starting balances{at_mark}."
     )
 
@@ -176,7 +209,13 @@ def assumptions(spec: Spec) -> list[str]:
         found.append("Bars, not quotes: bid and ask are a bar's price and the given half-spread, so the result is indicative.")
     if "quote_bars" in kinds:
         found.append("Quote bars, not quotes: one bid and ask stand for the end of an interval, so the result is indicative.")
-    found += [*_fills(spec), _residual(spec), _moved(spec), "Trading back at the end meets the best bid or ask in view, whatever its size."]
+    found += [
+        *_fills(spec),
+        *([] if spec.strategy.sends == "alone" else [_residual(spec)]),
+        *_redeemed(spec),
+        *_moved(spec),
+        "Trading back at the end meets the best bid or ask in view, whatever its size.",
+    ]
     if spec.perpetual is not None:
         found.append("The perpetual is settled, margined and liquidated by its own mid: the venue's index and mark price are not known.")
     return found + [f"Decisions count {currency} as one {spec.comparison_currency}." for currency in spec.assume_par]
@@ -203,11 +242,24 @@ def _residual(spec: Spec) -> str:
     return sentences[spec.execution.residual]
 
 
-def _moved(spec: Spec) -> str:
-    if spec.rebalance is None:
-        return "Balances stay where trades leave them: no transfers between venues."
-    count = len(spec.routes)
-    return f"Transfers take the fees and delays of the {count} route{'s' if count > 1 else ''} given, and meet no suspension but those given."
+def _moved(spec: Spec) -> list[str]:
+    if spec.rebalance is not None:
+        count = len(spec.routes)
+        return [f"Transfers take the fees and delays of the {count} route{'s' if count > 1 else ''} given, and meet no suspension but those given."]
+    return [] if spec.strategy.redeems else ["Balances stay where trades leave them: no transfers between venues."]
+
+
+def _redeemed(spec: Spec) -> list[str]:
+    redemption = spec.strategy.redeems
+    if redemption is None:
+        return []
+    terms = f"pays one {redemption.pays} for it, less its fee, after {_length(redemption)}"
+    return [f"{redemption.desk} takes every {spec.base} that comes to it and {terms}; it does not fail, and shuts at no time but those given."]
+
+
+def _length(redemption: Redemption) -> str:
+    hours = "" if redemption.hours is None else ", within its hours"
+    return f"{format_duration(redemption.delay)}{hours}"
 
 
 def _best(edge_bps: float | None) -> str:

@@ -10,6 +10,7 @@ LINE_MEANINGS = {
     "transfers": "fees of moving funds between venues",
     "funding": "received for holding the perpetual; below 0 paid",
     "variation": "the position in the perpetual, revalued: while legs are equal, against inventory",
+    "redemption": "what the issuer's desk paid, less what the coins were worth at market then",
     "peg": "stablecoins traded into, revalued",
     "inventory": "other coins traded into, revalued",
     "hold": "starting balances, revalued: not from trading",

@@ -33,10 +33,9 @@ from engine.config import (
     json_schema,
     parse_spec_toml,
 )
+from engine.spec.redemption import Redemption
 from engine.spec.venues import Perpetual
-from engine.strategies.basis import Basis
-from engine.strategies.spatial import Spatial
-from engine.strategies.triangular import Triangular
+from engine.strategies.registry import STRATEGIES
 from engine.synth import depeg_weekend
 
 ROOT = Path(__file__).parent.parent
@@ -73,8 +72,8 @@ def test_the_reference_has_every_setting_and_no_other() -> None:
 
 
 TABLES = (
-    *(Spec, Basis, Spatial, Triangular, Execution, Risk, Guard, QualityRules, Venue, Window, FeeRow, Tier, Instrument, Route, Hours, Suspension),
-    *(Rebalance, Target, Perpetual),
+    *(Spec, *STRATEGIES.values(), Redemption, Execution, Risk, Guard, QualityRules, Venue, Window, FeeRow, Tier, Instrument, Route, Hours),
+    *(Suspension, Rebalance, Target, Perpetual),
 )
 
 

@@ -36,10 +36,12 @@ class Outcome(Enum):
 
 @strawberry.enum(description="What an order was for.")
 class OrderRole(Enum):
-    """A leg of a package, or what its legs left."""
+    """A leg of a package, what its legs left, or the end of a position."""
 
     LEG = strawberry.enum_value("leg", description="One of the orders that make a package.")
     RESIDUAL = strawberry.enum_value("residual", description="Trades away what unequal legs left.")
+    STOP = strawberry.enum_value("stop", description="Sells a position that fell too far below what it cost.")
+    TIME = strawberry.enum_value("time", description="Sells a position that was held for too long.")
 
 
 @strawberry.type(description="One order and what became of it; a package has two, and one more where its legs were unequal.")
@@ -48,7 +50,7 @@ class Fill:
 
     order: int = field(description="Number of the order, from 0.")
     package: int = field(description="Number of the package that it belongs to.")
-    role: OrderRole = field(description="Whether it was a leg of the package or traded away what unequal legs left.")
+    role: OrderRole = field(description="Whether it was a leg of the package, traded away what unequal legs left, or gave a position up.")
     decided: datetime = field(description="When it was decided.")
     arrival: datetime = field(description="When it reached the venue.")
     recorded: datetime | None = field(description="When it was filled or missed; null while it is open.")

@@ -2,7 +2,6 @@
 
 import glob
 import gzip
-import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -61,10 +60,6 @@ class Stream:
             if error.errno is None:  # of the archive, not of the disk
                 raise BadInput(f"{self.source.label}: expected a sound archive, found {error}; get the file again") from error
             raise Unavailable(f"{self.source.label}: cannot be read on: {error.strerror or error}") from error
-
-    def grew(self) -> bool:
-        """Tell whether somebody has written to the file since it was opened."""
-        return os.fstat(self.raw.fileno()).st_size != self.size
 
     def position(self) -> int:
         """Return how many bytes of `size` are read."""

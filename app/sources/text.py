@@ -35,15 +35,8 @@ class Block(NamedTuple):
     data: bytes
 
 
-def blocks(
-    read: Callable[[int], bytes],
-    unfinished: Callable[[], bool] = lambda: False,
-    *,
-    label: str,
-    size: int = BLOCK,
-    longest: int = LONGEST_LINE,
-) -> Iterator[Block]:
-    """Yield a file in pieces that end where a line ends; the last line need not, unless it is `unfinished` then: it is left out."""
+def blocks(read: Callable[[int], bytes], *, label: str, size: int = BLOCK, longest: int = LONGEST_LINE) -> Iterator[Block]:
+    """Yield a file in pieces that end where a line ends; the last line need not."""
     line, rest = 1, b""
     while chunk := read(size):
         rest = (rest + chunk).removeprefix(_BOM) if line == 1 else rest + chunk
@@ -53,7 +46,7 @@ def blocks(
         if cut:
             yield Block(label, line, rest[:cut])
             line, rest = line + rest.count(b"\n", 0, cut), rest[cut:]
-    if rest.strip() and not unfinished():
+    if rest.strip():
         yield Block(label, line, rest + b"\n")
 
 

@@ -17,8 +17,8 @@ ABSENT = -1
 DAY_US = 86_400_000_000
 CHARGED_QUOTE, CHARGED_RECEIVED, CHARGED_ASSET = 0, 1, 2
 CARRY, UNWIND, HEDGE = 0, 1, 2
-PAIRS, TOGETHER, SEQUENCE, BASIS = 0, 1, 2, 3
-"""What is sent as one package: a sell and a buy, the steps of a cycle, at once or one after the other, or spot against its perpetual."""
+PAIRS, TOGETHER, SEQUENCE, BASIS, ALONE = range(5)
+"""What is sent as one package: a sell and a buy, the steps of a cycle, at once or one after the other, spot against its perpetual, or one order."""
 
 SERIES = np.dtype([("first", np.int64), ("max_age_us", np.int64), ("channel", np.int64)])
 """(S + 1,) first observation, and the channel whose last message age counts from (-1: its own); the last row ends the last series."""
@@ -73,7 +73,7 @@ PAYMENT = np.dtype([("due_us", np.int64), ("known_us", np.int64), ("paid_us", np
 
 RULES = np.dtype(
     [("start_us", np.int64), ("end_us", np.int64), ("clock_us", np.int64)]
-    + [("sends", np.int64), ("threshold_bps", np.float64), ("cool_down_us", np.int64)]  # PAIRS, TOGETHER or SEQUENCE
+    + [("sends", np.int64), ("threshold_bps", np.float64), ("cool_down_us", np.int64)]  # PAIRS, TOGETHER, SEQUENCE or ALONE
     + [("fixed_notional", np.float64), ("max_notional", np.float64)]  # [atoms of the comparison currency]; 0: not fixed
     + [("tolerance", np.float64), ("interval_us", np.int64), ("max_wait_us", np.int64)]  # [fraction]
     + [("residual", np.int64), ("residual_tolerance", np.float64)]  # CARRY, UNWIND or HEDGE; [fraction]
@@ -82,6 +82,7 @@ RULES = np.dtype(
     + [("max_venue_open", np.float64), ("max_in_flight", np.float64)]  # [atoms of the numeraire]
     + [("max_misses", np.int64), ("works_at_ticks", np.bool_), ("rebalance_every_us", np.int64)]  # 0: no limit; 0: never
     + [("base_currency", np.int64), ("start_currency", np.int64)]  # of pairs, of cycles; else -1
+    + [("stop", np.float64), ("hold_us", np.int64), ("pause_us", np.int64)]  # of positions: 0: no stop [fraction]; 2**62: for ever
 )
 """(1,) strategy, execution and risk; limits that are not set are infinite."""
 
@@ -107,6 +108,14 @@ class Market(NamedTuple):
     blocked: Bools  # (B,) nothing fills
 
 
+class Signal(NamedTuple):
+    """Of bets on a peg: what a coin is worth, the most to buy it at and the least to sell it at, after fees; nan: no signal."""
+
+    worth: Floats  # (K, V) at ticks [quote per base]; (0, 0) for other strategies
+    enter: Floats
+    leave: Floats
+
+
 class World(NamedTuple):
     """All that does not change in a run."""
 
@@ -125,6 +134,7 @@ class World(NamedTuple):
     perpetual: Records  # PERPETUAL
     payments: Records  # PAYMENT
     rules: Records  # RULES
+    signal: Signal
 
 
 class Candidates(NamedTuple):

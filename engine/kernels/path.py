@@ -8,9 +8,11 @@ from engine.kernels.cache import compiled, rule
 from engine.kernels.cycles import decide_cycles, take_notice_of_cycle
 from engine.kernels.decisions import forbidden, list_opportunity, stand
 from engine.kernels.fees import charged_in, rate_of, reserve_rate, tick_at
-from engine.kernels.market import ABSENT, BASIS, BUY, PAIRS, SELL, Candidates, World, edge_bps, received, spent
+from engine.kernels.market import ABSENT, ALONE, BASIS, BUY, PAIRS, SELL, Candidates, World, edge_bps, received, spent
 from engine.kernels.orders import Plan, completes, learn, resolve, send
+from engine.kernels.peg import decide_peg, take_notice_of_peg
 from engine.kernels.perpetuals import fall_due, pay
+from engine.kernels.redemption import ask, pay_out
 from engine.kernels.residuals import complete
 from engine.kernels.sizing import Pair, segment_of, size_package, skip_of, take
 from engine.kernels.state import (
@@ -39,7 +41,9 @@ def take_notice(world: World, state: State, log: Log, scratch: Scratch, o: int, 
     """Take the notice of an order, and do what follows for its package."""
     learn(world, state, log, o)
     order = log.orders[o]
-    if world.rules[0].sends != PAIRS and world.rules[0].sends != BASIS:
+    if world.rules[0].sends == ALONE:
+        take_notice_of_peg(world, state, log, o, at_us)
+    elif world.rules[0].sends != PAIRS and world.rules[0].sends != BASIS:
         take_notice_of_cycle(world, state, log, scratch, o, at_us)
     elif order.role == LIQUIDATION_ORDER:
         follow_liquidation(world, state, log, o, at_us)
@@ -56,6 +60,7 @@ def settle_until(world: World, funding: Funding, state: State, log: Log, scratch
         at_us, kind, number = pop(log.queue, state.counts)
         if kind == CREDIT:
             credit(world, funding, state, log, number)
+            ask(world, funding, state, log, number, at_us)
         elif kind == RESOLVE:
             resolve(world, state, log, number)
         elif kind == NOTICE:
@@ -64,6 +69,8 @@ def settle_until(world: World, funding: Funding, state: State, log: Log, scratch
             fall_due(world, state, log, number)
         elif kind == PAID:
             pay(world, state, number, at_us)
+        else:
+            pay_out(world, funding, state, log, number)
 
 
 @rule
@@ -161,6 +168,8 @@ def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scra
     value_legs(world, rows, state, at, scratch)
     if world.rules[0].sends == PAIRS:
         decide_pairs(world, rows, state, log, scratch, at)
+    elif world.rules[0].sends == ALONE:
+        decide_peg(world, rows, state, log, scratch, at)
     else:
         decide_cycles(world, rows, state, log, scratch, at)
 
@@ -172,7 +181,8 @@ def rows_needed(state: State, most_steps: int) -> tuple[int, int, int, int]:
     """
     starts, count = state.combinations.size, state.counts[0]
     orders = count.orders + (2 * count.open_packages + starts) * most_steps
-    return orders, count.packages + starts, count.opportunities + starts, count.transfers + state.routes.size + 2 * state.wallets.size + 1
+    transfers = count.transfers + state.routes.size + 2 * state.wallets.size + state.sides.size + 1
+    return orders, count.packages + starts, count.opportunities + starts, transfers
 
 
 _rows_needed = rule(rows_needed)

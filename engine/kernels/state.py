@@ -16,12 +16,12 @@ OUTCOMES = ("open", "filled", "partial", "limit", "volume", "no_trade", "absent"
 SENT, ALARM, STOPPED, HALTED, RESIDUAL, COOL_DOWN, NO_VOLUME, NO_FUNDS, BELOW_MINIMUM, VENUE_LIMIT, ASSET_LIMIT = range(11)
 DECISIONS = ("sent", "alarm", "stopped", "halted", "residual", "cool_down", "no_volume", "no_funds", "below_minimum", "venue_limit", "asset_limit")
 
-LEG_ORDER, RESIDUAL_ORDER, LIQUIDATION_ORDER = 0, 1, 2
+LEG_ORDER, RESIDUAL_ORDER, LIQUIDATION_ORDER, STOP_ORDER, TIME_ORDER = range(5)
 SPOT, OPENS, CLOSES = 0, 1, 2
 """What an order does to the position of a perpetual; SPOT: it is on no perpetual."""
 NEVER_US = -(2**62)
 
-DUE, CREDIT, RESOLVE, NOTICE, PAID = -1, 0, 1, 2, 3
+DUE, CREDIT, RESOLVE, NOTICE, PAID, REDEEMED = -1, 0, 1, 2, 3, 4
 """Kinds of events, in the order in which they happen within a microsecond."""
 
 ORDER = np.dtype(
@@ -38,7 +38,11 @@ ORDER = np.dtype(
 FUNDED = np.dtype([(name, np.int64) for name in ("position", "amount", "variation", "lacking")] + [("is_paid", np.bool_)])
 """Of a payment of funding: position that it is on [atoms of base], what it brings, and what was settled with it [atoms of quote]."""
 OPPORTUNITY = np.dtype([(name, np.int64) for name in ("at_us", "combination", "episode", "outcome", "package")] + [("edge_bps", np.float64)])
-TRANSFER = np.dtype([(name, np.int64) for name in ("route", "requested_us", "credited_us", "amount", "fee", "credited")])
+TRANSFER = np.dtype(
+    [(name, np.int64) for name in ("route", "requested_us", "credited_us", "amount", "fee", "credited")]
+    + [("leg", np.int64)]  # whose position went to a desk, or came back from it; -1: it was rebalanced
+    + [(name, np.int64) for name in ("paid_us", "paid", "is_paid")]  # by the desk, once it was credited there: NEVER_US, 0, 0 before
+)
 
 PACKAGE = np.dtype(
     [(name, np.int64) for name in ("combination", "first", "last")]  # orders, the last until it is complete
@@ -65,6 +69,13 @@ CURRENCY = np.dtype([(name, np.int64) for name in ("held", "in_flight", "expecte
 """[atoms] known to be held everywhere; of that in flight; what sells under way should bring; what packages of cycles left over."""
 STANDING = np.dtype([(name, np.int64) for name in ("last_decision_us", "stood", "episode")])
 """Of a combination: ordinal of the last instant at which it stood, and number of the episode, -1 before its first opportunity."""
+BET = np.dtype(
+    [("held", np.int64)]  # [atoms of base] bought and not sold, as far as known; what is being sold is not in it
+    + [("bought", np.int64), ("paid", np.int64)]  # [atoms of base], [of quote] since it was opened
+    + [("under_way", np.int64), ("since_us", np.int64)]  # orders without notice; decision of its first buy, NEVER_US: there is none
+    + [("stopped_us", np.int64), ("due", np.int64)]  # when it was last sold at a tick; what a desk paid for it and has still to be sent back
+)
+"""Of a leg, where a coin is held for a while."""
 SIDE = np.dtype([(name, np.int64) for name in ("under_way", "taken", "taken_epoch", "known_taken", "known_epoch")])
 """[atoms of base] of a leg's bids or asks: planned without notice; taken in an epoch; the same as far as notices told."""
 SEEN = np.dtype([("row", np.int64), ("in_force", np.int64)])
@@ -87,6 +98,7 @@ class State(NamedTuple):
     currencies: Records  # (M,) CURRENCY
     combinations: Records  # (K,) STANDING; pairs: (V * V,) by sell leg, then buy leg
     sides: Records  # (2 * V,) SIDE: bids of all legs, then asks
+    bets: Records  # (V,) BET
     seen: Records  # (S,) SEEN
     routes: Records  # (R,) SENT_TODAY
     position: Records  # (1,) POSITION

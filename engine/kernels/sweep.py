@@ -7,7 +7,7 @@ from engine.kernels.cache import compiled, rule
 from engine.kernels.decisions import forbidden, note_decision, stand
 from engine.kernels.fees import charged_in, rate_of, reserve_rate, tick_at
 from engine.kernels.listing import Listing, rank_listed
-from engine.kernels.market import Market, World
+from engine.kernels.market import Market, Signal, World
 from engine.kernels.path import has_room, send_package, settle_until
 from engine.kernels.row import Room, Rows, write_row
 from engine.kernels.sizing import Pair, is_bar, size_package
@@ -34,6 +34,7 @@ class Shared(NamedTuple):
     halted: Bools  # (K,)
     perpetual: Records  # of a world; none, as spot is swept alone
     payments: Records
+    signal: Signal  # empty, for the same reason
     funding: Funding
     listing: Listing
     exact: bool  # whether the listing's edges are the trials' own
@@ -160,7 +161,7 @@ def walk_trials(shared: Shared, trials: Trials, room: Room, rows: Rows) -> int:
         world = World(  # here, not in a rule: rules make no arrays (engine.kernels.cache)
             shared.market, trials.legs[at], trials.spans[at], trials.tiers[at], shared.cycles, shared.steps, trials.stated_volume[at],
             shared.wallet_currency, trials.start[at], trials.max_asset[at], shared.mark, shared.halted,
-            shared.perpetual, shared.payments, trials.rules[at],
+            shared.perpetual, shared.payments, trials.rules[at], shared.signal,
         )  # fmt: skip
         if place.stage == FRESH:
             begin(world, state, room.blank, log, trials.free, at)

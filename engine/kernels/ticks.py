@@ -1,8 +1,10 @@
-"""What happens at ticks: the drawdown stop and rebalancing (docs/model.md, "Risk" and "Transfers")."""
+"""What happens at ticks: the drawdown stop, stops of positions and rebalancing (docs/model.md, "Risk", "Strategy peg" and "Transfers")."""
 
 from engine.kernels.cache import rule
-from engine.kernels.market import BASIS, World
+from engine.kernels.market import ALONE, BASIS, World
+from engine.kernels.peg import stop_positions
 from engine.kernels.perpetuals import value_at
+from engine.kernels.redemption import visit_desk
 from engine.kernels.state import NEVER_US, STOP_DRAWDOWN, Log, State
 from engine.kernels.transfers import Funding, rebalance
 
@@ -36,5 +38,8 @@ def take_tick(world: World, funding: Funding, state: State, log: Log, tick: int)
     rules = world.rules[0]
     at_us = rules.start_us + tick * rules.clock_us
     stop_on_drawdown(world, state, tick, at_us)
+    if rules.sends == ALONE:
+        stop_positions(world, state, log, at_us)
+        visit_desk(world, funding, state, log, tick)
     if rules.rebalance_every_us > 0 and at_us % rules.rebalance_every_us == 0:
         rebalance(world, funding, state, log, tick)

@@ -8,7 +8,7 @@ from engine.arrays import Int64s, Records
 from engine.kernels.amounts import value_of, whole_atoms
 from engine.kernels.cache import rule
 from engine.kernels.market import DAY_US, World
-from engine.kernels.state import CREDIT, Log, State, push
+from engine.kernels.state import CREDIT, NEVER_US, Log, State, push
 
 _NEVER = 2**62
 
@@ -26,6 +26,14 @@ TARGET = np.dtype(
 """(W + 1,) what rebalancing aims at, and when a wallet is suspended; the last row ends the suspensions."""
 
 
+DESK = np.dtype(
+    [("coin_wallet", np.int64), ("pays_wallet", np.int64)]
+    + [("fee_rate", np.float64), ("fee", np.int64), ("minimum", np.int64)]  # [fraction], [atoms of what it pays], [atoms of the coin]
+    + [("delay_us", np.int64), ("after_us", np.int64), ("gain_bps", np.float64)]
+)
+"""(1,) the desk that redeems a coin at par; none: (0,)."""
+
+
 class Funding(NamedTuple):
     """How funds can be moved, and what for."""
 
@@ -35,6 +43,10 @@ class Funding(NamedTuple):
     openings: Int64s  # (·, 2) [µs] from, to; to not included
     withdrawals: Int64s  # (·, 2) suspensions
     deposits: Int64s  # (·, 2)
+    desk: Records  # DESK
+    back: Int64s  # (V,) wallet of what the desk pays at the venue of each leg; -1: there is none
+    starts: Int64s  # (·, 2) when the desk starts redemptions
+    pays: Int64s  # (·, 2) when it pays
 
 
 @rule
@@ -82,6 +94,7 @@ def request(world: World, funding: Funding, state: State, log: Log, route: int, 
     transfer, used, currency = log.transfers[x], state.routes[route], state.currencies[world.wallet_currency[way.source]]
     transfer.route, transfer.requested_us, transfer.credited_us = route, at_us, credit_us(funding, route, at_us)
     transfer.amount, transfer.fee, transfer.credited = amount, way.fee, 0
+    transfer.leg, transfer.paid, transfer.paid_us, transfer.is_paid = -1, 0, NEVER_US, 0
     state.wallets[way.source].free -= amount
     state.wallets[way.destination].coming += amount - way.fee
     currency.in_flight += amount - way.fee

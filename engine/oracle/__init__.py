@@ -124,6 +124,8 @@ def _report_transfer(transfer: Transfer) -> OracleTransfer:
         credited_us=transfer.credited if transfer.arrived else None,
         amount=transfer.amount,
         fee=transfer.fee,
+        paid_us=transfer.pays_at if transfer.is_paid else None,
+        paid=transfer.paid if transfer.is_paid else 0,
     )
 
 

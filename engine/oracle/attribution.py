@@ -1,16 +1,17 @@
 """Equity, and where its change came from: each line by its own formula."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from engine.oracle.fees import DAY
 from engine.oracle.observations import ticks
-from engine.oracle.state import Order, Run, starting
+from engine.oracle.state import Order, Run, Transfer, starting
 from engine.oracle.variation import funding, open_value, variation
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, instant, micros
 
 LINES = ("gross", "slippage", "leg_misses", "fees", "transfers", "peg", "inventory", "hold")
+WITH_DESK = (*LINES[:5], "redemption", *LINES[5:])
 
 
 def equity(run: Run) -> list[tuple[int, float, float]]:
@@ -43,7 +44,7 @@ def _between(run: Run, begin: int, end: int) -> dict[str, float]:
     def is_within(t: int) -> bool:
         return t <= end and (begin < t or begin == micros(run.spec.start))
 
-    lines = dict.fromkeys(LINES, 0.0)
+    lines = dict.fromkeys(LINES if run.spec.strategy.redeems is None else WITH_DESK, 0.0)
     if run.position is not None:
         lines["funding"] = funding(run, run.position, is_within)
         lines["variation"] = variation(run, run.position, begin, end, is_within)
@@ -53,6 +54,7 @@ def _between(run: Run, begin: int, end: int) -> dict[str, float]:
     for transfer in run.transfers:
         if is_within(transfer.requested):
             lines["transfers"] -= transfer.fee / ATOMS_PER_UNIT * run.marks.at(transfer.route.currency, transfer.requested)
+        _add_redemption(run, transfer, lines, is_within)
     for currency in run.spec.currencies:
         line, first, last = _revaluation_line(currency), run.marks.at(currency, begin), run.marks.at(currency, end)
         for at, change in _changes(run, currency):
@@ -79,9 +81,16 @@ def _add_fill(run: Run, order: Order, lines: dict[str, float]) -> None:
     lines["fees"] -= order.fee / ATOMS_PER_UNIT * run.marks.at(order.fee_wallet[1], order.resolves)
 
 
+# What the desk paid, less what the coins were worth when it did.
+def _add_redemption(run: Run, transfer: Transfer, lines: dict[str, float], is_within: Callable[[int], bool]) -> None:
+    if transfer.pays_at is not None and is_within(transfer.pays_at):
+        for currency, amount in transfer.redeemed:
+            lines["redemption"] += amount / ATOMS_PER_UNIT * run.marks.at(currency, transfer.pays_at)
+
+
 # The share of a fill that every other leg matched; nothing of a residual order, nor where a leg was never sent.
 def _kept(run: Run, order: Order) -> float:
-    if order.role != "leg":
+    if order.role in {"residual", "liquidation"}:
         return 0.0
     package = run.packages[order.package]
     if len(package.legs) < len(package.combination):
@@ -102,6 +111,9 @@ def _changes(run: Run, currency: str) -> Iterator[tuple[int, float]]:
     for transfer in run.transfers:
         if transfer.route.currency == currency:
             yield transfer.requested, -transfer.fee / ATOMS_PER_UNIT
+        for moved, amount in transfer.redeemed:
+            if moved == currency and transfer.pays_at is not None:
+                yield transfer.pays_at, amount / ATOMS_PER_UNIT
 
 
 def _started(run: Run, currency: str) -> int:

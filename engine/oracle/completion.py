@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from engine.oracle.chain import goes_on
 from engine.oracle.liquidation import follow_liquidation
+from engine.oracle.peg import note_order
 from engine.oracle.residuals import send_for_cycle, send_for_pair
 from engine.oracle.state import Order, Package, Run
 
@@ -11,7 +12,9 @@ from engine.oracle.state import Order, Package, Run
 def note_package(run: Run, order: Order, t: int) -> None:
     """At a notice: send what follows, or complete the package and deal with what unequal legs left."""
     package = run.packages[order.package]
-    if run.is_in_sequence:
+    if run.is_alone:
+        note_order(run, order, t)
+    elif run.is_in_sequence:
         if not goes_on(run, package, order, t):
             _complete(run, package, t)
     elif order.role != "leg":
@@ -28,10 +31,7 @@ def note_package(run: Run, order: Order, t: int) -> None:
 
 def _complete(run: Run, package: Package, t: int) -> None:
     _count_residual(run, package.orders)
-    run.misses_in_a_row = 0 if package.is_whole else run.misses_in_a_row + 1
-    most = run.spec.risk.max_misses
-    if most is not None and run.misses_in_a_row >= most:
-        run.stop(t, "misses")
+    run.count_miss(t, is_whole=package.is_whole)
 
 
 def _count_residual(run: Run, orders: Sequence[Order]) -> None:

@@ -69,7 +69,7 @@ def conversion(run: Run, currency: str, t: int) -> tuple[float, float] | None:
 
 
 def _is_converted(run: Run, currency: str) -> bool:
-    if run.is_in_cycles:  # a cycle goes back to where it came from
+    if run.is_in_cycles or run.is_alone:  # a cycle goes back to where it came from, and par is one of the quote
         return False
     return currency != run.spec.comparison_currency and currency not in run.spec.assume_par
 

@@ -2,6 +2,7 @@
 
 from heapq import heappop
 
+from engine.oracle import peg, redemption
 from engine.oracle.basis import close_late
 from engine.oracle.basis import decide as decide_basis
 from engine.oracle.completion import note_package
@@ -12,10 +13,11 @@ from engine.oracle.packages import decide
 from engine.oracle.rebalancing import rebalance
 from engine.oracle.risk import check_drawdown
 from engine.oracle.settlement import fall_due, pay, wait_for_funding
-from engine.oracle.state import CREDIT, DUE, PAID, RESOLVE, Run
+from engine.oracle.state import CREDIT, DUE, PAID, REDEEMED, RESOLVE, Run
 from engine.oracle.transfers import credit
 from engine.schema import micros
 from engine.strategies.basis import Basis
+from engine.strategies.peg import Peg
 
 
 def walk(run: Run) -> None:
@@ -36,6 +38,8 @@ def walk(run: Run) -> None:
 def _decide(run: Run, t: int) -> None:
     if run.position is not None and isinstance(run.spec.strategy, Basis):
         decide_basis(run, run.position, run.spec.strategy, t)
+    elif isinstance(run.spec.strategy, Peg):
+        peg.decide(run, run.spec.strategy, t)
     else:
         decide(run, t)
 
@@ -45,6 +49,9 @@ def _tick(run: Run, t: int) -> None:
         watch(run, run.position, t)
         close_late(run, run.position, run.spec.strategy, t)
     check_drawdown(run, t)
+    if isinstance(run.spec.strategy, Peg):
+        peg.tick(run, run.spec.strategy, t)
+        redemption.visit(run, t)
     rebalance(run, t)
 
 
@@ -57,10 +64,13 @@ def _let_happen(run: Run, t: int) -> None:
 def _happen(run: Run, at: int, kind: int, number: int) -> None:
     if kind == CREDIT:
         credit(run, run.transfers[number], at)
+        redemption.ask(run, run.transfers[number], at)
     elif kind == RESOLVE:
         resolve(run, run.orders[number])
     elif kind in {DUE, PAID} and run.position is not None:
         fall_due(run, run.position, number) if kind == DUE else pay(run, run.position, number, at)
+    elif kind == REDEEMED:
+        redemption.pay(run, run.transfers[number], at)
     else:
         notice(run, run.orders[number])
         note_package(run, run.orders[number], at)

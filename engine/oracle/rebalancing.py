@@ -56,22 +56,23 @@ def _rebalance(run: Run, aims: list[Aim], t: int) -> None:
 # Ask for one transfer, from the largest surplus that has a route that takes part; False if there is none.
 def _fill_up(run: Run, needy: Aim, aims: list[Aim], t: int) -> bool:
     for giver in sorted(aims, key=lambda aim: (-_surplus(run, aim), aim.wallet)):
-        for route in _routes(run, giver.wallet, needy.wallet):
-            amount = _amount(run, route, needy, giver, t)
-            if _takes_part(run, route, amount, t):
+        for route in routes_between(run, giver.wallet, needy.wallet):
+            amount = amount_of(run, route, min(_lack(run, needy) + atoms(route.fee), _surplus(run, giver)), t)
+            if takes_part(run, route, amount, t):
                 request(run, route, amount, t)
                 return True
     return False
 
 
-# The cheapest first, then the fastest, then by name.
-def _routes(run: Run, source: WalletKey, destination: WalletKey) -> list[Route]:
+def routes_between(run: Run, source: WalletKey, destination: WalletKey) -> list[Route]:
+    """Return the routes from one wallet to another: the cheapest first, then the fastest, then by name."""
     found = [r for r in run.spec.routes if (r.source, r.currency) == source and (r.destination, r.currency) == destination]
     return sorted(found, key=lambda r: (r.fee, r.delay, r.name))
 
 
-def _amount(run: Run, route: Route, needy: Aim, giver: Aim, t: int) -> int:
-    limits = [_lack(run, needy) + atoms(route.fee), _surplus(run, giver)]
+def amount_of(run: Run, route: Route, most: int, t: int) -> int:
+    """Return what of an amount a route may carry at t."""
+    limits = [most]
     if route.daily_limit is not None:
         limits.append(atoms(route.daily_limit) - _requested_today(run, route, t))
     if run.spec.risk.max_in_flight is not None:
@@ -80,7 +81,8 @@ def _amount(run: Run, route: Route, needy: Aim, giver: Aim, t: int) -> int:
     return min(limits)
 
 
-def _takes_part(run: Run, route: Route, amount: int, t: int) -> bool:
+def takes_part(run: Run, route: Route, amount: int, t: int) -> bool:
+    """Return whether a route can carry an amount at t."""
     is_open = suspended_until(run, (route.source, route.currency), "withdrawals", t) is None
     return is_open and amount >= atoms(route.minimum) and amount > atoms(route.fee)
 

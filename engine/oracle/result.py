@@ -39,13 +39,15 @@ class OracleOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OracleTransfer:
-    """One transfer; times in µs, amounts in atoms; credited is None where that did not happen by the end."""
+    """One transfer; times in µs, amounts in atoms; credited, and what a desk paid for it, are None, and 0, where that did not happen by the end."""
 
     route: str
     requested_us: int
     credited_us: int | None
     amount: int
     fee: int
+    paid_us: int | None
+    paid: int
 
 
 class OracleOpportunity(NamedTuple):

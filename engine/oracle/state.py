@@ -1,6 +1,6 @@
 """What changes while the oracle walks: wallets, orders, transfers, the queue and the lists that it fills."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,9 +18,9 @@ from engine.units import atoms
 
 WalletKey = tuple[str, str]
 Balances = dict[WalletKey, tuple[int, int, int]]
-Role = Literal["leg", "residual", "liquidation"]
+Role = Literal["leg", "residual", "liquidation", "stop", "time"]
 Effect = Literal["spot", "opens", "closes"]
-DUE, CREDIT, RESOLVE, NOTICE, PAID = -1, 0, 1, 2, 3
+DUE, CREDIT, RESOLVE, NOTICE, PAID, REDEEMED = -1, 0, 1, 2, 3, 4
 """Kinds of what waits in the queue; of one time, the smallest goes first."""
 
 
@@ -135,6 +135,21 @@ class Transfer:
     fee: int
     credited: int | None
     arrived: bool = False
+    leg: int | None = None  # whose position goes to a desk, or comes back from it
+    pays: str | None = None  # what the desk pays for it, once it is there
+    paid: int = 0
+    pays_at: int | None = None
+    is_paid: bool = False
+
+    @property
+    def sent(self) -> int:
+        """What arrives."""
+        return self.amount - self.fee
+
+    @property
+    def redeemed(self) -> list[tuple[str, int]]:
+        """What the desk's payment changed of what is held, by currency."""
+        return [(self.route.currency, -self.sent), (self.pays, self.paid)] if self.is_paid and self.pays is not None else []
 
 
 class Settled(NamedTuple):
@@ -178,12 +193,25 @@ class Package:
     @property
     def legs(self) -> list[Order]:
         """The orders of its steps, in their order."""
-        return [order for order in self.orders if order.role == "leg"]
+        return [order for order in self.orders if order.role not in {"residual", "liquidation"}]
 
     @property
     def is_whole(self) -> bool:
         """Whether every step was sent and filled whole."""
         return len(self.legs) == len(self.combination) and all(leg.filled == leg.planned for leg in self.legs)
+
+
+@dataclass(slots=True, kw_only=True)
+class Bet:
+    """What was bought on a leg and is held there: amounts in atoms, times in µs."""
+
+    held: int = 0  # known to be bought, and neither sold nor being sold
+    bought: int = 0  # since it was opened
+    paid: int = 0  # for that, fees in quote included
+    under_way: int = 0  # orders without notice
+    since: int | None = None  # when its first buy was decided
+    stopped: int | None = None  # when it was last sold at a tick
+    due: int = 0  # what a desk paid for it and has still to be sent back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +251,8 @@ class Run:
     taken: Counter[tuple[SeriesKey, str, int]] = field(default_factory=Counter)
     known_taken: dict[tuple[SeriesKey, Side], tuple[int, int]] = field(default_factory=dict)
     notionals: list[tuple[int, str, int]] = field(default_factory=list)
+    bets: defaultdict[int, Bet] = field(default_factory=lambda: defaultdict(Bet))  # by leg
+    means: dict[tuple[int, int], tuple[float, float] | None] = field(default_factory=dict)  # by leg and tick
     net_residual: Counter[str] = field(default_factory=Counter)  # by currency [atoms]
     misses_in_a_row: int = 0
     high: float = 0.0
@@ -231,7 +261,12 @@ class Run:
     @property
     def is_in_cycles(self) -> bool:
         """Whether packages are cycles, and not pairs."""
-        return self.spec.strategy.sends != "pairs"
+        return self.spec.strategy.sends in {"together", "sequence"}
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether packages are orders alone, that open and close positions."""
+        return self.spec.strategy.sends == "alone"
 
     @property
     def is_in_sequence(self) -> bool:
@@ -255,8 +290,9 @@ class Run:
         return (transfer for transfer in self.transfers if not transfer.arrived)
 
     def in_flight(self, currency: str) -> int:
-        """Return what is in flight of a currency."""
-        return sum(x.amount - x.fee for x in self.on_the_way() if x.route.currency == currency)
+        """Return what is in flight of a currency, or at a desk that has not paid for it."""
+        redeemed = sum(x.sent for x in self.transfers if x.pays is not None and not x.is_paid and x.route.currency == currency)
+        return redeemed + sum(x.sent for x in self.on_the_way() if x.route.currency == currency)
 
     def held(self, currency: str) -> int:
         """Return what is held of a currency everywhere, in flight included."""
@@ -267,7 +303,8 @@ class Run:
         before = sum(starting(self.spec, venue, currency) for venue in self.spec.venues)
         filled = sum(amount for order in self.orders if order.noticed for (_, c), amount in order.changes if c == currency)
         settled = sum(one.amount for one in self.settled if one.wallet[1] == currency)
-        return before + filled + settled - sum(x.fee for x in self.transfers if x.route.currency == currency)
+        redeemed = sum(amount for x in self.transfers for c, amount in x.redeemed if c == currency)
+        return before + filled + settled + redeemed - sum(x.fee for x in self.transfers if x.route.currency == currency)
 
     def mid(self, t: int) -> float:
         """Return the mid of the perpetual's last good observation that is in view at t [quote per base]."""
@@ -298,6 +335,13 @@ class Run:
         """Stop for good, if nothing has yet."""
         if not self.stops:
             self.stops.append((t, reason))
+
+    def count_miss(self, t: int, *, is_whole: bool) -> None:
+        """Count packages that missed in a row, and stop for good where there are too many."""
+        self.misses_in_a_row = 0 if is_whole else self.misses_in_a_row + 1
+        most = self.spec.risk.max_misses
+        if most is not None and self.misses_in_a_row >= most:
+            self.stop(t, "misses")
 
     def wait(self, at: int, kind: int, number: int) -> None:
         """Put something into the queue."""

@@ -7,10 +7,10 @@ from engine.schema import micros
 from engine.units import atoms
 
 
-def request(run: Run, route: Route, amount: int, t: int) -> None:
-    """Ask for a transfer at t: it leaves free at once, wholly."""
+def request(run: Run, route: Route, amount: int, t: int, *, leg: int | None = None) -> None:
+    """Ask for a transfer at t: it leaves free at once, wholly; `leg`: whose position goes to a desk, or comes back."""
     number = len(run.transfers)
-    transfer = Transfer(number=number, route=route, requested=t, amount=amount, fee=atoms(route.fee), credited=_credit_time(run, route, t))
+    transfer = Transfer(number=number, route=route, requested=t, amount=amount, fee=atoms(route.fee), credited=_credit_time(run, route, t), leg=leg)
     run.wallets[route.source, route.currency].free -= amount
     run.transfers.append(transfer)
     if transfer.credited is not None:

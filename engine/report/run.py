@@ -78,6 +78,11 @@ def _pair(parts: Sequence[tuple[str, SeriesKey]]) -> dict[str, SeriesKey]:
     return dict(parts) if one_base and [side for side, _ in parts] == ["sell", "buy"] else {}
 
 
+def _alone(parts: Sequence[tuple[str, SeriesKey]]) -> tuple[str, SeriesKey] | None:
+    # the side and the series of an order that is a package by itself
+    return parts[0] if len(parts) == 1 else None
+
+
 def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
     unit, lines = str(summary["numeraire"]), _lines(summary)
     excess, back = summary["excess"], _mapping(summary["trade_back"])["amount"]
@@ -94,6 +99,7 @@ def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
         "fee_bps": fee_bps,
         "spread_legs": legs,
         "spread_sides": _pair(label_parts(legs)),
+        "spread_alone": _alone(label_parts(legs)),
         "waterfall_chart": figures.waterfall_chart(steps, excess=excess, back=back, unit=unit),
         "capacity": capacity,
         "capacity_chart": figures.capacity_chart(capacity, unit) if len(capacity) > 1 else None,

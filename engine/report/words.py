@@ -21,6 +21,7 @@ LINES = {
     "gross": "gross edge",
     "leg_misses": "missed legs",
     "variation": "variation: the position revalued",
+    "redemption": "redemption at par",
     "peg": "peg: stablecoins revalued",
     "inventory": "inventory: coins revalued",
 }
@@ -36,6 +37,8 @@ WORDS = {
     "edge": "what a package promises: what selling brings over what buying costs, after both fees",
     "gross": "the same before fees, with every currency at what it is worth",
     "mark": "what a unit of a currency is worth, the median over venues",
+    "position": "coins that a bet on a peg bought and has not sold or redeemed yet",
+    "redemption": "giving a stablecoin back to its issuer, whose desk pays a dollar for it, less a fee, when it is open",
     "peg": "that a stablecoin is worth a dollar, which it need not be",
     "hold": "the starting balances, left alone",
     "excess": "what the run is worth beyond that; what prices do to the starting balances is not in it",

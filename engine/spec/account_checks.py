@@ -59,11 +59,19 @@ def _remedy(holding: list[FeeRow]) -> str:
 def _limits(spec: Spec) -> Iterator[Problem]:
     if spec.perpetual is not None:
         return
-    in_cycles = spec.strategy.sends != "pairs"
-    limited = sorted(spec.traded - {spec.comparison_currency} if in_cycles else {leg.key.quote for leg in spec.legs})
-    for currency in sorted(set(spec.risk.max_asset) - set(limited)):
-        what = "no cycle passes through" if in_cycles else "no leg is quoted in"
-        yield Problem(path=f"risk.max_asset.{currency}", message=f"{what} {currency}, only {'' if in_cycles else 'in '}{', '.join(limited)}")
+    limited, what = _limited(spec)
+    for currency in sorted(set(spec.risk.max_asset) - limited):
+        message = f"no {what} {currency}, only {'in ' if what.endswith(' in') else ''}{', '.join(sorted(limited))}"
+        yield Problem(path=f"risk.max_asset.{currency}", message=message)
+
+
+def _limited(spec: Spec) -> tuple[set[str], str]:
+    # the currencies that a package may leave more of, and what those are
+    if spec.strategy.sends == "pairs":
+        return {leg.key.quote for leg in spec.legs}, "leg is quoted in"
+    if spec.strategy.sends == "alone":
+        return {leg.key.base for leg in spec.legs}, "leg buys"
+    return set(spec.traded - {spec.comparison_currency}), "cycle passes through"
 
 
 def _guard(spec: Spec) -> Iterator[Problem]:

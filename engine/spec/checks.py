@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from engine.errors import Problem
 from engine.schema import US_PER_SECOND, micros
-from engine.spec import account_checks, funds_checks, market_checks, perpetual_checks
+from engine.spec import account_checks, funds_checks, market_checks, peg_checks, perpetual_checks
 from engine.spec.spec import Spec
 from engine.units import format_duration, iso
 
@@ -16,7 +16,7 @@ _HOUR_US = 3_600 * US_PER_SECOND
 
 def contradictions(spec: Spec) -> list[Problem]:
     """Return what is wrong between the parts of a spec that are each right."""
-    checks = (_window, *market_checks.ALL, *account_checks.ALL, *funds_checks.ALL, *perpetual_checks.ALL)
+    checks = (_window, *market_checks.ALL, *account_checks.ALL, *funds_checks.ALL, *perpetual_checks.ALL, *peg_checks.ALL)
     return [problem for check in checks for problem in check(spec)]
 
 

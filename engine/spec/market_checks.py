@@ -39,8 +39,9 @@ def _names(spec: Spec) -> Iterator[Problem]:
 
 
 def _legs(spec: Spec) -> Iterator[Problem]:
-    if len(spec.legs) < 2:
-        yield Problem(path="instruments", message='at least two with use = "trade" are needed')
+    least, count = (1, "one") if spec.strategy.sends == "alone" else (2, "two")
+    if len(spec.legs) < least:
+        yield Problem(path="instruments", message=f'at least {count} with use = "trade" {"is" if least == 1 else "are"} needed')
         return
     in_pairs = spec.strategy.sends == "pairs"
     bases = {leg.key.base for leg in spec.legs} if in_pairs else set()

@@ -194,4 +194,6 @@ class Spec(Table):
             )
         if self.risk.depeg_guard is not None and not self.guarded:
             found.append("risk.depeg_guard watches nothing: no stablecoin beside the numeraire is held or traded")
-        return found + unmoved(self.rebalance, self.routes)
+        redeems, length = self.strategy.redeems, micros(self.end) - micros(self.start)
+        others = [r for r in self.routes if redeems is None or redeems.desk not in {r.source, r.destination}]
+        return [*found, *self.strategy.doubts(length), *unmoved(self.rebalance, others)]

@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from engine.schema import SeriesKey
+from engine.spec.redemption import Redemption
 from engine.strategies.combination import BUY, SELL, Combination, Step
 from engine.units import Amount, Duration, Table
 
-Sends = Literal["pairs", "together", "sequence"]
-"""What is one package: a sell and a buy of one currency; the steps of a cycle at once; or one after the other."""
+Sends = Literal["pairs", "together", "sequence", "alone"]
+"""What is one package: a sell and a buy of one currency; the steps of a cycle at once; or one after the other; or one order."""
 
 
 class Strategy(Table):
@@ -46,6 +47,11 @@ class Strategy(Table):
         """What is sent as one package."""
         return "pairs"
 
+    @property
+    def redeems(self) -> Redemption | None:
+        """The desk that what was bought goes to; none: there is no such."""
+        return None
+
     def combinations(self, legs: Sequence[SeriesKey]) -> tuple[Combination, ...]:
         """Return what may be sent as one package, in the order in which ties are broken; `legs` are sorted by venue, then name.
 
@@ -62,6 +68,11 @@ class Strategy(Table):
         """Return what edges and notionals are measured in: the legs' one quote currency, else the numeraire."""
         quotes = {leg.quote for leg in legs}
         return quotes.pop() if len(quotes) == 1 else numeraire
+
+    def doubts(self, length_us: int) -> list[str]:
+        """Return sentences about values that look like mistakes in a run so long [µs]."""
+        del length_us
+        return []
 
     def complaints(self, legs: Sequence[SeriesKey], residual: str) -> Iterator[tuple[str, str]]:
         """Yield what the strategy cannot do with these legs, and what residuals do: the path in the spec, and a sentence."""

@@ -135,7 +135,7 @@ def _shared(family: Family, group: Group) -> Shared:
     funding, _ = market.funding(group.spec)
     return Shared(
         family.observed, world.cycles, world.steps, world.wallet_currency, world.mark, world.halted,
-        world.perpetual, world.payments, funding, _room_to_list(0, 0), False,
+        world.perpetual, world.payments, world.signal, funding, _room_to_list(0, 0), False,
     )  # fmt: skip
 
 

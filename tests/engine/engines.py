@@ -50,13 +50,15 @@ class Row(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """One transfer; µs, atoms; `credited` is None where that had not happened by the end."""
+    """One transfer; µs, atoms; `credited`, and when a desk paid for it, are None where that had not happened by the end."""
 
     route: str
     requested: int
     credited: int | None
     amount: int
     fee: int
+    paid_us: int | None = None
+    paid: int = 0
 
 
 class Chance(NamedTuple):
@@ -177,7 +179,7 @@ def by_oracle(world: World) -> Outcome:
     ]
     return Outcome(
         orders=orders,
-        transfers=[Sent(t.route, t.requested_us, t.credited_us, t.amount, t.fee) for t in found.transfers],
+        transfers=[Sent(t.route, t.requested_us, t.credited_us, t.amount, t.fee, t.paid_us, t.paid) for t in found.transfers],
         opportunities=[Chance(o.at_us, steps[o.combination], *o[2:]) for o in found.opportunities],
         stops=found.stops,
         guard=found.guard_events,
@@ -269,11 +271,15 @@ def _orders(world: World, path: Path) -> list[Row]:
 
 def _transfers(world: World, path: Path) -> list[Sent]:
     x = path.transfers
-    rows = zip(x.route, x.requested_us, x.credited_us, x.amount, x.fee, x.credited, strict=True)
+    rows = zip(x.route, x.requested_us, x.credited_us, x.amount, x.fee, x.credited, x.paid_us, x.paid, x.is_paid, strict=True)
     return [
-        Sent(world.spec.routes[route].name, int(requested), int(credited) if arrived else None, int(amount), int(fee))
-        for route, requested, credited, amount, fee, arrived in rows
+        Sent(world.spec.routes[route].name, int(requested), int(credited) if arrived else None, int(amount), int(fee), *_redeemed(when, paid, done))
+        for route, requested, credited, amount, fee, arrived, when, paid, done in rows
     ]
+
+
+def _redeemed(when: int, paid: int, done: bool) -> tuple[int | None, int]:
+    return (int(when), int(paid)) if done else (None, 0)
 
 
 def _opportunities(world: World, path: Path) -> list[Chance]:

@@ -43,7 +43,8 @@ def _order_as_of(o: Row, until: int) -> Row:
 
 
 def _transfer_as_of(t: Sent, until: int) -> Sent:
-    return t if t.credited is None or t.credited <= until else t._replace(credited=None)
+    unpaid = t if t.paid_us is None or t.paid_us <= until else t._replace(paid_us=None, paid=0)
+    return unpaid if t.credited is None or t.credited <= until else unpaid._replace(credited=None)
 
 
 def decisions(found: Outcome, until: int) -> tuple[list[tuple[object, ...]], list[Chance]]:

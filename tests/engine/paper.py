@@ -121,6 +121,10 @@ TRANSFERS = Transfers(
     amount=atoms(50, 30),
     fee=atoms(1, 1),
     credited=np.array([True, False]),
+    leg=ordinals(-1, -1),
+    paid_us=np.full(2, -(2**62)),
+    paid=atoms(0, 0),
+    is_paid=np.array([False, False]),
 )
 OPPORTUNITIES = Opportunities(
     at_us=minutes(1, 2, 2, 3, 5),

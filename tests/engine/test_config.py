@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from engine.config import Spec, json_schema, parse_spec, parse_spec_toml
 from engine.errors import SpecError
+from engine.strategies.registry import STRATEGIES
 from tests.engine.spec.forms import FORM, GONE, changed, on_quotes, rich, said, spec
 from tests.strategies import World, worlds
+
+KINDS = ", ".join(sorted(STRATEGIES))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_a_venue_may_be_called_what_a_key_is_called(name: str) -> None:
     + ["venues.charlie.outages.0.start", "venues.charlie.fees.0.tiers.0.taker_bps"],
 )
 def test_what_has_no_default_is_required(path: str) -> None:
-    kinds = ": basis, spatial, triangular" if path == "strategy.kind" else ""
+    kinds = f": {KINDS}" if path == "strategy.kind" else ""
     assert said(changed((path, GONE), form=rich())) == [f"{path}: is required{kinds}"]
 
 
@@ -88,7 +91,7 @@ def test_what_has_no_default_is_required(path: str) -> None:
         ("start", "1678492800", "expected a time such as 2023-03-11T00:00:00Z, found '1678492800'"),
         ("start", "1969-12-31T00:00:00Z", "expected a time from 1970 to 2199, found 1969-12-31 00:00:00+00:00"),
         ("end", "2200-01-01T00:00:00Z", "expected a time from 1970 to 2199, found 2200-01-01 00:00:00+00:00"),
-        ("strategy.kind", "magic", "there is no strategy 'magic'; known: basis, spatial, triangular"),
+        ("strategy.kind", "magic", f"there is no strategy 'magic'; known: {KINDS}"),
         ("strategy.kind", "spacial", "there is no strategy 'spacial'; did you mean 'spatial'?"),
         ("strategy.threshold_bps", 10_000, "Input should be less than 10000, found 10000"),
         ("strategy.threshold_bps", -10_000, "Input should be greater than -10000, found -10000"),
@@ -157,7 +160,7 @@ def test_a_fixed_size_and_its_notional_go_together(strategy: dict[str, object], 
 
 def test_all_problems_are_reported_at_once() -> None:
     assert said(changed(("strt", 1), ("strategy.kind", GONE), ("instruments.0.tick", 0))) == [
-        "strategy.kind: is required: basis, spatial, triangular",
+        f"strategy.kind: is required: {KINDS}",
         "instruments.0.tick: Input should be greater than 0, found 0",
         "strt: unknown key; did you mean 'start'?",
     ]
@@ -276,22 +279,9 @@ def test_the_json_schema_describes_what_a_spec_holds() -> None:
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     assert set(definitions) == {
-        *(
-            "Basis",
-            "Execution",
-            "FeeRow",
-            "Guard",
-            "Hours",
-            "Instrument",
-            "Perpetual",
-            "QualityRules",
-            "Rebalance",
-            "Risk",
-            "Route",
-            "Spatial",
-            "Suspension",
-        ),
-        *("Target", "Tier", "Triangular", "Venue", "Window"),
+        *("Execution", "FeeRow", "Guard", "Hours", "Instrument", "Perpetual", "QualityRules", "Rebalance", "Redemption", "Risk", "Route"),
+        *("Suspension", "Target", "Tier", "Venue", "Window"),
+        *(table.__name__ for table in STRATEGIES.values()),
     }
 
 

@@ -48,6 +48,28 @@ def book_credit(wallets: Wallets, spec: Spec, t: Sent) -> None:
     wallets[route.destination, route.currency] += t.amount - t.fee
 
 
+def book_redemption(wallets: Wallets, spec: Spec, t: Sent) -> None:
+    """Add what a desk's taking of coins did: they are in no wallet until it has paid."""
+    (route,) = [route for route in spec.routes if route.name == t.route]
+    wallets[route.destination, route.currency] -= t.amount - t.fee
+    wallets[IN_FLIGHT, route.currency] += t.amount - t.fee
+
+
+def book_payment(wallets: Wallets, spec: Spec, t: Sent) -> None:
+    """Add what a desk's payment did: one for one, less its fee, in another currency."""
+    (route,), desk = [route for route in spec.routes if route.name == t.route], spec.strategy.redeems
+    assert desk is not None
+    assert 0 < t.paid <= t.amount - t.fee
+    wallets[IN_FLIGHT, route.currency] -= t.amount - t.fee
+    wallets[route.destination, desk.pays] += t.paid
+
+
+def goes_to_desk(spec: Spec, t: Sent) -> bool:
+    """Tell whether a transfer went to a desk that redeems."""
+    (route,), desk = [route for route in spec.routes if route.name == t.route], spec.strategy.redeems
+    return desk is not None and (route.destination, route.currency) == (desk.desk, spec.base)
+
+
 @few
 @given(world=any_worlds())
 def test_after_every_event_wallets_hold_their_deposits_and_what_fills_and_transfers_moved(world: World) -> None:
@@ -63,6 +85,10 @@ def test_after_every_event_wallets_hold_their_deposits_and_what_fills_and_transf
             book_request(expected, spec, found.transfers[entry.number])
         elif entry.event == "credited":
             book_credit(expected, spec, found.transfers[entry.number])
+        elif entry.event == "asked":
+            book_redemption(expected, spec, found.transfers[entry.number])
+        elif entry.event == "paid":
+            book_payment(expected, spec, found.transfers[entry.number])
         held = {key: sum(parts) for key, parts in entry.balances.items()} | {(IN_FLIGHT, c): amount for c, amount in entry.in_flight.items()}
         assert {key: amount for key, amount in held.items() if amount} == {key: amount for key, amount in expected.items() if amount}
         assert {key: parts[1] for key, parts in entry.balances.items() if parts[1]} == {key: amount for key, amount in reserved.items() if amount}
@@ -80,6 +106,10 @@ def test_at_the_end_wallets_hold_their_deposits_and_what_fills_and_transfers_mov
         book_request(expected, world.spec, t)
         if t.credited is not None:
             book_credit(expected, world.spec, t)
+            if goes_to_desk(world.spec, t):
+                book_redemption(expected, world.spec, t)
+        if t.paid_us is not None:
+            book_payment(expected, world.spec, t)
     held = {key: sum(parts) for key, parts in found.balances.items() if sum(parts)}
     assert held == {key: amount for key, amount in expected.items() if amount and key[0] != IN_FLIGHT}
     still_open = Counter(dict.fromkeys(found.balances, 0))
@@ -108,6 +138,10 @@ def test_nothing_was_sent_that_free_funds_did_not_cover(engine: Engine, world: W
         book_request(changes.setdefault(t.requested, Counter()), spec, t)
         if t.credited is not None:
             book_credit(changes.setdefault(t.credited, Counter()), spec, t)
+            if goes_to_desk(spec, t):
+                book_redemption(changes[t.credited], spec, t)
+        if t.paid_us is not None:
+            book_payment(changes.setdefault(t.paid_us, Counter()), spec, t)
     free = deposits(spec)
     for _, change in sorted(changes.items()):
         free.update(change)

@@ -68,7 +68,7 @@ def _untiered(row: dict[str, object]) -> dict[str, object]:
 
 
 def _asked(t: Sent) -> Sent:
-    return t._replace(credited=None)
+    return t._replace(credited=None, paid_us=None, paid=0)
 
 
 @both_engines

@@ -13,7 +13,7 @@ from engine.schema import ATOMS_PER_UNIT
 from engine.synth import depeg_weekend
 from tests.engine.engines import Outcome, by_kernel, by_oracle
 from tests.profiles import examples
-from tests.strategies import World, cycle_worlds, dirty_worlds, free_books, months, peg_walks, unmarked_worlds, worlds
+from tests.strategies import World, cycle_worlds, dirty_worlds, free_books, months, peg_walks, peg_worlds, unmarked_worlds, worlds
 
 
 def assert_same(kernel: Outcome, oracle: Outcome) -> None:
@@ -48,6 +48,14 @@ def test_kernel_and_oracle_agree_on_random_worlds(world: World) -> None:
 def test_kernel_and_oracle_agree_on_random_worlds_of_cycles(world: World) -> None:
     found = by_oracle(world)
     event(f"{world.form['strategy']['send']}: {'traded' if found.orders else 'nothing sent'}")
+    assert_same(by_kernel(world), found)
+
+
+@examples(60)
+@given(peg_worlds())
+def test_kernel_and_oracle_agree_on_random_worlds_of_bets_on_a_peg(world: World) -> None:
+    found = by_oracle(world)
+    event(f"{'redeemed' if any(t.paid for t in found.transfers) else 'traded' if found.orders else 'nothing sent'}")
     assert_same(by_kernel(world), found)
 
 

@@ -109,6 +109,8 @@ def test_the_table_of_transfers_has_a_row_a_transfer() -> None:
         "destination": ["alfa", "alfa"],
         "amount": [50.0, 30.0],
         "fee": [1.0, 1.0],
+        "redeemed": [None, None],
+        "paid": [None, None],
     }
 
 

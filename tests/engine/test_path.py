@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from engine import guard, market, panel, path
-from engine.events import DECISIONS, OUTCOMES, ROLES, SIDES, Opportunities, Orders, Path, Transfers
+from engine.events import DECISIONS, LEG, LIQUIDATION, OUTCOMES, RESIDUAL, ROLES, SIDES, STOP, TIME, Opportunities, Orders, Path, Transfers
 from engine.kernels import state
 from tests.engine.small import Bar, Book, after, bars, books, coins, dear_alfa, small
 from tests.strategies import World, worlds
@@ -41,7 +41,9 @@ def test_all_instants_give_what_the_candidates_alone_give(world: World) -> None:
 def test_names_are_those_of_the_kernels() -> None:
     assert (state.OUTCOMES, state.DECISIONS) == (OUTCOMES, DECISIONS)
     assert SIDES == ("sell", "buy")
-    assert ROLES == ("leg", "residual")
+    assert ROLES == ("leg", "residual", "liquidation", "stop", "time")
+    assert (state.LEG_ORDER, state.RESIDUAL_ORDER, state.LIQUIDATION_ORDER) == (LEG, RESIDUAL, LIQUIDATION)
+    assert (state.STOP_ORDER, state.TIME_ORDER) == (STOP, TIME)
 
 
 def test_a_package_is_two_rows_that_share_their_edge_sell_first() -> None:
@@ -54,14 +56,14 @@ def test_a_package_is_two_rows_that_share_their_edge_sell_first() -> None:
 def test_columns_have_their_own_types() -> None:
     found = walked(dear_alfa())
     kinds = {name: column.dtype for name, column in columns(found)}
-    small_ints = {"Orders.leg", "Orders.side", "Orders.role", "Orders.outcome", "Transfers.route"}
+    small_ints = {"Orders.leg", "Orders.side", "Orders.role", "Orders.outcome", "Transfers.route", "Transfers.leg"}
     small_ints |= {"Opportunities.combination", "Opportunities.outcome"}
     assert {name for name, kind in kinds.items() if kind == np.int32} == small_ints
-    assert kinds["Transfers.credited"] == np.bool_
+    assert kinds["Transfers.credited"] == kinds["Transfers.is_paid"] == np.bool_
     assert {name for name, kind in kinds.items() if kind == np.float64} == {
         "Orders.decision_price", "Orders.limit_price", "Orders.price", "Orders.edge_bps", "Opportunities.edge_bps",
     }  # fmt: skip
-    assert [len(fields(table)) for table in (Orders, Transfers, Opportunities)] == [19, 6, 6]
+    assert [len(fields(table)) for table in (Orders, Transfers, Opportunities)] == [21, 10, 6]
 
 
 def test_a_run_longer_than_the_first_room_for_orders_loses_none() -> None:

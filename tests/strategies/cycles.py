@@ -11,7 +11,7 @@ from tests.strategies.markets import COIN_PRICES, FEE_ASSET, Data, Market, instr
 from tests.strategies.policies import triangular
 from tests.strategies.tape import Tape
 from tests.strategies.world import World
-from tests.strategies.worlds import KEPT, KINDS, forms, tables, tapes, worlds
+from tests.strategies.worlds import KEPT, KINDS, forms, tables, tapes
 
 Leg = tuple[str, str]
 
@@ -33,11 +33,6 @@ def cycle_worlds(*, most: int = 40, data: Data | None = None) -> st.SearchStrate
     return st.builds(cycles_of, st.integers(0, 2**32 - 1), st.sampled_from(KEPT), most=st.just(most), data=st.just(data))
 
 
-def any_worlds(*, data: Data | None = None) -> st.SearchStrategy[World]:
-    """Draw worlds of pairs or of cycles."""
-    return worlds(data=data) | cycle_worlds(data=data)
-
-
 def cycles_of(seed: int, kept: tuple[float, float] = (1.0, 1.0), *, most: int = 40, data: Data | None = None) -> World:
     """Return the world of cycles of a seed."""
     tape, for_data = tapes(seed, kept)
@@ -46,7 +41,7 @@ def cycles_of(seed: int, kept: tuple[float, float] = (1.0, 1.0), *, most: int = 
     window = windows(tape, kind, most=most, midnight=tape.once_in(3))
     strategy = triangular(tape, start)
     strategy |= _chosen(tape, market.legs, start, in_sequence=strategy["send"] == "sequence")
-    form = forms(tape, market, window, name=f"cycles {seed} {kept}", cycles=strategy)
+    form = forms(tape, market, window, name=f"cycles {seed} {kept}", other=strategy)
     if not tape.once_in(3):
         form["venues"] = {name: _funded(venue, market) for name, venue in form["venues"].items()}
     spec = parse_spec(form)

@@ -46,6 +46,20 @@ def triangular(tape: Tape, start: str) -> dict[str, object]:
     return {"kind": "triangular", "start": start, "send": send, **least, **size}
 
 
+def pegs(tape: Tape, window: Window) -> dict[str, object]:
+    """Draw a bet on a peg: bands or a z-score, mostly with little to gain, and when it is given up."""
+    form: dict[str, object] = {"kind": "peg", "threshold_bps": tape.pick((5.0, 1.0, 20.0, 40.0)), "cool_down": cool_down(tape), **tape.pick(SIZES)}
+    ticks = min(tape.pick((5, 2, 9)), (window.end - window.start) // window.clock)
+    if tape.once_in(2) and ticks >= 2:
+        levels = {"entry_z": tape.pick((0.5, 0.2, 1.0)), "exit_z": tape.pick((0.0, -0.5, 0.1)), "window": f"{ticks * window.clock}us"}
+        form |= {"signal": "zscore", "threshold_bps": tape.pick((-20.0, 0.0, -100.0, 1.0)), **levels}
+    else:
+        form["exit_bps"] = tape.pick((0.0, -10.0, 0.5, -2.0))
+    often = {"stop_bps": (20.0, 5.0, 60.0), "hold_at_most": (f"{2 * window.clock}us", "90s", f"{5 * window.clock}us")}
+    form |= {name: tape.pick(values) for name, values in often.items() if tape.once_in(2)}
+    return form if tape.once_in(3) else {**form, "pause": tape.pick(("0s", "1m", f"{3 * window.clock}us"))}
+
+
 def cool_down(tape: Tape) -> str:
     """Draw how long a combination rests."""
     return tape.pick(("0s", "0s", "0s", "2s", "1m", "90s", "5m"))

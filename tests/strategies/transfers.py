@@ -1,5 +1,6 @@
 """Money between venues: routes, opening hours, suspensions, and the rebalancing that uses them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from engine.schema import instant
@@ -26,7 +27,7 @@ def transfers(tape: Tape, market: Market, window: Window) -> dict[str, Any]:
     places = {c: sorted(set(_places(market)[c]) | ({DESK} if tape.once_in(4) else set())) for c in moved}
     routes = [_routes(tape, c, n, places[c], window) for c in moved if len(places[c]) > 1 for n in range(tape.number(1, 4))]
     pairs = sorted({(place, r["currency"]) for r in routes for place in (r["source"], r["destination"])})
-    closed = [_suspensions(tape, pairs, window) for _ in range(tape.pick((0, 0, 1, 2)))] if pairs else []
+    closed = [suspensions(tape, pairs, window) for _ in range(tape.pick((0, 0, 1, 2)))] if pairs else []
     wallets = {c: _in_use(c, places[c], routes) for c in moved if len(places[c]) > 1}
     rebalance = {"rebalance": _rebalancing(tape, wallets, window)} if wallets else {}
     return {"routes": routes, "suspensions": closed, **rebalance}
@@ -63,11 +64,11 @@ def _routes(tape: Tape, currency: str, number: int, places: list[str], window: W
         "delay": tape.pick(("0s", f"{window.clock}us", "7s", "7s", "1d")),
     }
     limit = {"daily_limit": _amount(tape, currency, "0.2", "2")} if tape.once_in(4) else {}
-    return form | limit | ({"hours": _hours(tape, window)} if tape.once_in(3) else {})
+    return form | limit | ({"hours": opening_hours(tape, window)} if tape.once_in(3) else {})
 
 
-def _hours(tape: Tape, window: Window) -> dict[str, object]:
-    # open for some minutes of a day; Tokyo's nine o'clock is midnight here, New York's day is another one
+def opening_hours(tape: Tape, window: Window) -> dict[str, object]:
+    """Draw hours that are open for some minutes of a day; Tokyo's nine o'clock is midnight here, New York's day is another one."""
     zone, ahead = tape.pick((("UTC", 0), ("Asia/Tokyo", 9 * 60), ("America/New_York", -5 * 60)))
     begin = window.start // MINUTE + ahead + tape.number(-3, 6)
     opens, closes = begin % 1440, (begin + tape.pick((1, 4, 600))) % 1440
@@ -82,7 +83,8 @@ def _clock(minutes: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
-def _suspensions(tape: Tape, pairs: list[tuple[str, object]], window: Window) -> dict[str, object]:
+def suspensions(tape: Tape, pairs: Sequence[tuple[str, object]], window: Window) -> dict[str, object]:
+    """Draw a suspension of one of these wallets."""
     venue, currency = tape.pick(pairs)
     length = (window.end - window.start) // SECOND
     begin = tape.number(-5, length)

@@ -51,8 +51,8 @@ def tapes(seed: int, kept: tuple[float, float]) -> tuple[Tape, Tape]:
     return Tape(codes[0]), Tape(codes[1])
 
 
-def forms(tape: Tape, market: Market, window: Window, *, name: str, cycles: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Draw the spec of a market and a window: of pairs, or of cycles as they are given."""
+def forms(tape: Tape, market: Market, window: Window, *, name: str, other: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Draw the spec of a market and a window: of pairs, or of another strategy as it is given."""
     moving = transfers(tape, market, window)
     ends = {str(route[end]) for route in moving.get("routes", []) for end in ("source", "destination")}
     desk = {DESK: {"fee_bps": 0.0, "feed_latency": "0s", "order_latency": "0s"}} if DESK in ends else {}
@@ -66,9 +66,9 @@ def forms(tape: Tape, market: Market, window: Window, *, name: str, cycles: dict
         **({"interval": f"{window.interval // SECOND}s"} if with_interval else {}),
         "clock": f"{window.clock // SECOND}s",
         "assume_par": market.par,
-        "strategy": spatial(tape) if cycles is None else cycles,
-        "execution": executions(tape, window, residuals=("hedge", "hedge", "carry") if _in_sequence(cycles) else RESIDUALS),
-        "risk": risks(tape, _limited(tape, market, cycles)),
+        "strategy": spatial(tape) if other is None else other,
+        "execution": executions(tape, window, residuals=("hedge", "hedge", "carry") if _in_sequence(other) else RESIDUALS),
+        "risk": risks(tape, _limited(tape, market, other)),
         "quality": qualities(tape),
         "venues": {name: venues(tape, name, market, window) for name in market.venues} | desk,
         "instruments": on_channels(tape, market.instruments),
@@ -76,14 +76,16 @@ def forms(tape: Tape, market: Market, window: Window, *, name: str, cycles: dict
     }
 
 
-def _in_sequence(cycles: dict[str, Any] | None) -> bool:
-    return cycles is not None and cycles["send"] == "sequence"
+def _in_sequence(other: dict[str, Any] | None) -> bool:
+    return other is not None and other.get("send") == "sequence"
 
 
-def _limited(tape: Tape, market: Market, cycles: dict[str, Any] | None) -> list[str]:
-    # what a limit may be set on: quotes, where there are several, or what lies between the ends of a cycle
-    if cycles is not None:
-        between = {currency for _, name in market.legs for currency in name.split("/")} - {cycles["start"]}
+def _limited(tape: Tape, market: Market, other: dict[str, Any] | None) -> list[str]:
+    # what a limit may be set on: quotes, where there are several, what lies between the ends of a cycle, or a coin that is held
+    if other is not None and other["kind"] == "peg":
+        return [market.base]
+    if other is not None:
+        between = {currency for _, name in market.legs for currency in name.split("/")} - {other["start"]}
         return sorted(between) if tape.once_in(2) else []
     quotes = sorted({name.partition("/")[2] for _, name in market.legs})
     return quotes if len(quotes) > 1 else []

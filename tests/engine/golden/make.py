@@ -19,8 +19,8 @@ from tests.engine.engines import Engine, by_oracle
 from tests.strategies import World
 
 FOLDER = Path(__file__).parent
-NAMES = ("bars", "depth", "together", "sequence")
-_DATA = {"bars": "bars", "depth": "depth", "together": "cycles", "sequence": "cycles"}
+NAMES = ("bars", "depth", "together", "sequence", "peg")
+_DATA = {"bars": "bars", "depth": "depth", "together": "cycles", "sequence": "cycles", "peg": "bars"}
 _MINUTE_US = 60_000_000
 _LEAD_US = {"bars": 5 * _MINUTE_US, "depth": 10_000_000, "cycles": 10_000_000}
 _SCALES = {"BTC/USD": (1.0, 1), "ETH/BTC": (0.07 / 20_000, 7), "ETH/USD": (0.07, 2)}
@@ -60,7 +60,7 @@ def _path(name: str, key: SeriesKey) -> Path:
 
 
 def _read_series(path: Path, name: str) -> pl.DataFrame:
-    schema = BARS if name == "bars" else quotes_schema(3)
+    schema = BARS if _DATA[name] == "bars" else quotes_schema(3)
     plain = pl.read_csv(path, schema={column: pl.Int64() if kind.is_temporal() else kind for column, kind in schema.items()})
     return plain.cast(dict(schema))  # type: ignore[arg-type]
 

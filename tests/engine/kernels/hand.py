@@ -118,6 +118,7 @@ def world(seen: Any, **changes: Any) -> Any:
         "perpetual": records(market.PERPETUAL, [{"leg": -1, "spot": -1}]),
         "payments": records(market.PAYMENT, []),
         "rules": rules(),
+        "signal": market.Signal(*(np.empty((0, 0)) for _ in market.Signal._fields)),
     }
     return market.World(market=seen, **{**usual, **changes})
 
@@ -130,6 +131,7 @@ def fresh(seen: Any, *, free: Sequence[float] = (100, 100_000, 100, 100_000, 0),
         currencies=records(state.CURRENCY, [{}] * 3),
         combinations=records(state.STANDING, [{"last_decision_us": state.NEVER_US, "stood": -2, "episode": -1}] * 4),
         sides=records(state.SIDE, [{"taken_epoch": -1, "known_epoch": -1}] * 2 * legs),
+        bets=records(state.BET, [{"since_us": state.NEVER_US, "stopped_us": state.NEVER_US}] * legs),
         seen=records(state.SEEN, [{"row": first - 1, "in_force": first - 1} for first in seen.series.first[:-1]]),
         routes=records(state.SENT_TODAY, [{"day": state.NEVER_US}] * routes),
         position=records(state.POSITION, [{}]),
@@ -166,8 +168,9 @@ def pair(**changes: object) -> Any:
 
 
 def funding(routes: Sequence[Mapping[str, object]], targets: Mapping[int, Mapping[str, object]], **windows: Any) -> Any:
-    """Return ways between wallets, and what five wallets aim at."""
-    none = dict.fromkeys(("openings", "withdrawals", "deposits"), np.empty((0, 2), np.int64))
+    """Return ways between wallets, and what five wallets aim at; without a desk."""
+    none = dict.fromkeys(("openings", "withdrawals", "deposits", "starts", "pays"), np.empty((0, 2), np.int64))
+    none |= {"desk": records(transfers.DESK, []), "back": ints(-1, -1)}
     ends: Mapping[str, object] = {"first_withdrawal": len(windows.get("withdrawals", ())), "first_deposit": len(windows.get("deposits", ()))}
     places = [{"weight": np.nan, **({"listed": True} if w in targets else {}), **targets.get(w, {})} for w in range(5)]
     ways = [{"daily_limit": 2**62, **route} for route in routes]

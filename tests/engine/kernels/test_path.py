@@ -281,8 +281,8 @@ def test_a_walk_stops_before_its_logs_overflow_and_goes_on_in_larger_ones() -> N
         ("packages", 13, False),
         ("opportunities", 12, True),
         ("opportunities", 13, False),
-        ("transfers", 4, True),  # a route, two for each of five wallets, and one
-        ("transfers", 5, False),
+        ("transfers", 0, True),  # a route, two for each of five wallets, two for each leg, and one
+        ("transfers", 1, False),
         ("open_packages", 2, True),  # each may send both legs again, and what is left of them
         ("open_packages", 3, False),
     ],

@@ -5,6 +5,7 @@ import pytest
 from engine.config import Spec, json_schema, parse_spec
 from engine.schema import SeriesKey
 from engine.strategies.combination import BUY, SELL, Step
+from engine.strategies.registry import STRATEGIES
 from engine.strategies.triangular import Triangular
 from tests.engine.spec.forms import FORM, changed, said
 
@@ -204,7 +205,7 @@ def test_the_json_schema_tells_strategies_apart_by_their_kind() -> None:
     schema = json_schema()
     assert isinstance(schema["properties"], dict)
     strategy = schema["properties"]["strategy"]
-    assert strategy["discriminator"]["mapping"] == {"basis": "#/$defs/Basis", "spatial": "#/$defs/Spatial", "triangular": "#/$defs/Triangular"}
+    assert strategy["discriminator"]["mapping"] == {kind: f"#/$defs/{table.__name__}" for kind, table in STRATEGIES.items()}
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     assert set(definitions["Triangular"]["properties"]) == set(Triangular.model_fields)
