@@ -2,6 +2,7 @@
 
 import glob
 import gzip
+import os
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -60,6 +61,10 @@ class Stream:
             if error.errno is None:  # of the archive, not of the disk
                 raise BadInput(f"{self.source.label}: expected a sound archive, found {error}; get the file again") from error
             raise Unavailable(f"{self.source.label}: cannot be read on: {error.strerror or error}") from error
+
+    def grew(self) -> bool:
+        """Tell whether somebody has written to the file since it was opened."""
+        return os.fstat(self.raw.fileno()).st_size != self.size
 
     def position(self) -> int:
         """Return how many bytes of `size` are read."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from app.sources.capture.messages import LONGEST_LINE
 from app.sources.capture.quotes import taken
 from app.sources.detect import Found
 from app.sources.errors import BadRow
-from app.sources.files import opened
+from app.sources.files import Stream, opened
 from app.sources.formats import Format
 from app.sources.kinds import Data
 from app.sources.rules import Checked, Numbers, Rules
@@ -28,6 +29,9 @@ Books = dict[SeriesKey, Book]
 
 BAD_ROWS = "bad rows"
 """What rows are called that were set aside."""
+
+UNFINISHED = "line that was being written"
+"""What the last line of a file is called that grew while it was read."""
 
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 _CHECKS: Mapping[Data, Callable[[Batch, Rules, Numbers | None], Checked]] = MappingProxyType(
@@ -63,7 +67,8 @@ def read(found: Found, books: Books | None = None, refuse: Refuse | None = None)
         return
     last: Numbers | None = None
     refused: list[BadRow] = []
-    for batch, position, size in _batches(found, found.rules, refused.append if refuse else None):
+    tail = _Tail()
+    for batch, position, size in _batches(found, found.rules, refused.append if refuse else None, tail):
         checked = _passing(batch, found, last, refused) if refuse else _CHECKS[found.kind.data](batch, found.rules, last)
         for bad in refused:
             assert refuse is not None, "else it would have been raised"
@@ -71,6 +76,19 @@ def read(found: Found, books: Books | None = None, refuse: Refuse | None = None)
         last, aside = checked.last, {**checked.aside, **({BAD_ROWS: len(refused)} if refused else {})}
         refused.clear()
         yield Read(checked.frame, checked.repeated, position, size, aside)
+    if tail.left:
+        yield Read(checked.frame.clear(), 0, size, size, {UNFINISHED: 1})
+
+
+@dataclass(slots=True)
+class _Tail:
+    """Whether a last line without end was left out, since its file grew while it was read."""
+
+    left: bool = False
+
+    def is_unfinished(self, stream: Stream) -> bool:
+        self.left = stream.grew()
+        return self.left
 
 
 # What passes of a batch, piece by piece between its bad rows.
@@ -93,7 +111,7 @@ def _together(pieces: list[Checked], *, newest_first: bool) -> Checked:
     return Checked(pl.concat([piece.frame for piece in ordered]), sum(piece.repeated for piece in pieces), pieces[-1].last, aside)
 
 
-def _batches(found: Found, rules: Rules, refuse: Refuse | None) -> Iterator[tuple[Batch, int, int]]:
+def _batches(found: Found, rules: Rules, refuse: Refuse | None, tail: _Tail) -> Iterator[tuple[Batch, int, int]]:
     if found.format is Format.PARQUET:
         yield from _parquet(found, rules)
         return
@@ -101,7 +119,8 @@ def _batches(found: Found, rules: Rules, refuse: Refuse | None) -> Iterator[tupl
         if found.format is Format.COINBASE:
             yield coinbase.batch(stream.read, rules.layout, label=found.source.label), stream.size, stream.size
             return
-        for batch in text.batches(text.blocks(stream.read, label=found.source.label), rules.layout, refuse):
+        blocks = text.blocks(stream.read, lambda: tail.is_unfinished(stream), label=found.source.label)
+        for batch in text.batches(blocks, rules.layout, refuse):
             yield batch, stream.position(), stream.size
 
 
@@ -115,12 +134,15 @@ def _parquet(found: Found, rules: Rules) -> Iterator[tuple[Batch, int, int]]:
 
 
 def _capture(found: Found, feed: Feed, books: Books) -> Iterator[Read]:
-    book, rows_read, aside = books.setdefault(found.key, Book()), 0, Counter[str]()
+    book, rows_read, aside, tail = books.setdefault(found.key, Book()), 0, Counter[str](), _Tail()
     with opened(found.source) as stream:
-        for block in text.blocks(stream.read, label=feed.label, longest=LONGEST_LINE):
+        blocks = text.blocks(stream.read, lambda: tail.is_unfinished(stream), label=feed.label, longest=LONGEST_LINE)
+        for block in blocks:
             part = taken(block, feed, book)
             rows_read, aside = rows_read + part.frame.height, aside + part.aside
             yield Read(part.frame, 0, stream.position(), stream.size, part.aside)
+        if tail.left:
+            yield Read(part.frame.clear(), 0, stream.size, stream.size, {UNFINISHED: 1})
     if not rows_read:
         there = ", ".join(f"{count:,} {name}" for name, count in sorted(aside.items()))
         raise BadInput(

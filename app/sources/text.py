@@ -35,8 +35,15 @@ class Block(NamedTuple):
     data: bytes
 
 
-def blocks(read: Callable[[int], bytes], *, label: str, size: int = BLOCK, longest: int = LONGEST_LINE) -> Iterator[Block]:
-    """Yield a file in pieces that end where a line ends; the last line need not."""
+def blocks(
+    read: Callable[[int], bytes],
+    unfinished: Callable[[], bool] = lambda: False,
+    *,
+    label: str,
+    size: int = BLOCK,
+    longest: int = LONGEST_LINE,
+) -> Iterator[Block]:
+    """Yield a file in pieces that end where a line ends; the last line need not, unless it is `unfinished` then: it is left out."""
     line, rest = 1, b""
     while chunk := read(size):
         rest = (rest + chunk).removeprefix(_BOM) if line == 1 else rest + chunk
@@ -46,7 +53,7 @@ def blocks(read: Callable[[int], bytes], *, label: str, size: int = BLOCK, longe
         if cut:
             yield Block(label, line, rest[:cut])
             line, rest = line + rest.count(b"\n", 0, cut), rest[cut:]
-    if rest.strip():
+    if rest.strip() and not unfinished():
         yield Block(label, line, rest + b"\n")
 
 
