@@ -51,6 +51,8 @@ def _filled(value: SecretStr) -> SecretStr:
     secret = value.get_secret_value()
     if not secret.strip():
         raise PydanticCustomError("empty", "is empty")
+    if secret.lstrip("'\"").startswith(("$(", "`")):
+        raise PydanticCustomError("command", "is a command, which only a shell runs, and .env does not; put there what it prints")
     if _PLACEHOLDER.search(secret):
         raise PydanticCustomError("placeholder", "still holds a placeholder of the guide; anybody could guess it")
     return value

@@ -82,6 +82,15 @@ def test_a_secret_that_is_empty_or_a_placeholder_is_refused(name: str, value: st
     assert not value.strip() or value not in message
 
 
+@pytest.mark.parametrize("name", SECRETS)
+def test_the_command_of_an_example_is_no_secret_where_no_shell_runs_it(name: str, tmp_path: Path) -> None:
+    example = _refusal(**{name: ""}).split(f"for example {name}=")[1].splitlines()[0]
+    (tmp_path / ".env").write_text(f"{name}={example}\n")
+    others = {variable: value for variable, value in SECRETS.items() if variable != name}
+    with pytest.raises(SettingsError, match=rf"{name} is a command, which only a shell runs, and .env does not"):
+        load_settings(others, env_file=tmp_path / ".env")
+
+
 @pytest.mark.parametrize("name", ["API_SECRET_KEY", "JWT_SECRET"])
 def test_a_signing_key_that_is_too_short_is_refused_with_its_length_only(name: str) -> None:
     message = _refusal(**{name: "x7" * 15})
