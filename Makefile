@@ -17,7 +17,7 @@ demo: ready-box  ## one backtest, end to end: servers, made-up data with a known
 	@$(BIN)/usdc-arb demo
 
 test: ready-dev  ## all tests, with branch coverage of engine and services
-	$(BIN)/python -m pytest -n auto --dist loadfile --cov --cov-report=
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=
 	$(BIN)/python -m coverage report --include 'engine/*,app/services/*' --fail-under 98
 
 check: ready-dev  ## style, types, layers, documentation
