@@ -141,3 +141,18 @@ def test_bars_are_fetched_from_an_exchange_and_only_what_is_missing(box: Path, c
     assert "1 gap, 30 rows, 30 of them new" in first.stdout
     assert "behind this machine's" in first.stderr
     assert again.stdout == "nothing new: what was asked for is stored\n"
+
+
+def test_trades_are_looked_at_imported_without_their_bad_rows_and_made_into_bars(box: Path, cli: Cli, tmp_path: Path) -> None:
+    us = 1_735_689_600_000_000
+    rows = [f"{number},{100 + number},2,200,{us + 20_000_000 * number},True,True" for number in range(10)]
+    file = tmp_path / "ETHUSDT-trades-2025-01-01.csv"
+    file.write_text("\n".join([*rows, "10,oops,2,200,1,True,True"]) + "\n")
+    looked = json.loads(cli("data", "look", file, "--json").stdout)["files"][0]
+    assert (looked["format"], looked["data"], looked["columns"]["buyer is maker"]) == ("binance-trades", "trades", "side")
+    said = cli("data", "import", file, "--quarantine", tmp_path / "bad.csv", "--data", box)
+    assert "1 file, 10 rows, 10 of them new" in said.stdout
+    assert f"bad rows set aside in {tmp_path}/bad.csv: 1" in said.stderr
+    assert 'line 11,time,1,"a time of 2009 to 2099 in us' in (tmp_path / "bad.csv").read_text()
+    made = asked(cli, "data", "bars", "--venue", "binance", "--instrument", "ETH/USDT", data=box)["imports"][0]
+    assert (made["rows_new"], made["first"]) == (3, "2025-01-01T00:00:00+00:00")  # the fourth minute may go on
