@@ -152,15 +152,16 @@ def _kind(data: Data, interval_us: int | None, sample: Batch, units: Mapping[str
     return {"quotes": QUOTES, "trades": TRADES, "pool": POOL}[data]
 
 
-# Bars are told apart by their times whatever their order; of trades the order is all that tells.
+# Bars are told apart by their times whatever their order; of trades the order is all that tells, and quotes may come in any.
 def _newest_first(frame: pl.DataFrame, units: Mapping[str, Unit | None], data: Data, source: Source) -> bool:
-    if data in {"quote_bars", "pool_bars"} or "ts" not in units:
+    if data not in {"bars", "trades"} or "ts" not in units:
         return False
     steps = frame.select(step=in_micros("ts", frame.schema["ts"], units["ts"]).diff().sign())["step"]
-    turned = bool((steps.sum() or 0) < 0)
-    if turned and data != "bars":
-        raise BadInput(f"{source.label}: expected {data} from the oldest to the newest, found the newest first; turn the rows round: tac FILE")
-    return turned
+    if data == "bars":
+        return bool((steps.sum() or 0) < 0)
+    if (steps < 0).any() and not (steps > 0).any():
+        raise BadInput(f"{source.label}: expected trades from the oldest to the newest, found the newest first; turn the rows round: tac FILE")
+    return False
 
 
 def _sample(source: Source, head: bytes, format_: Format, layout: Layout) -> Iterator[Batch]:
