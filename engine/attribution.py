@@ -8,13 +8,13 @@ import polars as pl
 from engine.arrays import Floats, Int64s, Ordinals
 from engine.config import Spec
 from engine.events import LIQUIDATION, RESIDUAL, Orders, Path
-from engine.ledger import Holding, is_filled, leg_currencies, names, signs, timestamps, units
+from engine.ledger import Holding, gas_currencies, is_filled, leg_currencies, names, signs, timestamps, units
 from engine.marks import Marks
 from engine.metrics import total
 from engine.positions import funding, on_perpetual, position, variation
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, micros
 
-TRADE_LINES = ("gross", "slippage", "leg_misses", "fees")
+TRADE_LINES = ("gross", "slippage", "leg_misses", "fees", "gas")
 LINES = (*TRADE_LINES, "transfers", "peg", "inventory", "hold")
 PERPETUAL_LINES = ("funding", "variation")
 """Lines that runs with a perpetual have beside these."""
@@ -34,6 +34,7 @@ class FillLines:
     slippage: Floats
     leg_misses: Floats
     fees: Floats
+    gas: Floats
     drift_base: Floats
     drift_quote: Floats
     turnover: Floats  # |flow| × mark of the quote
@@ -48,10 +49,11 @@ def fill_lines(spec: Spec, path: Path, marks: Marks) -> FillLines:
     With base flow b (+ buys, before a fee in base), price p = flow / b, decision price d, marks m (base) and u (quote), decided at t0,
     recorded at t: gross = b (m(t0) - d u(t0)), slippage = -b (p - d) u(t), drift = b (m(t) - m(t0)) - b d (u(t) - u(t0)); with r the
     least filled / planned of the package's legs, a leg keeps r / (its own) of gross and slippage, a residual order nothing of them, and
-    the rest is leg misses. Fees are those charged, at the mark of their currency at t.
+    the rest is leg misses. Fees are those charged, at the mark of their currency at t; so is gas, of swaps that filled nothing, too.
     """
     orders, filled = path.orders, is_filled(path.orders)
-    recorded_us = np.where(filled, orders.recorded_us, orders.decided_us)  # what filled nothing has no line, and may lie after the end
+    counts = filled | np.greater(orders.gas, 0)
+    recorded_us = np.where(counts, orders.recorded_us, orders.decided_us)  # what changed nothing has no line, and may lie after the end
     m0, u0 = leg_marks(spec, orders, marks.at(orders.decided_us))
     late = marks.at(recorded_us)
     m1, u1 = leg_marks(spec, orders, late)
@@ -65,6 +67,7 @@ def fill_lines(spec: Spec, path: Path, marks: Marks) -> FillLines:
         slippage=keep * slippage,
         leg_misses=(1 - keep) * (gross + slippage),
         fees=-units(orders.fee) * picked(late, [currency for _, currency in path.wallets], orders.fee_wallet),
+        gas=-units(orders.gas) * picked(late, spec.currencies, gas_currencies(spec, orders.leg)),
         drift_base=bought * (m1 - m0),
         drift_quote=-bought * decided * (u1 - u0),
         turnover=units(orders.flow) * u1,
@@ -153,7 +156,7 @@ def packages_table(spec: Spec, path: Path, lines: FillLines) -> pl.DataFrame:
     columns |= {"legs": names(spec.combination_labels, path.combination), "edge_bps": orders.edge_bps[first], "kept": lines.kept[first]}
     columns |= {line: _by(orders.package, getattr(lines, line), first.size) for line in ("turnover", *TRADE_LINES)}
     table = pl.DataFrame(columns)
-    return table.with_columns((pl.col("gross") + pl.col("slippage") + pl.col("leg_misses") + pl.col("fees")).alias("pnl"))
+    return table.with_columns((pl.col("gross") + pl.col("slippage") + pl.col("leg_misses") + pl.col("fees") + pl.col("gas")).alias("pnl"))
 
 
 def by_combination(spec: Spec, path: Path, lines: FillLines) -> list[dict[str, str | int | float]]:

@@ -30,13 +30,13 @@ def by_day(spec: Spec, path: Path, lines: FillLines, *, held: list[Holding], mar
     lines of orders are those of the whole run: what a package missed is known when both of its legs are.
 
     A day is what happens after its first bound (on the first day: at it, too) and not after its second. A fill counts when it is
-    recorded, a transfer's fee when it is requested. Revaluation of a currency on a day = what was held of it beyond the start as the
+    recorded, so does gas, a transfer's fee when it is requested. Revaluation of a currency on a day = what was held of it beyond the start as the
     day began × (m(end of the day) - m(its begin)) + Σ over the day's changes at τ of change × (m(end of the day) - m(τ)) + the drift
     of its fills. Hold = starting holding × (m(end of the day) - m(its begin)).
     """
     bounds, filled = bounds_us(spec), is_filled(path.orders)
-    size, day = bounds.size - 1, stretches(bounds, path.orders.recorded_us[filled])
-    found = {line: _sums(day, getattr(lines, line)[filled], size) for line in TRADE_LINES}
+    size, day, counts = bounds.size - 1, stretches(bounds, path.orders.recorded_us[filled]), filled | np.greater(path.orders.gas, 0)
+    found = {line: _sums(stretches(bounds, path.orders.recorded_us[counts]), getattr(lines, line)[counts], size) for line in TRADE_LINES}
     found["transfers"] = _sums(stretches(bounds, path.transfers.requested_us), transfer_costs(spec, path, marks), size)
     paid_us, paid = redemptions(spec, path, marks)
     found["redemption"] = _sums(stretches(bounds, paid_us), paid, size)

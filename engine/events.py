@@ -52,6 +52,7 @@ class Orders:
     variation: Int64s  # [atoms of quote] settled on a perpetual at its notice, which had come by the end; 0 on spot
     lacking: Int64s  # [atoms of quote] of this what the margin wallet did not have
     fee_wallet: Int64s  # index in `Path.wallets` of what was charged; -1 without a fill
+    gas: Int64s  # [atoms of the leg's gas currency] burnt by a swap, filled or not
     decision_price: Floats  # [quote per base]
     limit_price: Floats
     price: Floats  # nan without a fill

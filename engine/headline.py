@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-COSTS = {"slippage": "slippage", "leg_misses": "missed legs", "fees": "fees", "transfers": "transfers"}
+COSTS = {"slippage": "slippage", "leg_misses": "missed legs", "fees": "fees", "gas": "gas", "transfers": "transfers"}
 """The lines that take of the gross edge, in words."""
 
 

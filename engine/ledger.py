@@ -36,13 +36,15 @@ class Holding:
 
 
 def holdings(spec: Spec, path: Path) -> list[Holding]:
-    """Return every currency's holding, by name; conservation: deposits + flows - fees of fills and of transfers + funding and variation.
+    """Return every currency's holding, by name; conservation: deposits + flows - fees of fills and of transfers - gas + funding
+    and variation.
 
     Notes
     -----
-    A fill changes its base and quote, and the currency that it was charged in, when it is recorded. A transfer takes its fee when it is
-    requested; the rest of it is in flight until it is credited, which changes no holding. A redemption turns one currency into another when
-    it is paid. On a perpetual flow and fee in quote are the position's cost; what is settled of that, and funding, comes to its margin currency.
+    A fill changes its base and quote, and the currency that it was charged in, when it is recorded; gas is burnt then, too, by a swap that
+    fills nothing as well. A transfer takes its fee when it is requested; the rest of it is in flight until it is credited, which changes no
+    holding. A redemption turns one currency into another when it is paid. On a perpetual flow and fee in quote are the position's cost;
+    what is settled of that, and funding, comes to its margin currency.
     """
     moved = (_transfer_changes(spec, path.transfers), *_redemption_changes(spec, path.transfers), *_settled(spec, position(spec, path)))
     at_us, currency, change = (np.concatenate(parts) for parts in zip(*_fill_changes(spec, path), *moved, strict=True))
@@ -56,8 +58,8 @@ def holdings(spec: Spec, path: Path) -> list[Holding]:
 
 
 def _fill_changes(spec: Spec, path: Path) -> list[tuple[Int64s, Int64s, Int64s]]:
-    # (times, ordinals of currencies, changes) of what fills do to base, quote and what is charged
-    orders, is_spot = path.orders, ~on_perpetual(spec, path)
+    # (times, ordinals of currencies, changes) of what fills do to base, quote and what is charged, and of gas
+    orders, is_spot, burnt = path.orders, ~on_perpetual(spec, path), np.greater(path.orders.gas, 0)
     filled = is_filled(orders) & is_spot
     sign, at_us = signs(orders)[filled], orders.recorded_us[filled]
     charged = np.array([spec.currencies.index(currency) for _, currency in path.wallets], dtype=np.int64)
@@ -67,6 +69,7 @@ def _fill_changes(spec: Spec, path: Path) -> list[tuple[Int64s, Int64s, Int64s]]
         (at_us, leg_currencies(spec, orders.leg[filled], "base"), sign * orders.filled[filled]),
         (at_us, leg_currencies(spec, orders.leg[filled], "quote"), -sign * orders.flow[filled]),
         (at_us, charged[orders.fee_wallet[filled]], -orders.fee[filled]),
+        (orders.recorded_us[burnt], gas_currencies(spec, orders.leg[burnt]), -orders.gas[burnt]),
     ]
 
 
@@ -102,6 +105,12 @@ def _redemption_changes(spec: Spec, transfers: Transfers) -> list[tuple[Int64s, 
 def leg_currencies(spec: Spec, legs: Ordinals, side: str) -> Int64s:
     """Return the ordinal in `Spec.currencies` of the base or quote of each leg, given by its ordinal in `Spec.legs`."""
     return np.array([spec.currencies.index(getattr(leg.key, side)) for leg in spec.legs], dtype=np.int64)[legs]
+
+
+def gas_currencies(spec: Spec, legs: Ordinals) -> Int64s:
+    """Return the ordinal in `Spec.currencies` of what each leg burns as gas, given by its ordinal in `Spec.legs`; -1: none."""
+    known = {currency: ordinal for ordinal, currency in enumerate(spec.currencies)}
+    return np.array([-1 if leg.gas_currency is None else known[leg.gas_currency] for leg in spec.legs], dtype=np.int64)[legs]
 
 
 def signs(orders: Orders) -> Int64s:
@@ -188,6 +197,8 @@ def fills_table(spec: Spec, path: Path) -> pl.DataFrame:
             "flow": units(orders.flow),
             "fee": units(orders.fee),
             "fee_currency": names(charged, orders.fee_wallet),
+            "gas": units(orders.gas),
+            "gas_currency": names(spec.currencies, np.where(orders.gas > 0, gas_currencies(spec, orders.leg), -1)),
             "outcome": names(OUTCOMES, orders.outcome),
             "edge_bps": orders.edge_bps,
         }

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import channels
 from engine.arrays import Floats, Int64s, Records
-from engine.config import Instrument, Spec
+from engine.config import POOLS, Instrument, Spec
 from engine.desk import HORIZON_US, desk, suspensions
 from engine.guard import Guard
 from engine.hours import openings
@@ -41,6 +41,7 @@ def world(spec: Spec, panel: Panel, guard: Guard, *, observed: kernel.Market | N
         tiers=tiers(spec),
         cycles=records(kernel.CYCLE, [(first,) for first in _offsets(map(len, cycles_of(spec)))]),
         steps=records(kernel.STEP, [tuple(step) for cycle in cycles_of(spec) for step in cycle]),
+        pools=pools(spec, panel),
         stated_volume=stated_volume(spec),
         wallet_currency=_ints(spec.currencies.index(currency) for _, currency in spec.wallets),
         start=start(spec),
@@ -85,6 +86,12 @@ def payments(spec: Spec, panel: Panel) -> Records:
 def notice_latency_us(spec: Spec, leg: Instrument) -> int:
     """Return how long what happens on a leg takes to be known [µs]."""
     return spec.feed_latency_us if leg.data == "bars" else spec.venues[leg.venue].feed_latency
+
+
+def pools(spec: Spec, panel: Panel) -> Records:
+    """Return the states of all legs that are pools."""
+    found = [states for leg in spec.legs if (states := panel.of(leg.key).states) is not None]
+    return np.concatenate([np.zeros(0, kernel.POOL), *found]).view(np.recarray)
 
 
 def tiers(spec: Spec) -> Records:
@@ -161,7 +168,7 @@ def cycles_of(spec: Spec) -> tuple[Combination, ...]:
     """Return the cycles that are looked for, of one step where orders go alone: the buys; none where pairs are."""
     if spec.strategy.sends == "alone":
         return tuple(one for one in spec.combinations if one[0].side == BUY)
-    return () if spec.strategy.sends == "pairs" else spec.combinations
+    return spec.combinations if spec.strategy.is_listed else ()
 
 
 def records(kind: np.dtype[np.void], rows: Iterable[tuple[object, ...]]) -> Records:
@@ -205,6 +212,7 @@ def legs(spec: Spec, panel: Panel) -> Records:
     """Return the traded instruments."""
     names, wallets = sorted(spec.venues), spec.wallets
     bar = _offsets(panel.of(leg.key).open_us.size for leg in spec.legs)
+    state = _offsets(0 if (states := panel.of(leg.key).states) is None else states.size for leg in spec.legs)
     conversion, span = _offsets(len(_conversions(spec, leg)) for leg in spec.legs), _offsets(len(spec.fee_rows(leg)) for leg in spec.legs)
     rows = []
     for k, leg in enumerate(spec.legs):
@@ -219,8 +227,15 @@ def legs(spec: Spec, panel: Panel) -> Records:
         )
         fees = (_is_foreign(spec, leg), _loosest(spec, schedule), any(s.charged_in == "received" for s in schedule))
         fixed = (atoms(leg.tick), atoms(leg.lot), atoms(leg.min_notional), venue.order_latency, notice_latency_us(spec, leg))
-        rows.append((*fixed, *places, bar[k], conversion[k], span[k], *fees))
-    return records(kernel.LEG, [*rows, (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bar[-1], conversion[-1], span[-1], False, 0, False)])
+        rows.append((*fixed, *places, bar[k], conversion[k], span[k], *fees, state[k], *_gas(spec, leg)))
+    return records(kernel.LEG, [*rows, (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, bar[-1], conversion[-1], span[-1], False, 0, False, state[-1], 0, 0, -1)])
+
+
+def _gas(spec: Spec, leg: Instrument) -> tuple[int, int, int]:
+    # most between blocks, gas of a swap, and the wallet that it leaves
+    if leg.gas is None or leg.gas_currency is None or leg.block_time is None:
+        return 0, 0, -1
+    return leg.block_time, atoms(leg.gas), spec.wallets.index((leg.venue, leg.gas_currency))
 
 
 def spans(spec: Spec) -> Records:
@@ -230,7 +245,7 @@ def spans(spec: Spec) -> Records:
     rows = [
         (
             span.start_us,
-            _CHARGED.get(span.charged_in, kernel.CHARGED_ASSET),
+            kernel.CHARGED_POOL if leg.data in POOLS else _CHARGED.get(span.charged_in, kernel.CHARGED_ASSET),
             -1 if span.charged_in in _CHARGED else spec.wallets.index((leg.venue, span.charged_in)),
             first,
         )
@@ -269,6 +284,8 @@ def rules(spec: Spec) -> Records:
         "works_at_ticks": risk.max_drawdown is not None or rebalance is not None or spec.perpetual is not None or spec.strategy.sends == "alone",
         "rebalance_every_us": 0 if rebalance is None else rebalance.every or spec.clock,
         "base_currency": -1 if spec.base is None else spec.currencies.index(spec.base),
+        "comparison_currency": spec.currencies.index(spec.comparison_currency),
+        "min_profit": float(atoms(spec.strategy.least_gain)),
         "start_currency": spec.currencies.index(spec.comparison_currency) if spec.base is None else -1,
     }
     values |= positions(spec)

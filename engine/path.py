@@ -195,7 +195,7 @@ def _transfers(log: Records, ordinal: Int64s) -> Transfers:
 
 def _opportunities(spec: Spec, log: Records) -> Opportunities:
     columns = {name: np.ascontiguousarray(log[name]) for name in _fields(Opportunities, kernel.OPPORTUNITY)}
-    if spec.strategy.sends == "pairs":  # the kernel's pairs have a diagonal
+    if not spec.strategy.is_listed:  # the kernel's pairs have a diagonal
         sell, buy = np.divmod(columns["combination"], len(spec.legs))
         columns["combination"] = sell * (len(spec.legs) - 1) + buy - (buy > sell)
     return Opportunities(**{**columns, **{name: columns[name].astype(np.int32) for name in ("combination", "outcome")}})

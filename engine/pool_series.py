@@ -17,6 +17,9 @@ from engine.series import Columns, series
 
 _NO_FLOATS = np.empty(0)
 
+KEPT = 2.0**-20
+"""The share of its base that a pool keeps: no range reaches further than 2^40 times its price."""
+
 
 def read(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Read:
     """Return what the run reads of one pool.
@@ -79,7 +82,7 @@ def _states(good: Bools, price: Floats, liquidity: Floats, lower: Floats, upper:
         found.root[good] = np.sqrt(price[good])
         found.liquidity[good] = liquidity[good] * ATOMS_PER_UNIT
         found.reach_in[good] = 1 / np.sqrt(lower[good])
-        found.reach_out[good] = 1 / np.sqrt(upper[good])
+        found.reach_out[good] = np.maximum(1 / np.sqrt(upper[good]), KEPT / found.root[good])
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from engine import bet, metrics
 from engine.accounts import Accounts
 from engine.attribution import TRADE_LINES, lines_of
-from engine.config import Spec
+from engine.config import POOLS, Spec
 from engine.events import BUY, LIQUIDATION, OUTCOMES, RESIDUAL, Path
 from engine.headline import Edge
 from engine.headline import headline as edge_headline
@@ -89,7 +89,7 @@ def is_synthetic(spec: Spec) -> bool:
 
 def is_indicative(spec: Spec) -> bool:
     """Return whether a fill or a decision came from anything but recorded quotes of real venues, each currency at what it was worth."""
-    on_quotes = all(i.data == "quotes" for i in spec.instruments if i.use != "mark")
+    on_quotes = all(i.data in {"quotes", "pool"} for i in spec.instruments if i.use != "mark")
     return not on_quotes or bool(spec.assume_par) or is_synthetic(spec)
 
 
@@ -169,6 +169,7 @@ def _earned(spec: Spec, parts: Parts) -> str:
     trading, moving = sum(parts.attribution[line] for line in TRADE_LINES), parts.attribution["transfers"]
     word, plural = "Earned" if round(result, 2) >= 0 else "Lost", "s" if packages > 1 else ""
     redeemed = parts.attribution.get("redemption", 0.0)
+    gas = "gas, " if parts.attribution["gas"] else ""
     transfers = f"{moving:+z,.2f} by transfers, " if parts.path.transfers.route.size else ""
     funding, paid = parts.attribution.get("funding", 0.0), parts.path.funding.due_us.size
     transfers += f"{funding:+z,.2f} by funding ({paid} payment{'' if paid == 1 else 's'}), " if spec.perpetual is not None else ""
@@ -178,7 +179,7 @@ def _earned(spec: Spec, parts: Parts) -> str:
     at_mark = f" ({', '.join(back.at_mark)} at the mark: nothing in view trades it)" if back.at_mark else ""
     changed = parts.excess - trading - moving - funding - redeemed
     return (
-        f"{word} {abs(result):,.2f} {spec.numeraire} against holding: {trading:+z,.2f} from trading {packages} package{plural}, after fees, "
+        f"{word} {abs(result):,.2f} {spec.numeraire} against holding: {trading:+z,.2f} from trading {packages} package{plural}, after fees, {gas}"
         f"slippage and missed legs, {transfers}{changed:+z,.2f} as {what} changed in value, "
         f"and {back.amount:+z,.2f} by trading back to the starting balances{at_mark}."
     )
@@ -209,6 +210,9 @@ def assumptions(spec: Spec) -> list[str]:
         found.append("Bars, not quotes: bid and ask are a bar's price and the given half-spread, so the result is indicative.")
     if "quote_bars" in kinds:
         found.append("Quote bars, not quotes: one bid and ask stand for the end of an interval, so the result is indicative.")
+    if "pool_bars" in kinds:
+        found.append("Pool bars, not swaps: one state stands for the end of an interval, so the result is indicative.")
+    found += _swaps(spec)
     found += [
         *_fills(spec),
         *([] if spec.strategy.sends == "alone" else [_residual(spec)]),
@@ -219,6 +223,15 @@ def assumptions(spec: Spec) -> list[str]:
     if spec.perpetual is not None:
         found.append("The perpetual is settled, margined and liquidated by its own mid: the venue's index and mark price are not known.")
     return found + [f"Decisions count {currency} as one {spec.comparison_currency}." for currency in spec.assume_par]
+
+
+def _swaps(spec: Spec) -> list[str]:
+    if not any(i.data in POOLS for i in spec.legs):
+        return []
+    return [
+        "A swap is in the first block at or after its arrival, before all else in it; what it moved stays until the pool's next recorded state.",
+        "Liquidity is known within the active range alone: no swap goes beyond it. What is below an atom (1e-8) is rounded against us.",
+    ]
 
 
 def _fills(spec: Spec) -> list[str]:
@@ -307,9 +320,10 @@ def _row_warnings(row: Row) -> list[str]:
         if silent > intervals / 4:
             found.append(f"{series} traded in only {100 - 100 * silent / intervals:.0f} % of its intervals")
     else:
-        doubted = sum(count[check] for check in ("nan", "zero_or_negative", "disordered_levels", "crossed"))
+        doubted = sum(count.get(check, 0) for check in ("nan", "zero_or_negative", "disordered_levels", "crossed", "outside"))
         if doubted > rows / 100:
-            found.append(f"{series} has {doubted:,} of {rows:,} rows that are no quotes; it was away from each until the next good one")
+            what = "states" if row["data"] in POOLS else "quotes"
+            found.append(f"{series} has {doubted:,} of {rows:,} rows that are no {what}; it was away from each until the next good one")
         if count["truncated"]:
             found.append(f"{series} ends at {row['last']}, before the run does")
     return found

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.config import MARK_MAX_AGE_US, FeeSpan, Instrument, Spec
+from engine.config import MARK_MAX_AGE_US, POOLS, FeeSpan, Instrument, Spec
 from engine.events import Path
 from engine.ledger import Holding, is_filled, leg_currencies
 from engine.marks import Marks
@@ -128,7 +128,7 @@ def _rates(spec: Spec, panel: Panel, currency: str, volumes: dict[str, int]) -> 
         span = in_force(spec, instrument)
         if bid_ask is not None and span is not None:
             fee = next(rate for least, rate in reversed(span.tiers) if least <= volumes[instrument.venue])
-            found.append(_rate(instrument, currency, bid_ask=bid_ask, fee=fee, in_base=span.charged_in == "received"))
+            found.append(_rate(instrument, currency, bid_ask=bid_ask, fee=fee, in_base=span.charged_in == "received" or instrument.data in POOLS))
     return found
 
 

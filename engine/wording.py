@@ -7,6 +7,7 @@ LINE_MEANINGS = {
     "slippage": "fills worse (or better) than decided",
     "leg_misses": "what the unequal part of packages cost or brought, unwinding included",
     "fees": "paid to the venues",
+    "gas": "burnt by swaps, filled or reverted",
     "transfers": "fees of moving funds between venues",
     "funding": "received for holding the perpetual; below 0 paid",
     "variation": "the position in the perpetual, revalued: while legs are equal, against inventory",

@@ -25,7 +25,7 @@ class Metric:
 class AttributionLine:
     """A line of the attribution."""
 
-    line: str = field(description="gross, slippage, leg_misses, fees, transfers, redemption (with a desk), peg, inventory or hold.")
+    line: str = field(description="gross, slippage, leg_misses, fees, gas, transfers, redemption (with a desk), peg, inventory or hold.")
     amount: float = field(description="Its part of the change, in the numeraire.")
 
 
@@ -157,7 +157,8 @@ class CombinationLines:
     slippage: float = field(description="Fills worse (or better) than decided.")
     leg_misses: float = field(description="What the unequal part of packages cost or brought.")
     fees: float = field(description="Paid to the venues.")
-    pnl: float = field(description="The four together.")
+    gas: float = field(default=0.0, description="Burnt by swaps, filled or reverted.")
+    pnl: float = field(description="All of these together.")
 
 
 @strawberry.type(description="What the orders on one leg brought, in the numeraire.")
@@ -173,3 +174,4 @@ class LegLines:
     slippage: float = field(description="Fills worse (or better) than decided.")
     leg_misses: float = field(description="What the unequal part of packages cost or brought.")
     fees: float = field(description="Paid to the venues.")
+    gas: float = field(default=0.0, description="Burnt by swaps, filled or reverted.")

@@ -140,12 +140,15 @@ def fetch(
     epilog=example(
         "usdc-arb data invent .basis",
         "usdc-arb backtest run examples/basis-synthetic.toml --files .basis",
+        "usdc-arb data invent .pool --market pool",
     )
 )
 def invent(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.", show_default=False, readable=False)],
     *,
-    market: Annotated[str, typer.Option(metavar="NAME", help="What is invented: basis (spot, a perpetual and its funding).")] = "basis",
+    market: Annotated[
+        str, typer.Option(metavar="NAME", help="What is invented: basis (spot, a perpetual and its funding), pool (a pool and a book).")
+    ] = "basis",
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another one, another market of the same kind.")] = 1,
     as_json: Json = False,
 ) -> None:

@@ -8,6 +8,7 @@ import polars as pl
 from app.cli import output
 from app.errors import BadInput
 from engine.synth_basis import PERPETUAL, carry_days
+from engine.synth_pool import pool_and_book
 
 
 def write(folder: Path, *, market: str, seed: int, as_json: bool) -> None:
@@ -40,5 +41,14 @@ def _dashed(instrument: str) -> str:
     return instrument.replace("/", "-")
 
 
-MARKETS: Mapping[str, Callable[[int], Mapping[str, pl.DataFrame]]] = {"basis": _basis}
+def _pool(seed: int) -> Mapping[str, pl.DataFrame]:
+    found = {f"{key.venue}_{_dashed(key.instrument)}.csv": rows for key, rows in pool_and_book(seed).items()}
+    return {name: _in_us(rows) for name, rows in found.items()}
+
+
+def _in_us(table: pl.DataFrame) -> pl.DataFrame:
+    return table.rename({"ts": "ts_us", "received": "received_us"}).with_columns(pl.col("ts_us", "received_us").dt.epoch("us"))
+
+
+MARKETS: Mapping[str, Callable[[int], Mapping[str, pl.DataFrame]]] = {"basis": _basis, "pool": _pool}
 """What can be invented, by name: the tables of its files."""

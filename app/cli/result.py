@@ -26,7 +26,7 @@ _MISSES = {
 }
 _PASSED = {"alarms" if reason == "alarm" else f"dropped_{reason}": words for reason, words in PASSED_OVER.items()}
 _HOLD = "hold"
-_OPTIONAL = ("transfers",)  # lines that are shown only where there is something
+_OPTIONAL = ("gas", "transfers")  # lines that are shown only where there is something
 _EVENTS = 4
 _SHOWN = 0.005  # half of the last digit shown
 

@@ -15,7 +15,7 @@ from engine.kernels.cache import compiled, rule
 SELL, BUY = 0, 1
 ABSENT = -1
 DAY_US = 86_400_000_000
-CHARGED_QUOTE, CHARGED_RECEIVED, CHARGED_ASSET = 0, 1, 2
+CHARGED_QUOTE, CHARGED_RECEIVED, CHARGED_ASSET, CHARGED_POOL = 0, 1, 2, 3
 CARRY, UNWIND, HEDGE = 0, 1, 2
 PAIRS, TOGETHER, SEQUENCE, BASIS, ALONE = range(5)
 """What is sent as one package: a sell and a buy, the steps of a cycle, at once or one after the other, spot against its perpetual, or one order."""
@@ -34,6 +34,7 @@ LEG = np.dtype(
     + [("first_bar", np.int64), ("first_conversion", np.int64), ("first_span", np.int64)]  # rows of bars, CONVERSION and SPAN
     + [("converts", np.bool_)]  # whether the quote has to be converted
     + [("loosest_rate", np.float64), ("in_base", np.bool_)]  # lowest rate that the run reaches; some span charges a buyer in base
+    + [(name, np.int64) for name in ("first_state", "block_us", "gas", "gas_wallet")]  # of pools: row of POOL; most between blocks; [atoms]; else -1
 )
 """(V + 1,) the traded instruments; the last row ends the lists of the last leg."""
 
@@ -56,7 +57,7 @@ POOL = np.dtype(
     [("root", np.float64)]  # square root of the price [quote per base]; 0 where the state is not good
     + [("liquidity", np.float64)]  # [atoms]: sqrt(base × quote), in atoms of both
     + [("reach_in", np.float64)]  # 1 / square root of the range's lower price, inf where that is 0: as far as base may come in
-    + [("reach_out", np.float64)]  # 1 / square root of its upper price, 0 where that is infinite: as far as base may go out
+    + [("reach_out", np.float64)]  # 1 / square root of its upper price, above 0: as far as base may go out
 )
 """A state of a pool."""
 
@@ -83,6 +84,7 @@ RULES = np.dtype(
     + [("max_misses", np.int64), ("works_at_ticks", np.bool_), ("rebalance_every_us", np.int64)]  # 0: no limit; 0: never
     + [("base_currency", np.int64), ("start_currency", np.int64)]  # of pairs, of cycles; else -1
     + [("stop", np.float64), ("hold_us", np.int64), ("pause_us", np.int64)]  # of positions: 0: no stop [fraction]; 2**62: for ever
+    + [("comparison_currency", np.int64), ("min_profit", np.float64)]  # [atoms of the comparison currency], after gas
 )
 """(1,) strategy, execution and risk; limits that are not set are infinite."""
 
@@ -124,7 +126,8 @@ class World(NamedTuple):
     spans: Records  # SPAN
     tiers: Records  # TIER
     cycles: Records  # CYCLE
-    steps: Records  # STEP; none where pairs are sent
+    steps: Records  # STEP; none where all pairs may be sent
+    pools: Records  # POOL: the states of the legs that are pools, one leg after the other
     stated_volume: Int64s  # (venues,) [atoms of the numeraire]
     wallet_currency: Int64s  # (W,) ordinal of the currency
     start: Int64s  # (M,) [atoms] held at the start, all venues
@@ -246,7 +249,8 @@ def received(bid: float, rate: float, received_at: float) -> float:
 @rule
 def spent(ask: float, rate: float, spent_at: float, charged: int) -> float:
     """Return what buying one unit costs with the fee [comparison currency per base]."""
-    return ask / (1 - rate) * spent_at if charged == CHARGED_RECEIVED else ask * (1 + rate) * spent_at
+    of_what_comes = charged in (CHARGED_RECEIVED, CHARGED_POOL)  # of base that the venue gives, or of quote that the pool gets
+    return ask / (1 - rate) * spent_at if of_what_comes else ask * (1 + rate) * spent_at
 
 
 @rule

@@ -10,6 +10,7 @@ from engine.kernels.cache import rule
 from engine.kernels.fees import charged_in, rate_of, span_of, tick_at
 from engine.kernels.market import BUY, CHARGED_ASSET, CHARGED_QUOTE, CHARGED_RECEIVED, DAY_US, SELL, Market, World, is_in_force, last_at
 from engine.kernels.perpetuals import margin_of, position_of, signed, take_fill, wanted
+from engine.kernels.pools import block_us, burn_gas, fill_on_pool, is_pool, learn_gas, reserve_gas, swap_reserve
 from engine.kernels.sizing import is_bar, levels_of, side_of, take
 from engine.kernels.state import (
     CLOSES,
@@ -90,7 +91,11 @@ def reserve_of(world: World, plan: Plan, position: int) -> int:
         return 0
     if position == OPENS:
         return margin_of(world, plan.limit if plan.side == BUY else plan.best, plan.quantity, plan.reserve_rate)
-    return cost_of(plan.limit, plan.quantity, plan.reserve_rate) if plan.side == BUY else int(plan.quantity)
+    if plan.side == SELL:
+        return int(plan.quantity)
+    if is_pool(world.legs, plan.leg):
+        return swap_reserve(plan.limit, plan.quantity, plan.reserve_rate)
+    return cost_of(plan.limit, plan.quantity, plan.reserve_rate)
 
 
 @rule
@@ -106,12 +111,14 @@ def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
     if is_bar(world.legs, plan.leg):
         row = find_bar(world, plan.leg, arrival)
         resolves = resolution_us(world, row, arrival)
+    if is_pool(world.legs, plan.leg):
+        resolves = block_us(world, state, plan.leg, arrival)
     flow = flow_of(plan.best, plan.quantity)
     order.package, order.first, order.before = plan.package, plan.first, -1
     order.leg, order.side, order.role = plan.leg, plan.side, plan.role
     order.outcome, order.noticed, order.row, order.fee_wallet, order.charged = OPEN, 0, row, -1, -1
     order.decided_us, order.arrival_us, order.recorded_us, order.notice_us = at_us, arrival, resolves, resolves + leg.notice_latency_us
-    order.planned, order.filled, order.flow, order.fee = plan.quantity, 0, 0, 0
+    order.planned, order.filled, order.flow, order.fee, order.gas = plan.quantity, 0, 0, 0, 0
     order.position, order.variation, order.lacking = position_of(world, state, plan.side, plan.leg), 0, 0
     order.reserve = reserve_of(world, plan, order.position)
     order.open_value = value_of(flow, mark_at(world, at_us, leg.quote_currency))
@@ -120,6 +127,8 @@ def send(world: World, state: State, log: Log, plan: Plan, at_us: int) -> None:
     wallet.free -= order.reserve
     wallet.reserved += order.reserve
     wallet.committed += order.reserve
+    if is_pool(world.legs, plan.leg):
+        reserve_gas(world, state, plan.leg)
     side_of(state, plan.side, plan.leg).under_way += plan.quantity
     state.open_value[leg.venue] += order.open_value
     state.currencies[brings(leg, plan.side)].expected += order.expected
@@ -249,9 +258,14 @@ def resolve(world: World, state: State, log: Log, o: int) -> None:
     """Fill an order and move its reserve to what is pending until the notice."""
     order = log.orders[o]
     leg = world.legs[order.leg]
-    order.outcome = fill_on_bar(world, state, order) if is_bar(world.legs, order.leg) else fill_on_quote(world, state, order)
+    if is_pool(world.legs, order.leg):
+        order.outcome = fill_on_pool(world, state, order)
+        burn_gas(world, state, order)
+    else:
+        order.outcome = fill_on_bar(world, state, order) if is_bar(world.legs, order.leg) else fill_on_quote(world, state, order)
+        if order.filled > 0:
+            charge(world, state, order)
     if order.filled > 0:
-        charge(world, state, order)
         count_volume(world, state, order)
         state.position[0].at_venue += 0 if order.position == SPOT else signed(order)
     in_base, in_quote = released(order)
@@ -280,7 +294,9 @@ def learn(world: World, state: State, log: Log, o: int) -> None:
     count_held(world, state, order)
     if order.filled > 0 and order.position != SPOT:
         take_fill(world, state, order, int(order.notice_us))
-    if order.filled > 0 and not is_bar(world.legs, order.leg):
+    if is_pool(world.legs, order.leg):
+        learn_gas(world, state, order)
+    elif order.filled > 0 and not is_bar(world.legs, order.leg):
         epoch = world.market.epoch[order.side, order.row]
         if book.known_epoch != epoch:
             book.known_epoch, book.known_taken = epoch, 0

@@ -7,6 +7,7 @@ from engine.kernels.basis import decide_basis, follow_liquidation, watch_positio
 from engine.kernels.cache import compiled, rule
 from engine.kernels.cycles import decide_cycles, take_notice_of_cycle
 from engine.kernels.decisions import forbidden, list_opportunity, stand
+from engine.kernels.dex_cex import decide_swaps
 from engine.kernels.fees import charged_in, rate_of, reserve_rate, tick_at
 from engine.kernels.market import ABSENT, ALONE, BASIS, BUY, PAIRS, SELL, Candidates, World, edge_bps, received, spent
 from engine.kernels.orders import Plan, completes, learn, resolve, send
@@ -166,7 +167,9 @@ def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scra
         decide_basis(world, rows, state, log, scratch, at)
         return
     value_legs(world, rows, state, at, scratch)
-    if world.rules[0].sends == PAIRS:
+    if world.pools.size > 0:
+        decide_swaps(world, rows, state, log, scratch, at)
+    elif world.rules[0].sends == PAIRS:
         decide_pairs(world, rows, state, log, scratch, at)
     elif world.rules[0].sends == ALONE:
         decide_peg(world, rows, state, log, scratch, at)

@@ -9,6 +9,7 @@ from engine.kernels.fees import charged_in, rate_of, reserve_rate
 from engine.kernels.market import BUY, CARRY, HEDGE, SELL, World, conversion, is_present, last_at, received, spent
 from engine.kernels.orders import Plan, is_whole, send
 from engine.kernels.perpetuals import margin_of, position_of
+from engine.kernels.pools import is_pool, is_swap_funded, limit_after, most_in, most_out, root_in_view, state_of, swap
 from engine.kernels.state import CLOSES, NEVER_US, RESIDUAL_ORDER, SPOT, STOP_MISSES, Log, State
 
 
@@ -54,11 +55,53 @@ def most_on_margin(world: World, state: State, side: int, leg: int, quantity: in
 
 
 @rule
+def swap_limit(world: World, root: float, side: int) -> float:
+    """Return the limit of a residual swap that is to meet a pool at the root of a price."""
+    return limit_after(root * root, 1, side, world.rules[0].residual_tolerance)
+
+
+@rule
+def most_swap(world: World, state: State, side: int, leg: int, quantity: int, at_us: int) -> int:
+    """Return what a residual swap of a quantity can be: in whole lots, no further than its limit, and within what is free [atoms of base]."""
+    row, rate, reserved = state.seen[leg].row, rate_of(world, state, leg, at_us), reserve_rate(world, leg, at_us)
+    pool, root = state_of(world, leg, row), root_in_view(world, state, side, leg, row)
+    limit, lot = swap_limit(world, root, side), world.legs[leg].lot
+    inverse = 1 / np.sqrt(limit)
+    reach = most_in(pool, root, inverse, rate) if side == SELL else most_out(pool, root, inverse)
+    least, top = 0, min(quantity, reach) // lot
+    while least < top:
+        middle = (least + top + 1) // 2
+        if is_swap_funded(world, state, leg, side, middle * lot, limit, reserved):
+            least = middle
+        else:
+            top = middle - 1
+    return int(least * lot)
+
+
+@rule
+def send_residual_swap(world: World, state: State, log: Log, side: int, leg: int, quantity: int, order: Records, at_us: int) -> bool:
+    """Send what can be of a residual swap for the package of an order; tell whether there was one to send."""
+    row, quantity = state.seen[leg].row, most_swap(world, state, side, leg, quantity, at_us)
+    if quantity <= 0:
+        return False
+    root = root_in_view(world, state, side, leg, row)
+    flow, _ = swap(state_of(world, leg, row), root, side, quantity, rate_of(world, state, leg, at_us))
+    if flow < world.legs[leg].min_notional:
+        return False
+    best, limit, rate = float(world.market.price[side, row, 0]), swap_limit(world, root, side), reserve_rate(world, leg, at_us)
+    plan = Plan(leg, side, RESIDUAL_ORDER, int(order.package), int(order.first), quantity, flow / quantity, best, limit, rate, float(order.edge_bps))
+    send(world, state, log, plan, at_us)
+    return True
+
+
+@rule
 def most(world: World, state: State, side: int, leg: int, quantity: int, at_us: int) -> int:
     """Return what a residual order of a quantity can be: in whole lots, and within what is free [atoms of base]."""
     one = world.legs[leg]
     if position_of(world, state, side, leg) != SPOT:
         return most_on_margin(world, state, side, leg, quantity, at_us)
+    if is_pool(world.legs, leg):
+        return most_swap(world, state, side, leg, quantity, at_us)
     if side == SELL:
         return int(min(quantity, state.wallets[one.base_wallet].free) // one.lot * one.lot)
     limit = limit_of(world, side, leg, price_in_view(world, state, side, leg, at_us))
@@ -88,6 +131,8 @@ def send_residual(world: World, state: State, log: Log, side: int, leg: int, qua
     price = price_in_view(world, state, side, leg, at_us)
     if np.isnan(price):
         return False
+    if is_pool(world.legs, leg):
+        return send_residual_swap(world, state, log, side, leg, quantity, order, at_us)
     quantity = most(world, state, side, leg, quantity, at_us)
     if quantity <= 0 or flow_of(price, quantity) < world.legs[leg].min_notional:
         return False

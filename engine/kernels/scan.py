@@ -11,6 +11,7 @@ from engine.kernels.cache import compiled, rule
 from engine.kernels.market import (
     ABSENT,
     BUY,
+    CHARGED_POOL,
     CHARGED_QUOTE,
     CHARGED_RECEIVED,
     SELL,
@@ -22,6 +23,7 @@ from engine.kernels.market import (
     received,
     spent,
 )
+from engine.kernels.pools import is_pool
 
 LATER_US = 2**62
 EARLIER_US = -(2**62)
@@ -78,6 +80,8 @@ def value_unit(market: Market, legs: Records, leg: int, view: Records, unit: Rec
     unit.pays = spent(ask, rate, unit.spent_at, CHARGED_QUOTE)
     if legs[leg].in_base:
         unit.pays = min(unit.pays, spent(ask, rate, unit.spent_at, CHARGED_RECEIVED))
+    if is_pool(legs, leg):
+        unit.pays = spent(ask, rate, unit.spent_at, CHARGED_POOL)
 
 
 @rule
@@ -119,7 +123,7 @@ def best_cycle(cycles: Records, steps: Records, view: Records, units: Records, a
 def cycle_bound(market: Market, legs: Records, cycles: tuple[Records, Records], view: Records, units: Records, at_us: int) -> float:
     """Return the edge of the best cycle at the loosest fees [bps], nan where there is none."""
     for leg in range(units.size):
-        if view[leg].until_us >= at_us and view[leg].renewed:
+        if view[leg].until_us >= at_us and (view[leg].renewed or legs[leg].converts):
             value_unit(market, legs, leg, view, units[leg], at_us)
     return best_cycle(cycles[0], cycles[1], view, units, at_us)
 

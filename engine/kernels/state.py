@@ -31,6 +31,7 @@ ORDER = np.dtype(
     + [("row", np.int64)]  # bar, or observation in force; -1: none
     + [(name, np.int64) for name in ("planned", "filled", "reserve", "flow", "fee")]  # [atoms] of base; reserve of what is spent; flow of quote
     + [("fee_wallet", np.int64), ("charged", np.int64)]  # of what the fee was charged in; -1 without a fill
+    + [("gas", np.int64)]  # [atoms] burnt by a swap, filled or reverted
     + [("open_value", np.int64), ("expected", np.int64)]  # [atoms of the numeraire], [atoms of quote]
     + [("position", np.int64), ("variation", np.int64), ("lacking", np.int64)]  # SPOT, OPENS or CLOSES; settled at its notice [atoms of quote]
     + [(name, np.float64) for name in ("decision_price", "limit_price", "price", "edge_bps")]  # price: nan without a fill
@@ -123,10 +124,11 @@ PLANNED = np.dtype(
     + [(name, np.int64) for name in ("skip", "left")]  # [atoms of base] what comes off the best levels; what is left, in whole lots
     + [("rate", np.float64), ("reserve_rate", np.float64)]
     + [(name, np.int64) for name in ("quantity", "flow", "brings")]  # [atoms of base], [of quote], [of what it brings]
-    + [("price", np.float64), ("deepest", np.float64)]  # average; of the level that the last unit comes from
+    + [("price", np.float64), ("deepest", np.float64)]  # average; of the level that the last unit comes from, of a pool the limit
+    + [("root", np.float64), ("fee", np.int64)]  # of pools alone: the root of the price that is met, else 0; [atoms of quote]
     + [("fits", np.bool_)]  # whether what is left takes all that the step is to spend
 )
-"""A step of a cycle as far as it is planned."""
+"""A step of a cycle, or a leg of a pool and a book, as far as it is planned."""
 
 
 class Scratch(NamedTuple):

@@ -29,6 +29,7 @@ class Shared(NamedTuple):
     market: Market
     cycles: Records  # of a world; none, as pairs are swept alone
     steps: Records
+    pools: Records
     wallet_currency: Int64s  # (W,)
     mark: Floats  # (K, M)
     halted: Bools  # (K,)
@@ -159,7 +160,7 @@ def walk_trials(shared: Shared, trials: Trials, room: Room, rows: Rows) -> int:
     while place.trial < trials.rules.shape[0]:
         at = place.trial
         world = World(  # here, not in a rule: rules make no arrays (engine.kernels.cache)
-            shared.market, trials.legs[at], trials.spans[at], trials.tiers[at], shared.cycles, shared.steps, trials.stated_volume[at],
+            shared.market, trials.legs[at], trials.spans[at], trials.tiers[at], shared.cycles, shared.steps, shared.pools, trials.stated_volume[at],
             shared.wallet_currency, trials.start[at], trials.max_asset[at], shared.mark, shared.halted,
             shared.perpetual, shared.payments, trials.rules[at], shared.signal,
         )  # fmt: skip

@@ -10,8 +10,8 @@ from engine.oracle.state import Order, Run, Transfer, starting
 from engine.oracle.variation import funding, open_value, variation
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, instant, micros
 
-LINES = ("gross", "slippage", "leg_misses", "fees", "transfers", "peg", "inventory", "hold")
-WITH_DESK = (*LINES[:5], "redemption", *LINES[5:])
+LINES = ("gross", "slippage", "leg_misses", "fees", "gas", "transfers", "peg", "inventory", "hold")
+WITH_DESK = (*LINES[:6], "redemption", *LINES[6:])
 
 
 def equity(run: Run) -> list[tuple[int, float, float]]:
@@ -48,9 +48,8 @@ def _between(run: Run, begin: int, end: int) -> dict[str, float]:
     if run.position is not None:
         lines["funding"] = funding(run, run.position, is_within)
         lines["variation"] = variation(run, run.position, begin, end, is_within)
-    for order in run.orders:
-        if order.filled and is_within(order.resolves):
-            _add_fill(run, order, lines)
+    for order in (one for one in run.orders if is_within(one.resolves)):
+        _add_order(run, order, lines)
     for transfer in run.transfers:
         if is_within(transfer.requested):
             lines["transfers"] -= transfer.fee / ATOMS_PER_UNIT * run.marks.at(transfer.route.currency, transfer.requested)
@@ -62,6 +61,13 @@ def _between(run: Run, begin: int, end: int) -> dict[str, float]:
                 lines[line] += change * (last - (run.marks.at(currency, at) if is_within(at) else first))
         lines["hold"] += _started(run, currency) / ATOMS_PER_UNIT * (last - first)
     return lines
+
+
+def _add_order(run: Run, order: Order, lines: dict[str, float]) -> None:
+    if order.filled:
+        _add_fill(run, order, lines)
+    if order.gas_wallet is not None:
+        lines["gas"] -= order.gas / ATOMS_PER_UNIT * run.marks.at(order.gas_wallet[1], order.resolves)
 
 
 def _add_fill(run: Run, order: Order, lines: dict[str, float]) -> None:

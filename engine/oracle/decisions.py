@@ -8,7 +8,7 @@ from engine.oracle.state import Opportunity, Run
 def opportunities_at(run: Run, legs: Legs, t: int) -> list[Opportunity]:
     """Return the combinations that stand and have news at t, best first, ties by their order; keep count of episodes."""
     there = {n: found for n, found in enumerate(run.combinations) if all(step.leg in legs for step in found)}
-    edges = {n: net_edge_bps(legs, found, in_cycles=run.is_in_cycles) for n, found in there.items()}
+    edges = {n: net_edge_bps(legs, found, in_cycles=run.spec.strategy.is_listed) for n, found in there.items()}
     standing = {n: edge for n, edge in edges.items() if edge >= run.spec.strategy.threshold_bps}
     run.standing = {n: run.standing.get(n) for n in standing}
     told = {ordinal for ordinal, leg in legs.items() if has_news(run, leg, t)}

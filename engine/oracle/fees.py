@@ -3,7 +3,7 @@
 from math import ceil
 from typing import NamedTuple
 
-from engine.config import FeeSpan, Instrument
+from engine.config import POOLS, FeeSpan, Instrument
 from engine.oracle import rules
 from engine.oracle.state import Order, Run, WalletKey
 from engine.schema import US_PER_SECOND
@@ -40,8 +40,8 @@ def volume(run: Run, venue: str, t: int) -> int:
 
 
 def is_taken_in_base(run: Run, instrument: Instrument, t: int) -> bool:
-    """Return whether a buy at t pays its fee out of what it bought."""
-    return row_in_force(run, instrument, t).charged_in == "received"
+    """Return whether what a buy costs grows by 1 / (1 - f): its fee comes out of what it bought, or out of what goes into a pool."""
+    return instrument.data in POOLS or row_in_force(run, instrument, t).charged_in == "received"
 
 
 def reserve_rate(run: Run, instrument: Instrument, t: int) -> float:

@@ -4,12 +4,15 @@ from engine.oracle import rules
 from engine.oracle.observations import Bar, Observation
 from engine.oracle.rules import Level, Levels
 from engine.oracle.state import Order, Run
+from engine.oracle.swaps import block_at, fill_swap, is_pool
 from engine.schema import SeriesKey
 from engine.units import atoms
 
 
 def meeting(run: Run, order: Order) -> tuple[Observation | None, int]:
     """Return the bar that an order may fill in, if there is one, and when it resolves: known to the venue only, to us at the notice."""
+    if is_pool(order.instrument):
+        return None, block_at(run, order)
     if order.instrument.data != "bars":
         return None, order.arrival
     gives_up = order.arrival + run.spec.max_wait_us
@@ -23,6 +26,8 @@ def meeting(run: Run, order: Order) -> tuple[Observation | None, int]:
 
 def fill(run: Run, order: Order) -> str:
     """Fill an order as far as the market lets it, and return the outcome."""
+    if is_pool(order.instrument):
+        return fill_swap(run, order)
     return _fill_on_bar(run, order) if order.instrument.data == "bars" else _fill_on_quote(run, order)
 
 

@@ -9,7 +9,11 @@ from engine.oracle.legs import Legs, legs_at
 from engine.oracle.orders import send
 from engine.oracle.pair_orders import pair_orders
 from engine.oracle.state import Opportunity, Order, Package, Run
+from engine.oracle.swap_orders import swap_orders
 from engine.schema import ATOMS_PER_UNIT
+
+_ORDERS = {("pairs", False): pair_orders, ("pairs", True): swap_orders, ("together", True): cycle_orders, ("sequence", True): cycle_orders}
+"""By what is sent as one package, and whether combinations are listed."""
 
 
 def decide(run: Run, t: int) -> None:
@@ -23,7 +27,7 @@ def _outcome(run: Run, opportunity: Opportunity, legs: Legs) -> Opportunity:
     against = _reason_against(run, opportunity, legs)
     if against is not None:
         return replace(opportunity, outcome=against)
-    orders = cycle_orders(run, opportunity, legs) if run.is_in_cycles else pair_orders(run, opportunity, legs)
+    orders = _ORDERS[run.spec.strategy.sends, run.spec.strategy.is_listed](run, opportunity, legs)
     if isinstance(orders, str):
         return replace(opportunity, outcome=orders)
     return replace(opportunity, outcome="sent", package=_send(run, opportunity, orders))

@@ -6,6 +6,7 @@ from math import floor
 from engine.config import Rebalance, Route, Target
 from engine.oracle.fees import DAY
 from engine.oracle.state import Run, WalletKey
+from engine.oracle.swaps import gas_of
 from engine.oracle.transfers import request, suspended_until
 from engine.units import atoms
 
@@ -99,6 +100,7 @@ def _has(run: Run, wallet: WalletKey) -> int:
     venue, currency = wallet
     coming = [x.amount - x.fee for x in run.on_the_way() if (x.route.destination, x.route.currency) == (venue, currency)]
     committed = [order.reserve for order in run.under_way() if order.spends_from == wallet]
+    committed += [gas_of(order.instrument) for order in run.under_way() if order.gas_wallet == wallet]
     return run.free(wallet) + sum(committed) + sum(coming)
 
 

@@ -72,6 +72,14 @@ class Order:
     fee_wallet: WalletKey | None = None
     fee_from_free: bool = False  # an asset pays
     epoch: int = -1
+    before: Observation | None = None  # the state of a pool that a swap met
+    gas: int = 0  # what a swap burnt [atoms of its gas currency]
+
+    @property
+    def gas_wallet(self) -> WalletKey | None:
+        """The wallet that gas leaves."""
+        currency = self.instrument.gas_currency
+        return None if currency is None else (self.instrument.venue, currency)
 
     @property
     def base(self) -> WalletKey:
@@ -107,16 +115,21 @@ class Order:
         return [(self.base, bought), (self.quote, received)]
 
     @property
-    def changes(self) -> list[tuple[WalletKey, int]]:
+    def of_fill(self) -> list[tuple[WalletKey, int]]:
         """What the fill did to wallets, its fee last; on a perpetual that is part of the cost, unless an asset pays it."""
         if self.position != "spot" and not self.fee_from_free:
             return []
         return self.moves if self.fee_wallet is None else [*self.moves, (self.fee_wallet, -self.fee)]
 
     @property
+    def changes(self) -> list[tuple[WalletKey, int]]:
+        """What the order did to wallets: its fill, and the gas of a swap."""
+        return self.of_fill if self.gas_wallet is None else [*self.of_fill, (self.gas_wallet, -self.gas)]
+
+    @property
     def of_trade(self) -> list[tuple[WalletKey, int]]:
-        """The same without a fee in an asset, which leaves free."""
-        return self.moves if self.fee_from_free else self.changes
+        """The fill without a fee in an asset, which leaves free."""
+        return self.moves if self.fee_from_free else self.of_fill
 
     @property
     def released(self) -> list[tuple[WalletKey, int]]:

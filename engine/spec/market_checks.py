@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from engine.errors import Problem, suggest
 from engine.schema import ATOMS_PER_UNIT, SeriesKey
 from engine.spec.spec import LASTING_US, Spec
+from engine.spec.venues import POOLS
+from engine.strategies.dex_cex import DexCex
 from engine.units import LARGEST_AMOUNT, atoms
 
 
@@ -45,7 +47,8 @@ def _legs(spec: Spec) -> Iterator[Problem]:
         return
     in_pairs = spec.strategy.sends == "pairs"
     bases = {leg.key.base for leg in spec.legs} if in_pairs else set()
-    for what, found in (("base currency", bases), ("kind of data", {str(leg.data) for leg in spec.legs})):
+    kinds = {str(leg.data) for leg in spec.legs if leg.data not in POOLS}
+    for what, found in (("base currency", bases), ("kind of data", kinds)):
         if len(found) > 1:
             yield Problem(path="instruments", message=f'those with use = "trade" must have one {what}, found {", ".join(sorted(found))}')
     for a, b in itertools.combinations(spec.legs if in_pairs else (), 2):
@@ -60,6 +63,22 @@ def _channels(spec: Spec) -> Iterator[Problem]:
         if i.channel is not None and used.count((i.venue, i.channel)) == 1:
             message = f"{i.key} is alone on channel {i.channel!r}: name what else {i.venue} sent by it, or leave channel out"
             yield Problem(path="instruments", message=message)
+
+
+def _pools(spec: Spec) -> Iterator[Problem]:
+    named = spec.strategy.pools if isinstance(spec.strategy, DexCex) else ()
+    for leg in spec.legs:
+        if (leg.data in POOLS) == (str(leg.key) in named):
+            continue
+        if named:
+            message = f'{leg.key} has data = "{leg.data}": name in strategy.pools those, and only those, that have data = "pool" or "pool_bars"'
+        else:
+            message = f'{leg.key} has data = "{leg.data}", which only a strategy of kind "dex_cex" trades'
+        yield Problem(path="strategy.pools" if named else "instruments", message=message)
+    for leg in spec.legs:
+        venue = spec.venues.get(leg.venue)
+        if leg.data in POOLS and venue is not None and any(row.charged_in != "quote" for row in venue.schedule):
+            yield Problem(path=f"venues.{leg.venue}", message='a pool keeps its fee of what goes in: charged_in must be "quote"')
 
 
 def _strategy(spec: Spec) -> Iterator[Problem]:
@@ -98,6 +117,8 @@ def _why(spec: Spec, currency: str) -> str:
     holder = next((name for name, venue in sorted(spec.venues.items()) if currency in venue.balances), None)
     if holder is not None:
         return f"lies at {holder}"
+    if any(leg.gas_currency == currency for leg in spec.legs):
+        return "is burnt as gas"
     route = next((route.name for route in spec.routes if route.currency == currency), None)
     return "is charged as a fee" if route is None else f"is moved by the route {route!r}"
 
@@ -107,5 +128,5 @@ def _other_side(key: SeriesKey, currency: str) -> set[str]:
     return sides - {currency} if currency in sides else set()
 
 
-ALL = (_intervals, _names, _legs, _channels, _strategy, _conversions, _marks)
+ALL = (_intervals, _names, _legs, _channels, _pools, _strategy, _conversions, _marks)
 """The checks of this module."""

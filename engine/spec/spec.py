@@ -121,12 +121,14 @@ class Spec(Table):
         """Every currency that is held, traded, moved or charged, and the numeraire, sorted: the ones that need a mark."""
         moved = {route.currency for route in self.routes}
         charged = {asset for v in self.venues.values() for asset in v.fee_assets}
-        return tuple(sorted({*self.held, *self.traded, *moved, *charged, self.numeraire}))
+        burnt = {leg.gas_currency for leg in self.legs if leg.gas_currency is not None}
+        return tuple(sorted({*self.held, *self.traded, *moved, *charged, *burnt, self.numeraire}))
 
     @property
     def wallets(self) -> tuple[tuple[str, str], ...]:
         """(venue, currency) of everything that can be held somewhere, by venue, then currency."""
         found = {(leg.venue, c) for leg in self.legs for c in (leg.key.base, leg.key.quote) if leg.perpetual is None or c == leg.key.quote}
+        found |= {(leg.venue, leg.gas_currency) for leg in self.legs if leg.gas_currency is not None}
         found |= {(name, c) for name, venue in self.venues.items() for c in (*venue.balances, *venue.fee_assets)}
         return tuple(sorted(found | {(venue, route.currency) for route in self.routes for venue in (route.source, route.destination)}))
 

@@ -108,6 +108,12 @@ class Instrument(Table):
     """Quantity step [base]."""
     min_notional: Annotated[Amount, Field(ge=0)]
     """Least price × quantity of an order [quote]."""
+    block_time: Duration | None = None
+    """Pools that are traded: the longest time between two blocks of the chain."""
+    gas: Annotated[Amount, Field(ge=0)] | None = None
+    """Pools that are traded: what a swap burns, filled or reverted [gas_currency]."""
+    gas_currency: Currency | None = None
+    """Pools that are traded: what gas is paid in, from the venue's wallet."""
     max_age: Duration | None = None
     """For how long a quote counts after its event; none: 5 s, a pool's state 5 min, quote bars and pool bars one interval."""
     channel: VenueName | None = None
@@ -122,8 +128,9 @@ class Instrument(Table):
         if self.data != "bars" and self.half_spread_bps is not None:
             has = "has a price of its own" if self.data in POOLS else "have a bid and an ask"
             raise ValueError(f'half_spread_bps has no meaning with data = "{self.data}", which {has}: leave it out')
-        if self.data in POOLS and self.use != "mark":
-            raise ValueError(f'use = "{self.use}" is not for data = "{self.data}", whose price is neither bid nor ask: write use = "mark"')
+        if self.data in POOLS and self.use == "convert":
+            raise ValueError(f'use = "convert" is not for data = "{self.data}", whose price is neither bid nor ask: write use = "mark"')
+        self._check_gas()
         if self.data == "bars" and self.max_age is not None:
             raise ValueError('max_age has no meaning with data = "bars", of which only those of one interval meet: leave it out')
         if self.max_age == 0:
@@ -131,6 +138,21 @@ class Instrument(Table):
         if self.data != "quotes" and self.channel is not None:
             raise ValueError(f'channel has no meaning with data = "{self.data}": only recorded quotes tell that a feed is alive; leave it out')
         return self
+
+    def _check_gas(self) -> None:
+        terms = {"block_time": self.block_time, "gas": self.gas, "gas_currency": self.gas_currency}
+        if self.data in POOLS and self.use == "trade":
+            missing = [name for name, value in terms.items() if value is None]
+            if missing:
+                raise ValueError(
+                    f'{", ".join(missing)} must be given with data = "{self.data}" and use = "trade": a swap waits for a block and burns gas'
+                )
+            if self.block_time == 0:
+                raise ValueError("block_time must be longer than 0")
+            return
+        given = [name for name, value in terms.items() if value is not None]
+        if given:
+            raise ValueError(f"{', '.join(given)} belongs to pools that are traded: leave it out")
 
     @property
     def key(self) -> SeriesKey:

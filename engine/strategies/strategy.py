@@ -1,6 +1,7 @@
 """What every strategy is asked for. A new one is a file beside this: a subclass with a `kind` of its own (docs/strategies.md)."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -34,6 +35,11 @@ class Strategy(Table):
     amounts: ClassVar[tuple[str, ...]] = ("fixed_notional", "max_notional")
     """Parameters that grow with the size of a run."""
 
+    @property
+    def least_gain(self) -> Decimal:
+        """Least gain of a package, all that is known to cost it included [comparison currency]; of pools alone."""
+        return Decimal(0)
+
     @model_validator(mode="after")
     def _size_has_its_notional(self) -> Self:
         if (self.size == "fixed") != (self.fixed_notional is not None):
@@ -51,6 +57,11 @@ class Strategy(Table):
     def redeems(self) -> Redemption | None:
         """The desk that what was bought goes to; none: there is no such."""
         return None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether combinations are looked for one by one, and are not all pairs."""
+        return self.sends != "pairs"
 
     def combinations(self, legs: Sequence[SeriesKey]) -> tuple[Combination, ...]:
         """Return what may be sent as one package, in the order in which ties are broken; `legs` are sorted by venue, then name.

@@ -134,7 +134,7 @@ def _shared(family: Family, group: Group) -> Shared:
     world = market.world(group.spec, family.panel, group.guard, observed=family.observed)
     funding, _ = market.funding(group.spec)
     return Shared(
-        family.observed, world.cycles, world.steps, world.wallet_currency, world.mark, world.halted,
+        family.observed, world.cycles, world.steps, world.pools, world.wallet_currency, world.mark, world.halted,
         world.perpetual, world.payments, world.signal, funding, _room_to_list(0, 0), False,
     )  # fmt: skip
 

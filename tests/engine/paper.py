@@ -106,6 +106,7 @@ ORDERS = Orders(
     fee_wallet=np.array(
         [SPEC.wallets.index(wallet) for wallet in (("bravo", "USDC"), ("alfa", "BTC"))] + [-1, -1, SPEC.wallets.index(("bravo", "BNB"))]
     ),
+    gas=atoms(0, 0, 0, 0, 0),
     decision_price=np.array([102.0, 100.0, 101.0, 102.0, 105.0]),
     limit_price=np.array([101.0, 101.0, 100.5, 102.0, 105.52]),
     price=np.array([101.5, 100.5, np.nan, np.nan, 105.2]),

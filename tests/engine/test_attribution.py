@@ -21,6 +21,7 @@ BY_HAND = {
     # the unequal part of the sell, and the residual order whole
     "leg_misses": -0.297 + 0.031,
     "fees": -0.1015 * 0.95 - 0.0004 * 100 - 0.002 * 310,
+    "gas": 0.0,
     "transfers": -0.99 - 0.94,
     # 1 USDC less from minute 2, 101.3985 more from minute 3, 53.6 less from minute 4, at 0.9 in the end; drift
     "peg": 1 * 0.09 - 101.3985 * 0.05 + 53.6 * 0.04 - 4.08 + 0.525,
@@ -64,7 +65,7 @@ def change_of_equity() -> float:
     return 4.8996 * 110 + 959.8 + 246.7985 * 0.9 + 0.998 * 320 - 2005
 
 
-@pytest.mark.parametrize("line", [field.name for field in fields(FillLines) if field.name not in {"turnover", "kept"}])
+@pytest.mark.parametrize("line", [field.name for field in fields(FillLines) if field.name not in {"turnover", "kept", "gas"}])
 def test_a_flipped_sign_in_any_line_is_caught(line: str) -> None:
     wrong = replace(LINES, **{line: -getattr(LINES, line)})
     found = attribution.attribute(SPEC, PATH, wrong, held=HELD, marks=MARKS)
@@ -119,7 +120,7 @@ def test_a_step_that_was_never_sent_filled_nothing_of_its_package() -> None:
 def test_combinations_have_the_lines_of_their_packages_the_one_that_mattered_most_first() -> None:
     first, second = attribution.by_combination(SPEC, PATH, LINES)
     assert (first["legs"], first["packages"]) == ("sell bravo BTC/USDC, buy alfa BTC/USD", 1)
-    assert [first[line] for line in (*attribution.TRADE_LINES, "pnl")] == pytest.approx([0.392, -0.39, -0.266, -0.756425, -1.020425], abs=1e-12)
+    assert [first[line] for line in (*attribution.TRADE_LINES, "pnl")] == pytest.approx([0.392, -0.39, -0.266, -0.756425, 0, -1.020425], abs=1e-12)
     assert (second["legs"], second["packages"], second["pnl"]) == ("sell alfa BTC/USD, buy bravo BTC/USDC", 1, 0.0)
     assert attribution.by_combination(SPEC, IDLE, attribution.fill_lines(SPEC, IDLE, MARKS)) == []
 

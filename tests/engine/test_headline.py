@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.headline import COSTS, Edge, headline
 
-NOTHING = dict.fromkeys(("gross", "slippage", "leg_misses", "fees", "transfers", "peg", "inventory", "hold"), 0.0)
+NOTHING = dict.fromkeys(("gross", "slippage", "leg_misses", "fees", "gas", "transfers", "peg", "inventory", "hold"), 0.0)
 
 
 def said(*, back: float = 0.0, indicative: bool = True, stablecoins: tuple[str, ...] = ("USDC",), **lines: float) -> str:

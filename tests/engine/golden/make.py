@@ -13,16 +13,17 @@ from pathlib import Path
 import polars as pl
 
 from engine import manifest
-from engine.config import parse_spec_toml
-from engine.schema import BARS, SeriesKey, micros, quotes_schema
+from engine.config import Spec, parse_spec_toml
+from engine.schema import BARS, POOL_STATES, QUOTES, SeriesKey, micros, quotes_schema
+from engine.synth_pool import pool_and_book
 from tests.engine.engines import Engine, by_oracle
 from tests.strategies import World
 
 FOLDER = Path(__file__).parent
-NAMES = ("bars", "depth", "together", "sequence", "peg")
-_DATA = {"bars": "bars", "depth": "depth", "together": "cycles", "sequence": "cycles", "peg": "bars"}
+NAMES = ("bars", "depth", "together", "sequence", "peg", "pool")
+_DATA = {"bars": "bars", "depth": "depth", "together": "cycles", "sequence": "cycles", "peg": "bars", "pool": "pool"}
 _MINUTE_US = 60_000_000
-_LEAD_US = {"bars": 5 * _MINUTE_US, "depth": 10_000_000, "cycles": 10_000_000}
+_LEAD_US = {"bars": 5 * _MINUTE_US, "depth": 10_000_000, "cycles": 10_000_000, "pool": 60_000_000}
 _SCALES = {"BTC/USD": (1.0, 1), "ETH/BTC": (0.07 / 20_000, 7), "ETH/USD": (0.07, 2)}
 """What a quote of BTC is multiplied with for that of another instrument, and to how many digits that is recorded."""
 
@@ -60,7 +61,8 @@ def _path(name: str, key: SeriesKey) -> Path:
 
 
 def _read_series(path: Path, name: str) -> pl.DataFrame:
-    schema = BARS if _DATA[name] == "bars" else quotes_schema(3)
+    levels = {"pool": QUOTES, "bars": BARS}.get(_DATA[name], quotes_schema(3))
+    schema = POOL_STATES if path.name.startswith("pool_synthetic-pool") else levels
     plain = pl.read_csv(path, schema={column: pl.Int64() if kind.is_temporal() else kind for column, kind in schema.items()})
     return plain.cast(dict(schema))  # type: ignore[arg-type]
 
@@ -114,6 +116,9 @@ def _quotes(
 def _invent(name: str) -> None:
     chance = random.Random(20230311)
     spec = parse_spec_toml((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    if name == "pool":
+        _invent_pool(spec)
+        return
     first, last = micros(spec.start) - _LEAD_US[_DATA[name]], micros(spec.end)
     count = (last - first) // _MINUTE_US
     peg = [1.0 - 0.04 * max(0.0, math.sin((n - 60) / 40)) for n in range(count)]
@@ -129,6 +134,14 @@ def _invent(name: str) -> None:
             _write_series(path, _bars(chance, first, count, factor, peg if key.quote == "USDC" else [1.0] * count), BARS)
         else:
             _write_series(path, _peg_bars(first, peg if key.base == "USDC" else [300.0] * count), BARS)
+
+
+def _invent_pool(spec: Spec) -> None:
+    # some minutes of the synthetic pool and its book
+    first, last = micros(spec.start) - _LEAD_US["pool"], micros(spec.end)
+    for key, rows in pool_and_book(1).items():
+        kept = rows.filter(pl.col("ts").dt.epoch("us").is_between(first, last))
+        kept.with_columns(pl.col("ts", "received").dt.epoch("us")).write_csv(_path("pool", key))
 
 
 def main() -> None:

@@ -110,6 +110,7 @@ def world(seen: Any, **changes: Any) -> Any:
         "stated_volume": ints(0, 0),
         "cycles": records(market.CYCLE, [{}]),
         "steps": records(market.STEP, []),
+        "pools": records(market.POOL, []),
         "wallet_currency": ints(BTC, USD, BTC, USD, 2),
         "start": ints(0, 0, 0),
         "max_asset": np.full(3, np.inf),

@@ -32,7 +32,7 @@ def _is_kernel(name: str) -> bool:
 
 _found = _uncompiled()
 amounts, basis, chain, cycles, decisions = (_found[name] for name in ("amounts", "basis", "chain", "cycles", "decisions"))
-fees, market, orders = (_found[name] for name in ("fees", "market", "orders"))
+fees, market, orders, pools = (_found[name] for name in ("fees", "market", "orders", "pools"))
 perpetuals = _found["perpetuals"]
 path, residuals, scan, sizing = (_found[name] for name in ("path", "residuals", "scan", "sizing"))
 state, ticks, transfers = (_found[name] for name in ("state", "ticks", "transfers"))
