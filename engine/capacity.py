@@ -1,6 +1,9 @@
 """What the same run would have come to with more money, or less: where more of it earns nothing more."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+
+import numpy as np
 
 from engine import ledger, market, trading_back
 from engine.config import Spec
@@ -8,13 +11,18 @@ from engine.guard import Guard
 from engine.panel import Panel
 from engine.path import Found, walk_path
 from engine.spec.scale import scaled
+from engine.statistics.capacity import capacity
 
 SCALES = ("0.5", "1", "2", "4", "8")
 """Multiples of all balances and limits."""
+LARGEST = 4_096
+"""Where a curve ends that has not turned: nobody has so much more."""
+
+Curve = list[dict[str, float]]
 
 
-def curve(spec: Spec, seen: Panel, guard: Guard, *, found: Found) -> list[dict[str, float]]:
-    """Return excess at the end and after trading back at each of `SCALES` [numeraire].
+def curve(spec: Spec, seen: Panel, guard: Guard, *, found: Found) -> Curve:
+    """Return excess at the end and after trading back at each of `SCALES`, and at further doublings until more of it brings no more [numeraire].
 
     Parameters
     ----------
@@ -28,7 +36,24 @@ def curve(spec: Spec, seen: Panel, guard: Guard, *, found: Found) -> list[dict[s
     Balances, notionals, amounts of risk, and what rebalancing aims at are multiplied (`engine.spec.scale`). Prices do not move by what is
     taken, beyond what is gone until they change: true capacity is smaller.
     """
-    return [_at(scale, scaled(spec, Decimal(scale)), seen, guard, found) for scale in SCALES]
+    made = [_at(scale, scaled(spec, Decimal(scale)), seen, guard, found) for scale in SCALES]
+    while _grows(made) and (larger := 2 * made[-1]["scale"]) <= LARGEST:
+        made.append(_at(f"{larger:g}", scaled(spec, Decimal(f"{larger:g}")), seen, guard, found))
+    return made
+
+
+def turn(made: Curve) -> dict[str, float | None] | None:
+    """Return where a curve turns (`engine.statistics.capacity`): its best scale, where it turns and where it ends, by excess after trading back."""
+    if len(made) < len(SCALES):
+        return None
+    shape = capacity(np.array([row["scale"] for row in made]), np.array([row["after_trading_back"] for row in made]))
+    return {name: getattr(shape, name) for name in ("best_scale", "best_pnl", "turning_scale", "zero_scale")}
+
+
+def _grows(made: Sequence[dict[str, float]]) -> bool:
+    # whether the last step brought more, and something at all
+    before, last = (row["after_trading_back"] for row in made[-2:])
+    return last > max(before, 0.0)
 
 
 def _at(scale: str, spec: Spec, seen: Panel, guard: Guard, found: Found) -> dict[str, float]:

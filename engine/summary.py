@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine import bet, metrics
+from engine import bet, capacity, metrics
 from engine.accounts import Accounts
 from engine.attribution import TRADE_LINES, lines_of
 from engine.config import POOLS, Spec
@@ -72,6 +72,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
         "legs": parts.legs,
         "stress": parts.stress,
         "capacity": parts.capacity,
+        "capacity_turn": capacity.turn(parts.capacity),
         "stops": [{"at": _at(at_us), "why": why} for at_us, why in parts.path.stops],
         "guard": [{"at": _at(at_us), "currency": currency, "state": state} for at_us, currency, state in parts.guard],
         "balances": parts.balances,

@@ -1,12 +1,18 @@
 """How numbers, times and counts are written for people."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from engine.schema import instant
+from engine.units import format_duration
+from engine.wording import FIGURES
 
 QUALITY_COLUMNS = ("venue", "instrument", "data", "rows", "longest_gap_s", "first", "last")
 """What is said about every series; all else is a count of a check."""
+
+
+LABELS = {name: words for name, words, _, _ in FIGURES} | {"after_trading_back": "excess after trading back"}
+KINDS = {name: kind for name, _, kind, _ in FIGURES}
 
 
 def figure(value: float | None, kind: str) -> str:
@@ -76,8 +82,29 @@ def at(at_us: int) -> str:
     return when(instant(at_us))
 
 
+def label(name: str) -> str:
+    """Return what people call a figure."""
+    return LABELS.get(name, name.replace("_", " "))
+
+
+def of_trial(value: float | None, name: str) -> str:
+    """Return a figure of a trial in a table: money with cents, counts whole, shares in %."""
+    if value is None:
+        return "–"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{100 * value:z,.1f} %" if KINDS.get(name, "money") == "share" else f"{value:z,.2f}"
+
+
+def short(name: str, largest: float) -> str:
+    """Return the form of a figure where there is little room, given the largest one: whole where cents say nothing."""
+    return "{:z,.0f}" if KINDS.get(name, "money") == "money" and largest >= 100 else "{:.3g}"
+
+
 def cell(value: object) -> str:
     """Return a value of any kind in a table."""
     if value is None:
         return "–"
+    if isinstance(value, timedelta):
+        return format_duration(value // timedelta(microseconds=1))
     return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -10,6 +10,8 @@ from markupsafe import Markup
 from engine.charts.scales import duration_text
 from engine.report import forms
 
+_FILTERS = ("at", "bps", "cell", "checks", "label", "money", "number", "of_trial", "share", "sign", "signed", "when")
+
 
 def rendered(template: str, **values: object) -> str:
     """Return a page from one of the templates beside this file."""
@@ -25,7 +27,7 @@ def drawn(chart: str) -> Markup:
 def _templates() -> Environment:
     loader = PackageLoader("engine", "report")
     found = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    found.filters |= {name: getattr(forms, name) for name in ("at", "bps", "cell", "checks", "money", "number", "share", "sign", "signed", "when")}
+    found.filters |= {name: getattr(forms, name) for name in _FILTERS}
     found.filters["duration"] = duration_text
     return found
 

@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,18 +13,36 @@ from engine.arrays import Floats
 from engine.charts.bars import Bin, histogram
 from engine.charts.heat import heat_map, legend
 from engine.charts.lines import Axis, Caption, Line, line_chart
+from engine.report import figures
+from engine.report.forms import label, short
 from engine.report.page import drawn, rendered
 from engine.report.trials import best_first, grid
 from engine.report.trust import checks, headline
-from engine.report.words import SWEEP_WORDS
-from engine.wording import FIGURES, FLAGS, NOT_MODELLED
+from engine.report.words import LINES, SWEEP_WORDS
+from engine.wording import FLAGS, NOT_MODELLED
 
 _BEST = 20
 _LOGITS = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 _METRICS = ("excess", "after_trading_back", "sharpe", "max_drawdown", "turnover", "breakeven_bps", "packages", "fills")
 
 
-def render_sweep(sweep: Mapping[str, object], manifest: Mapping[str, object], trials: pl.DataFrame, *, axes: tuple[str, str] | None = None) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A trial of which there is a full result."""
+
+    trial: int
+    summary: Mapping[str, Any]
+    tables: Mapping[str, pl.DataFrame]
+
+
+def render_sweep(
+    sweep: Mapping[str, object],
+    manifest: Mapping[str, object],
+    trials: pl.DataFrame,
+    *,
+    kept: Sequence[Kept] = (),
+    axes: tuple[str, str] | None = None,
+) -> str:
     """Return the page of a sweep.
 
     Parameters
@@ -35,6 +55,8 @@ def render_sweep(sweep: Mapping[str, object], manifest: Mapping[str, object], tr
         What it was made from.
     trials : pl.DataFrame
         One row a trial: `trial`, a column a parameter, and metrics by their names; null: not defined.
+    kept : Sequence[Kept]
+        The trials that were run in full, best first; their pages lie below `best`.
     axes : tuple[str, str] | None
         The parameters that go down and across the heat map [the first two that vary].
     """
@@ -47,7 +69,7 @@ def render_sweep(sweep: Mapping[str, object], manifest: Mapping[str, object], tr
     return rendered(
         "sweep.html.j2",
         s=sweep,
-        ranked_by={name: label for name, label, _, _ in FIGURES}.get(rank_by, rank_by),
+        ranked_by=label(rank_by),
         manifest=manifest,
         flags=[words for name, words in FLAGS.items() if sweep[name]],
         headline=headline(ranked, found),
@@ -60,10 +82,28 @@ def render_sweep(sweep: Mapping[str, object], manifest: Mapping[str, object], tr
         metrics=shown,
         not_modelled=NOT_MODELLED,
         words=SWEEP_WORDS,
+        kept=[one.trial for one in kept],
+        **_winner(kept),
         trial_chart=_trial_chart(ranked, rank_by),
         logit_chart=_logit_chart(statistics.get("pbo") or {}),
         **_heat(ranked, rank_by, paths, axes),
     )
+
+
+def _winner(kept: Sequence[Kept]) -> dict[str, object]:
+    # the best trial as its own page shows it, in short
+    if not kept:
+        return {"winner": None}
+    summary, tables = kept[0].summary, kept[0].tables
+    unit, lines = str(summary["numeraire"]), {row["line"]: row["amount"] for row in summary["attribution"]}
+    steps = [(LINES.get(name, name), amount) for name, amount in lines.items() if name != "hold"]
+    return {
+        "winner": summary,
+        "winner_more": str(summary["verdict"]).removeprefix(str(summary["headline"])).strip(),
+        "equity_chart": figures.equity_chart(tables["equity"], unit),
+        "waterfall_chart": figures.waterfall_chart(steps, excess=summary["excess"], back=summary["trade_back"]["amount"], unit=unit),
+        "capacity_chart": figures.capacity_chart(summary["capacity"], unit) if summary["capacity"] else None,
+    }
 
 
 def _heat(ranked: pl.DataFrame, rank_by: str, paths: Sequence[str], axes: tuple[str, str] | None) -> dict[str, object]:
@@ -71,14 +111,14 @@ def _heat(ranked: pl.DataFrame, rank_by: str, paths: Sequence[str], axes: tuple[
     down, across = axes or (varying[1] if len(varying) > 1 else None, varying[0])
     cells = grid(ranked, rank_by, down=down, across=across, others=[path for path in paths if path not in (down, across)])
     known = cells.values[np.isfinite(cells.values)]
-    said = (
-        f"{rank_by} over {across}" + (f" and {down}" if down else "") + (f": from {known.min():,.3g} to {known.max():,.3g}." if known.size else ".")
-    )
-    caption = Caption(ident="chart-heat", title=f"{rank_by} of trials", description=said, unit="")
-    chart = heat_map(caption, cells.values, rows=cells.rows, columns=cells.columns, best=cells.best, form="{:.3g}")
+    over = f"{label(rank_by)} over {across}" + (f" and {down}" if down else "")
+    said = f"{over}: from {known.min():,.3g} to {known.max():,.3g}." if known.size else f"{over}."
+    caption = Caption(ident="chart-heat", title=f"{label(rank_by)} of trials", description=said, unit="")
+    form = short(rank_by, float(np.abs(known).max(initial=0.0)))
+    chart = heat_map(caption, cells.values, rows=cells.rows, columns=cells.columns, best=cells.best, form=form)
     return {
         "heat_chart": drawn(chart),
-        "heat_legend": drawn(legend("legend-heat", float(np.abs(known).max()), rank_by)) if known.size else None,
+        "heat_legend": drawn(legend("legend-heat", float(np.abs(known).max()), label(rank_by))) if known.size else None,
         "down": down,
         "across": across,
         "cells": cells,
@@ -90,7 +130,7 @@ def _trial_chart(ranked: pl.DataFrame, rank_by: str) -> Markup:
     place = np.arange(1, values.size + 1, dtype=np.float64)
     ticks = [(1.0, "best"), (float(values.size), f"{values.size:,}")] if values.size > 1 else [(1.0, "best")]
     said = f"{np.count_nonzero(values > 0):,} of {ranked.height:,} trials are above 0."
-    caption = Caption(ident="chart-trials", title=f"{rank_by} of all trials, best first", description=said, unit="")
+    caption = Caption(ident="chart-trials", title=f"{label(rank_by)} of all trials, best first", description=said, unit="")
     axis = Axis(low=1.0, high=float(max(values.size, 2)), ticks=ticks)
     return drawn(line_chart(caption, axis, [Line(x=place, y=values, filled=True)], height=180, told=False))
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from engine.arrays import Floats, Int64s
+from engine.report.forms import cell
 
 _MOST = 12
 """Values of a parameter that have a row or column each; of more, neighbours share one."""
@@ -75,4 +76,4 @@ def _binned(column: pl.Series) -> tuple[Int64s, list[str]]:
 
 
 def _text(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else cell(value)

@@ -103,7 +103,7 @@ def _interval(statistics: Statistics) -> Check:
     sure = _number(statistics, "bootstrap", "confidence")
     return Check(
         name="the bootstrap",
-        question="Would it have earned, had the same days come in another order and number?",
+        question="Would it have earned, had the same stretches of time come in another order and number?",
         found="not worked out" if low is None or high is None else f"{low:+,.2f} to {high:+,.2f} ({_share(sure, 'interval')})",
         wanted="all of it above 0",
         is_passed=None if low is None else low > 0,

@@ -9,9 +9,10 @@ import polars as pl
 from engine import manifest as manifests
 from engine.arrays import Floats
 from engine.report import render_sweep
+from engine.report.sweep import Kept
 from engine.report.trials import best_first
 from engine.report.trust import checks, headline
-from engine.result import Result
+from engine.result import TABLES, Result
 from engine.summary import is_indicative, is_synthetic
 from engine.sweep.spec import Sweep
 
@@ -55,12 +56,15 @@ class SweepResult:
         found = checks(ranked, self.statistics)
         return {"headline": headline(ranked, found), "checks": [asdict(check) for check in found]}
 
+    def _kept(self) -> list[Kept]:
+        return [Kept(trial=trial, summary=result.summary, tables={name: getattr(result, name) for name in TABLES}) for trial, result in self.best]
+
     def files(self) -> dict[str, bytes]:
         """Return the result as files: rows and periods as Parquet, summary and manifest as JSON, a page, and each of the best below `best/`."""
         by_trial = pl.DataFrame({"trial": self.trials["trial"], "change": pl.Series(self.periods.T.tolist(), dtype=pl.List(pl.Float64))})
         found = {"trials.parquet": _parquet(self.trials), "periods.parquet": _parquet(by_trial)}
         found |= {"summary.json": _json(self.summary), "manifest.json": _json(self.manifest)}
-        found["report.html"] = render_sweep(self.summary, self.manifest, self.trials).encode()
+        found["report.html"] = render_sweep(self.summary, self.manifest, self.trials, kept=self._kept()).encode()
         return found | {f"best/{trial}/{name}": content for trial, result in self.best for name, content in result.files().items()}
 
 

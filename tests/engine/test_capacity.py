@@ -28,15 +28,30 @@ def said(world: World, *, stress: bool) -> dict[str, Any]:
 
 def test_the_curve_is_that_of_runs_with_so_much_money() -> None:
     curve = said(dear(1), stress=True)["capacity"]
-    assert [row["scale"] for row in curve] == [0.5, 1, 2, 4, 8]
+    assert [row["scale"] for row in curve] == [0.5, 1, 2, 4, 8, 16, 32]
     for row in curve:
         alone = said(dear(row["scale"]), stress=False)
         assert row == {"scale": row["scale"], "excess": alone["excess"], "after_trading_back": alone["trade_back"]["excess"]}
-    # one BTC earns 1 dollar, eight earn eight: a bar has twenty
-    assert [row["excess"] for row in curve] == [pytest.approx(scale) for scale in (0.5, 1, 2, 4, 8)]
+    # one BTC earns 1 dollar, eight earn eight; bravo's bar had ten as we decided, so 16 earn ten, and 32 are one size too many
+    assert [row["excess"] for row in curve] == [pytest.approx(earned) for earned in (0.5, 1, 2, 4, 8, 10, 10)]
+
+
+def test_the_curve_says_where_it_turns() -> None:
+    # through (8, 8), (16, 10) and (32, 10): slopes 1/4 and 0, so its vertex is midway between the last two
+    turn = said(dear(1), stress=True)["capacity_turn"]
+    assert turn == {"best_scale": 16.0, "best_pnl": pytest.approx(10), "turning_scale": pytest.approx(24), "zero_scale": None}
+
+
+def test_a_curve_that_does_not_turn_ends_and_one_that_loses_goes_no_further() -> None:
+    endless = {name: table.with_columns(volume=table["volume"] * 1e6) for name, table in DEAR.items()}
+    rich = dear(1)
+    found = said(World(form=rich.form, spec=rich.spec, data={key: endless[str(key)] for key in rich.data}), stress=True)
+    assert (found["capacity"][-1]["scale"], found["capacity_turn"]["turning_scale"]) == (4096, None)
+    losing = small(DEAR, strategy={"threshold_bps": -500.0}, venues={"alfa": {"fee_bps": 300}})
+    assert [row["scale"] for row in said(losing, stress=True)["capacity"]] == [0.5, 1, 2, 4, 8]
 
 
 def test_a_run_without_packages_or_without_stress_has_no_curve() -> None:
-    assert said(dear(1), stress=False)["capacity"] == []
+    assert (said(dear(1), stress=False)["capacity"], said(dear(1), stress=False)["capacity_turn"]) == ([], None)
     calm = small({name: bars() for name in DEAR})
     assert said(calm, stress=True)["capacity"] == []

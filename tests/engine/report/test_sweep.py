@@ -128,7 +128,10 @@ def test_what_was_not_worked_out_is_no_pass_and_no_failure() -> None:
     html = page(statistics={"bootstrap": None, "walk_forward": None})
     assert html.count("? unknown") == 5
     assert "chart-logits" not in html
-    assert html.count("Not worked out") == 2
+    assert (html.count("Not worked out"), html.count("The sweep asked for none")) == (1, 1)
+    told = {"bootstrap": "expected more periods", "walk_forward": "expected windows that fit"}
+    html = page(statistics={"bootstrap": None, "walk_forward": None, "not_worked_out": told})
+    assert [html.count(reason) for reason in told.values()] == [1, 1]
 
 
 def test_trials_are_ranked_with_those_without_the_metric_last_and_ties_by_ordinal() -> None:
@@ -182,7 +185,7 @@ def test_the_parameters_of_the_map_can_be_chosen() -> None:
 def test_folds_and_intervals_are_listed() -> None:
     found = Page(page())
     assert found.row("1970-01-01 00:00:00") == ["1970-01-06 00:00:00", "1970-01-07 00:00:00", "4", "+900.00", "-120.00", "75 %"]
-    assert found.row("total")[:3] == ["300", "20", "610"]
+    assert found.row("total")[:3] == ["+300.00", "+20.00", "+610.00"]
     assert ["sharpe"] not in [row[:1] for row in found.rows]
     assert "earned 30 % of what one in the training did" in found.text
     nothing = {**GOOD["walk_forward"], "efficiency": None}

@@ -219,6 +219,10 @@ def test_a_result_is_files(whole: sweep.SweepResult) -> None:
     files = whole.files()
     trial = whole.best[0][0]
     assert {name for name in files if "/" not in name} == {"trials.parquet", "periods.parquet", "summary.json", "manifest.json", "report.html"}
+    page, winner = files["report.html"].decode(), whole.best[0][1].summary
+    assert [page.count(f'href="best/{kept}/report.html"') for kept, _ in whole.best] == [2, 1]  # in the table, and where it stands by itself
+    assert f"<strong>{winner['headline']}</strong>" in page
+    assert all(f'id="chart-{name}"' in page for name in ("heat", "excess", "waterfall", "capacity"))
     assert files[f"best/{trial}/summary.json"] == whole.best[0][1].files()["summary.json"]
     assert pl.read_parquet(io.BytesIO(files["trials.parquet"])).equals(whole.trials)
     assert pl.read_parquet(io.BytesIO(files["periods.parquet"]))["change"].to_list() == whole.periods.T.tolist()
