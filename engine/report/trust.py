@@ -8,6 +8,8 @@ import polars as pl
 _SURE = 0.95
 _HALF = 0.5
 
+_UNKNOWN = "not worked out"
+
 Statistics = Mapping[str, object]
 
 
@@ -66,7 +68,7 @@ def _luck(ranked: pl.DataFrame, statistics: Statistics) -> Check:
     return Check(
         name="luck",
         question="Is it better than the best of as many trials without skill would be?",
-        found=_share(sure, "sure (deflated Sharpe ratio)"),
+        found=_why_not(statistics, "deflated_sharpe") if sure is None else _share(sure, "sure (deflated Sharpe ratio)"),
         wanted="95 % sure",
         is_passed=None if sure is None else sure >= _SURE,
         failing=f"The best of {_trials(ranked)} is {how}: that it has any edge is {_share(sure, 'sure')}.",
@@ -78,7 +80,7 @@ def _overfitting(statistics: Statistics) -> Check:
     return Check(
         name="overfitting",
         question="Is what was best in one half of the time still good in the other?",
-        found=_share(share, "of the ways to choose end below the middle (PBO)"),
+        found=_why_not(statistics, "pbo") if share is None else _share(share, "of the ways to choose end below the middle (PBO)"),
         wanted="less than 50 %",
         is_passed=None if share is None else share < _HALF,
         failing=f"Choosing the best is no help: in {_share(share, 'of the cases')} it is below the middle on data it was not chosen by.",
@@ -91,7 +93,9 @@ def _again(statistics: Statistics) -> Check:
     return Check(
         name="walking forward",
         question="Would choosing on the past have earned on the time that followed?",
-        found="not worked out" if total is None else f"{total:+,.2f} in all; {_share(paid, 'of the tests earned')}",
+        found=_why_not(statistics, "walk_forward", "the sweep asked for none: [walk_forward] does")
+        if total is None
+        else f"{total:+,.2f} in all; {_share(paid, 'of the tests earned')}",
         wanted="above 0",
         is_passed=None if total is None else total > 0,
         failing=f"Chosen on the past, it loses afterwards: {total or 0.0:+,.2f} in the tests of the walk forward.",
@@ -104,7 +108,7 @@ def _interval(statistics: Statistics) -> Check:
     return Check(
         name="the bootstrap",
         question="Would it have earned, had the same stretches of time come in another order and number?",
-        found="not worked out" if low is None or high is None else f"{low:+,.2f} to {high:+,.2f} ({_share(sure, 'interval')})",
+        found=_why_not(statistics, "bootstrap") if low is None or high is None else f"{low:+,.2f} to {high:+,.2f} ({_share(sure, 'interval')})",
         wanted="all of it above 0",
         is_passed=None if low is None else low > 0,
         failing=f"It may as well have lost: the interval of what it earns begins at {low or 0.0:+,.2f}.",
@@ -113,10 +117,13 @@ def _interval(statistics: Statistics) -> Check:
 
 def _alone(statistics: Statistics) -> Check:
     share, keep = _number(statistics, "stability", "share"), _number(statistics, "stability", "keep")
+    nothing = "the best earned nothing that they could keep" if (_number(statistics, "stability", "score") or 1.0) <= 0 else _UNKNOWN
     return Check(
         name="the neighbourhood",
         question="Do parameters close to the best do nearly as well?",
-        found=_share(share, f"of its neighbours keep {_share(keep, 'of the result')}"),
+        found=_why_not(statistics, "stability", nothing)
+        if share is None
+        else _share(share, f"of its neighbours keep {_share(keep, 'of the result')}"),
         wanted="half of them or more",
         is_passed=None if share is None else share >= _HALF,
         failing=f"The best stands alone: {_share(share, 'of its neighbours')} keep {_share(keep, 'of its result')}.",
@@ -127,8 +134,12 @@ def _trials(ranked: pl.DataFrame) -> str:
     return f"{ranked.height:,} trial{'s' if ranked.height != 1 else ''}"
 
 
+def _why_not(statistics: Statistics, name: str, otherwise: str = _UNKNOWN) -> str:
+    return str(_mapping(statistics, "not_worked_out").get(name) or otherwise)
+
+
 def _share(value: float | None, words: str) -> str:
-    return "not worked out" if value is None else f"{100 * value:.0f} % {words}"
+    return _UNKNOWN if value is None else f"{100 * value:.0f} % {words}"
 
 
 def _mapping(parent: Statistics, name: str) -> Statistics:

@@ -6,17 +6,17 @@ import polars as pl
 from engine import metrics
 from engine.accounts import Accounts
 from engine.arrays import Floats, Int64s
-from engine.attribution import LINES
+from engine.attribution import PERPETUAL_LINES, TRADE_LINES
 from engine.events import DECISIONS, OUTCOMES, RESIDUAL
 from engine.kernels.row import FIGURE, Rows
 from engine.schema import US_PER_SECOND
 from engine.wording import PASSED_OVER
 
-COSTS = tuple(line for line in LINES if line not in {"transfers", "peg", "inventory", "hold"})
-"""Lines of the attribution that trading makes, and that a row has."""
+COSTS = (*TRADE_LINES, *PERPETUAL_LINES, "redemption")
+"""Lines of the attribution that a row has, where its run has them."""
 
 WIDE = np.dtype([*FIGURE.descr, *((line, np.float64) for line in COSTS if line not in (FIGURE.names or ()))])
-"""The figures of trials that are told by their books: with the lines that pairs do not have."""
+"""The figures of trials that are told by their books: with the lines that pairs do not have, nan where a run has none."""
 
 _MISSES = ("limit", "volume", "no_trade", "absent")
 
@@ -62,7 +62,7 @@ def write(rows: Rows, at: int, books: Accounts, *, period_us: int) -> None:
         "turnover": metrics.total(books.lines.turnover),
         "edge_bps": metrics.total(packages["edge_bps"].to_numpy()),
         "transfer_costs": books.attribution["transfers"],
-        **{line: books.attribution[line] for line in COSTS},
+        **{line: books.attribution.get(line, np.nan) for line in COSTS},
     }
     rows.figures[at] = tuple(found[name] for name in WIDE.names or ())
     rows.decided[at] = np.bincount(path.opportunities.outcome, minlength=len(DECISIONS))
@@ -100,10 +100,16 @@ def columns(rows: Rows, *, span_us: int) -> dict[str, pl.Series]:
         "max_drawdown_s": made["max_drawdown_us"] / US_PER_SECOND,
         "turnover": _floats(made["turnover"]),
         **traded,
-        **{line: _floats(made[line]) for line in (*COSTS, "transfer_costs") if line in (made.dtype.names or ())},
+        **{line: _floats(made[line]) for line in (*_lines(made), "transfer_costs")},
         "start_equity": start,
     }
     return {name: pl.Series(name, values).fill_nan(None) for name, values in figures.items()} | _counts(rows)
+
+
+def _lines(made: np.ndarray) -> list[str]:
+    # of runs without a perpetual all of its lines are nan
+    known = [line for line in COSTS if line in (made.dtype.names or ())]
+    return [line for line in known if line in TRADE_LINES or not np.isnan(made[line]).all()]
 
 
 def _ratios(periods: Floats, start: Floats, span_us: int) -> dict[str, Floats]:

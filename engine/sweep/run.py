@@ -140,6 +140,8 @@ def _known(made: Design, done: pl.DataFrame | None) -> pl.DataFrame | None:
 def _whole(made: Design, wanted: Int64s, found: Rows, known: pl.DataFrame | None, space: _Space) -> pl.DataFrame:
     if known is None:
         return made.table(wanted).with_columns(trial_rows.columns(found, span_us=space.span_us).values())
+    if not wanted.size:
+        return known
     fresh = _frame(made, wanted, found, space)
     return pl.concat([known.select(fresh.columns), fresh]).sort("trial")
 

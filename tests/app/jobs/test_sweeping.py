@@ -12,17 +12,19 @@ import pytest
 from arq.connections import ArqRedis
 
 from app.db.models import Run, RunKind, RunState
+from app.db.objects import Place
 from app.db.session import Sessions
 from app.jobs import sweeping
 from app.jobs.execution import TIMEOUT, Rules
-from app.jobs.wire import Message, Part, Progress, Task
+from app.jobs.process import ChildOptions
+from app.jobs.wire import ARCHIVE, Message, Part, Progress, Task
 from app.jobs.worker import WorkerOptions
 from app.services import leases, results, runs, sweeps
+from app.services.snapshots import Archive
 from engine import sweep as engine_sweep
 from engine.sweep import Sweep
 from engine.synth import Weekend
 from tests.app.jobs.stage import ends, options, until, working
-from tests.app.jobs.test_child import real
 from tests.app.services.test_sweeps import claimed, parts, the_sweep
 
 SLOW: list[dict[str, Any]] = [
@@ -38,6 +40,12 @@ def told(sweep: Sweep, weekend: Weekend, libpq_uri: str, run_id: UUID, say: Any)
     return sweeping.compute(task, say, libpq_uri=libpq_uri, load=lambda _sweep: weekend.bars)
 
 
+def computing(libpq_uri: str, folder: Path) -> WorkerOptions:
+    """Return options of a worker whose child computes in earnest, on snapshots in a folder."""
+    archive = Archive(libpq_uri=libpq_uri, read_uri=libpq_uri, place=Place(url=str(folder / "snapshots")))
+    return WorkerOptions(slots=1, children=ChildOptions(environment={ARCHIVE: archive.text}, threads=1, memory_bytes=0))
+
+
 async def submit(sessions: Sessions, sweep: Sweep) -> UUID:
     return (await sweeps.submit(sessions, sweep=sweep, submitted_by="tester")).id
 
@@ -46,9 +54,11 @@ async def get(sessions: Sessions, sweep_id: UUID) -> Run:
     return await runs.get(sessions, sweep_id, kind=RunKind.SWEEP)
 
 
-async def test_a_sweep_through_the_queue_is_the_sweep_of_the_engine(sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend) -> None:
+async def test_a_sweep_through_the_queue_is_the_sweep_of_the_engine(
+    sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend, tmp_path: Path
+) -> None:
     sweep = the_sweep(keep=2)
-    async with working(sessions, redis, WorkerOptions(slots=1, children=real(libpq_uri))):
+    async with working(sessions, redis, computing(libpq_uri, tmp_path)):
         run = await ends(sessions, await submit(sessions, sweep))
     assert run.state == RunState.DONE, run.error_message
     direct = engine_sweep.run(sweep, weekend.bars)
@@ -58,9 +68,11 @@ async def test_a_sweep_through_the_queue_is_the_sweep_of_the_engine(sessions: Se
     assert (await sweeps.rows(sessions, run, offset=0, limit=9)).frame["trial"][0] == direct.best[0][0]
 
 
-async def test_a_killed_child_costs_no_trial_that_was_handed_on(sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend) -> None:
+async def test_a_killed_child_costs_no_trial_that_was_handed_on(
+    sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend, tmp_path: Path
+) -> None:
     sweep = the_sweep(parameters=SLOW, keep=0)
-    async with working(sessions, redis, WorkerOptions(slots=1, children=real(libpq_uri))):
+    async with working(sessions, redis, computing(libpq_uri, tmp_path)):
         sweep_id = await submit(sessions, sweep)
         await until(lambda: parts(sessions), "the first rows")
         running = await get(sessions, sweep_id)

@@ -131,7 +131,9 @@ def test_what_was_not_worked_out_is_no_pass_and_no_failure() -> None:
     assert (html.count("Not worked out"), html.count("The sweep asked for none")) == (1, 1)
     told = {"bootstrap": "expected more periods", "walk_forward": "expected windows that fit"}
     html = page(statistics={"bootstrap": None, "walk_forward": None, "not_worked_out": told})
-    assert [html.count(reason) for reason in told.values()] == [1, 1]
+    assert [html.count(reason) for reason in told.values()] == [2, 2]  # among the checks, and in its place
+    losing = {"share": None, "keep": 0.8, "score": -3.0}
+    assert "the best earned nothing that they could keep" in page(statistics={"stability": losing, "bootstrap": None, "walk_forward": None})
 
 
 def test_trials_are_ranked_with_those_without_the_metric_last_and_ties_by_ordinal() -> None:

@@ -23,6 +23,7 @@ from tests.profiles import examples
 from tests.strategies import World, months, worlds
 
 LINES = {"gross": "gross", "slippage": "slippage", "leg_misses": "leg_misses", "fees": "fees", "transfers": "transfer_costs"}
+LINES |= {"funding": "funding", "variation": "variation", "redemption": "redemption"}
 
 
 def said(world: World, made: Sweep, trial: int) -> dict[str, Any]:
@@ -57,6 +58,8 @@ def varied(world: World, chance: np.random.Generator) -> list[dict[str, Any]]:
     ]
     if spec.strategy.kind == "triangular":
         choices.append({"path": "strategy.send", "values": ["together", "sequence"]})
+    if spec.strategy.kind == "basis":
+        choices += [{"path": "strategy.exit_bps", "values": [-20.0, 3.0, 30.0]}, {"path": "strategy.funding_payments", "values": [0, 2]}]
     if spec.venues[venue].fee_bps is not None:
         choices.append({"path": f"venues.{venue}.fee_bps", "values": [1.0, 12.5]})
     held = sorted(spec.venues[venue].balances)[:1]

@@ -13,7 +13,7 @@ from engine.sweep import estimate, parse_sweep, singly, trials
 from tests.engine.small import Book, cyclic
 from tests.engine.sweep.test_run import WEEKEND, assert_same, check, said, swept, weekend
 from tests.profiles import examples
-from tests.strategies import World, cycle_worlds
+from tests.strategies import World, basis_worlds, cycle_worlds
 
 TIERS = [{"volume": "0", "taker_bps": 9}, {"volume": "100", "taker_bps": 2}]
 GRID: list[dict[str, Any]] = [
@@ -40,6 +40,12 @@ def cycles_swept(**more: Any) -> sweep.SweepResult:
 @examples(6)
 @given(cycle_worlds(most=25), st.integers(0, 2**32 - 1))
 def test_rows_of_cycles_are_those_of_backtests_on_random_worlds(world: World, seed: int) -> None:
+    check(world, seed)
+
+
+@examples(6)
+@given(basis_worlds(most=25), st.integers(0, 2**32 - 1))
+def test_rows_of_spot_against_a_perpetual_are_those_of_backtests_on_random_worlds(world: World, seed: int) -> None:
     check(world, seed)
 
 
