@@ -10,7 +10,7 @@ from engine.config import Spec
 from engine.events import Funding as Paid
 from engine.events import Opportunities, Orders, Path, Transfers
 from engine.kernels import state as kernel
-from engine.kernels.market import ALONE, DAY_US, PAIRS, Candidates, World
+from engine.kernels.market import ALONE, BASIS, DAY_US, PAIRS, Candidates, World
 from engine.kernels.path import rows_needed, walk
 from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
@@ -111,7 +111,7 @@ def new_state(spec: Spec, world: World) -> kernel.State:
         counts=_records(kernel.COUNT, 1),
         wallets=_records(kernel.WALLET, len(spec.wallets)),
         currencies=_records(kernel.CURRENCY, len(spec.currencies)),
-        combinations=_records(kernel.STANDING, len(spec.combinations) if world.rules[0].sends != PAIRS else legs * legs),
+        combinations=_records(kernel.STANDING, legs * legs if world.rules[0].sends in {PAIRS, BASIS} else len(spec.combinations)),
         sides=_records(kernel.SIDE, 2 * legs),
         bets=_records(kernel.BET, legs),
         seen=_records(kernel.SEEN, world.market.series.size - 1),
