@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Self, cast
+from typing import IO, Self, cast
 
 import polars as pl
 from adbc_driver_manager.dbapi import Cursor
@@ -186,7 +186,22 @@ def _write(files: Objects, day: date, frame: pl.DataFrame, changed: int) -> Vers
 
 
 def _read_all(files: Objects, days: Iterable[Day], pool: ThreadPoolExecutor) -> list[pl.DataFrame]:
-    return list(pool.map(lambda day: _read(files, str(day.sha256)), [day for day in days if day.rows]))
+    there = [day for day in days if day.rows]
+    together = _together(files, there, pool) if there else None
+    return [together] if together is not None else list(pool.map(lambda day: _read(files, str(day.sha256)), there))
+
+
+# Files of one form in one go: None where they are of several, or where one of them is not what it should be, which reading them one by one tells.
+def _together(files: Objects, days: Sequence[Day], pool: ThreadPoolExecutor) -> pl.DataFrame | None:
+    try:
+        contents: list[IO[bytes]] = [*pool.map(lambda day: io.BytesIO(files.get(str(day.sha256))), days)]
+        whole = pl.read_parquet(contents).rechunk()
+    except (pl.exceptions.PolarsError, NotFound):
+        return None
+    ends = itertools.accumulate((day.rows for day in days), initial=0)
+    parts = [whole.slice(first, after - first) for first, after in itertools.pairwise(ends)]
+    good = all(found == day.sha256 for found, day in zip(pool.map(frame_hash, parts), days, strict=True))
+    return whole if good and sum(day.rows for day in days) == whole.height else None
 
 
 def _read(files: Objects, sha256: str) -> pl.DataFrame:
