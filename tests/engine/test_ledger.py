@@ -93,6 +93,8 @@ def test_the_table_of_orders_has_a_row_an_order_in_units() -> None:
         "flow": [101.5, 40.2, 0.0, 0.0, 52.6],
         "fee": [0.1015, 0.0004, 0.0, 0.0, 0.002],
         "fee_currency": ["USDC", "BTC", None, None, "BNB"],
+        "gas": [0.0] * 5,
+        "gas_currency": [None] * 5,
         "outcome": ["filled", "partial", "limit", "open", "partial"],
         "edge_bps": [80.0, 80.0, 15.0, 15.0, 80.0],
     }
