@@ -23,7 +23,7 @@ from tests.profiles import examples
 from tests.strategies import World, months, worlds
 
 LINES = {"gross": "gross", "slippage": "slippage", "leg_misses": "leg_misses", "fees": "fees", "transfers": "transfer_costs"}
-LINES |= {"funding": "funding", "variation": "variation", "redemption": "redemption"}
+LINES |= {"funding": "funding", "variation": "variation", "redemption": "redemption", "gas": "gas"}
 
 
 def said(world: World, made: Sweep, trial: int) -> dict[str, Any]:
