@@ -136,13 +136,7 @@ def fetch(
     fetching.fetch_rows(asked, data=data, as_json=as_json)
 
 
-@app.command(
-    epilog=example(
-        "usdc-arb data invent .basis",
-        "usdc-arb backtest run examples/basis-synthetic.toml --files .basis",
-        "usdc-arb data invent .pool --market pool",
-    )
-)
+@app.command(epilog=example("usdc-arb data invent .basis", "usdc-arb data invent .pool --market pool"))
 def invent(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to write to.", show_default=False, readable=False)],
     *,

@@ -36,19 +36,20 @@ def test_the_verbs_are_those_that_do_something_now() -> None:
     verbs = [
         "up",
         "demo",
-        "data import",
-        "data list",
+        *(f"data {verb}" for verb in ("import", "look", "bars", "fetch", "invent", "list")),
+        *(f"data snapshot {verb}" for verb in ("build", "collect", "list", "verify")),
         "serve",
         "worker",
         "db upgrade",
         "db current",
         "db status",
+        "db roles",
         "db maintain",
         "token create",
         "ops plan",
     ]
     runs = [f"backtest {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
-    sweeps = [f"sweep {verb}" for verb in ("run", "validate", "schema")]
+    sweeps = [f"sweep {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
     assert sorted(COMMANDS) == sorted(verbs + runs + sweeps)
 
 
