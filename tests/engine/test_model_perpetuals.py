@@ -92,6 +92,7 @@ def test_funding_is_paid_on_the_position_before_at_the_mid_once_the_venue_tells(
     ]
     assert found.settled[1] == Settlement(after(30), coins(-11), coins(1.031), 0)
     assert found.attribution["funding"] == pytest.approx(-1.031)
+    assert sum(margin_wallet(found)) == pytest.approx(1_000 - 11 - 1.031)
     late = engine(
         dear(venues={"bravo": {"feed_latency": "2s"}}, funding=payments((-60, None, 0.5), (30, None, 0.001), (359, None, 0.5), (500, None, 1e-4)))
     )

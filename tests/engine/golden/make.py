@@ -14,14 +14,14 @@ import polars as pl
 
 from engine import manifest
 from engine.config import Spec, parse_spec_toml
-from engine.schema import BARS, POOL_STATES, QUOTES, SeriesKey, micros, quotes_schema
+from engine.schema import BARS, FUNDING, POOL_STATES, QUOTES, SeriesKey, funding_key, micros, quotes_schema
 from engine.synth_pool import pool_and_book
 from tests.engine.engines import Engine, by_oracle
 from tests.strategies import World
 
 FOLDER = Path(__file__).parent
-NAMES = ("bars", "depth", "together", "sequence", "peg", "pool")
-_DATA = {"bars": "bars", "depth": "depth", "together": "cycles", "sequence": "cycles", "peg": "bars", "pool": "pool"}
+NAMES = ("bars", "depth", "together", "sequence", "peg", "pool", "basis")
+_DATA = {"bars": "bars", "depth": "depth", "together": "cycles", "sequence": "cycles", "peg": "bars", "pool": "pool", "basis": "depth"}
 _MINUTE_US = 60_000_000
 _LEAD_US = {"bars": 5 * _MINUTE_US, "depth": 10_000_000, "cycles": 10_000_000, "pool": 60_000_000}
 _SCALES = {"BTC/USD": (1.0, 1), "ETH/BTC": (0.07 / 20_000, 7), "ETH/USD": (0.07, 2)}
@@ -32,6 +32,8 @@ def read(name: str) -> World:
     """Return a golden world from its spec and its data."""
     spec = parse_spec_toml((FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     data = {key: _read_series(_path(name, key), name) for key in spec.series}
+    if spec.perpetual is not None:
+        data[funding_key(spec.perpetual.key)] = _read_funding(FOLDER / f"{name}_funding.csv")
     return World(form=spec.canonical(), spec=spec, data=data)
 
 
@@ -65,6 +67,11 @@ def _read_series(path: Path, name: str) -> pl.DataFrame:
     schema = POOL_STATES if path.name.startswith("pool_synthetic-pool") else levels
     plain = pl.read_csv(path, schema={column: pl.Int64() if kind.is_temporal() else kind for column, kind in schema.items()})
     return plain.cast(dict(schema))  # type: ignore[arg-type]
+
+
+def _read_funding(path: Path) -> pl.DataFrame:
+    plain = pl.read_csv(path, schema={"ts": pl.Int64(), "published": pl.Int64(), "rate": pl.Float64()})
+    return plain.cast(dict(FUNDING))  # type: ignore[arg-type]
 
 
 def _write_series(path: Path, rows: list[tuple[int | float | None, ...]], schema: Mapping[str, pl.DataType]) -> None:

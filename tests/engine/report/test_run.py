@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from engine import ledger
-from engine.attribution import LINES
+from engine.attribution import LINES, PERPETUAL_LINES
 from engine.backtest import run
 from engine.config import parse_spec_toml
 from engine.report.forms import when
@@ -128,7 +128,7 @@ def test_a_flag_stands_before_the_verdict_if_it_is_set_and_nowhere_if_not(result
 
 
 def test_every_line_of_the_change_of_equity_is_there_with_what_it_means(result: Result, page: Page) -> None:
-    assert set(LINE_MEANINGS) == set(LINES)
+    assert set(LINE_MEANINGS) == {*LINES, *PERPETUAL_LINES, "redemption"}
     turnover = result.summary["metrics"]["turnover"]  # type: ignore[index]
     for line, amount in [(row["line"], row["amount"]) for row in result.summary["attribution"]]:  # type: ignore[attr-defined]
         bps = "" if line == "hold" else f"{1e4 * amount / turnover:z,.2f}"
