@@ -9,7 +9,7 @@ from engine.report import figures
 from engine.report.forms import figure
 from engine.report.page import rendered
 from engine.report.toml import as_toml
-from engine.report.words import COUNTS, LINES, WORDS
+from engine.report.words import COUNTS, LINES, PERPETUAL_COUNTS, WORDS
 from engine.schema import SeriesKey
 from engine.statistics.episodes import by_episode, package_episodes
 from engine.strategies.combination import label_parts
@@ -64,7 +64,7 @@ def _figures(summary: Mapping[str, object]) -> dict[str, object]:
         "turnover": metrics["turnover"],
         "figures": [(name, label, figure(metrics[name], kind), meaning) for name, label, kind, meaning in FIGURES],
         "waiting": _WAITING,
-        "counts": [(label, counts[name], meaning) for name, label, meaning in COUNTS],
+        "counts": [(label, counts[name], meaning) for name, label, meaning in COUNTS] + _of_perpetual(summary),
         "passed_over": {words: count for words, count in passed.items() if count},
         "stress": STRESS,
         "sent_as": SENT_AS,
@@ -81,6 +81,11 @@ def _pair(parts: Sequence[tuple[str, SeriesKey]]) -> dict[str, SeriesKey]:
 def _alone(parts: Sequence[tuple[str, SeriesKey]]) -> tuple[str, SeriesKey] | None:
     # the side and the series of an order that is a package by itself
     return parts[0] if len(parts) == 1 else None
+
+
+def _of_perpetual(summary: Mapping[str, object]) -> list[tuple[str, float, str]]:
+    found = _mapping(summary.get("perpetual", {}))
+    return [(label, found[name], meaning) for name, label, meaning in PERPETUAL_COUNTS if found]
 
 
 def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:

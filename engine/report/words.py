@@ -17,6 +17,12 @@ COUNTS = (
 )
 """Name in the summary, label, and meaning, in the order in which they are shown."""
 
+PERPETUAL_COUNTS = (
+    ("funding_payments", "funding payments", "made on the position in the perpetual, to us or by us"),
+    ("liquidations", "liquidations", "times that the venue closed the position, as the margin wallet no longer held it"),
+)
+"""The same of the perpetual of a run that has one."""
+
 LINES = {
     "gross": "gross edge",
     "leg_misses": "missed legs",
