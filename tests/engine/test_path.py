@@ -63,7 +63,7 @@ def test_columns_have_their_own_types() -> None:
     assert {name for name, kind in kinds.items() if kind == np.float64} == {
         "Orders.decision_price", "Orders.limit_price", "Orders.price", "Orders.edge_bps", "Opportunities.edge_bps",
     }  # fmt: skip
-    assert [len(fields(table)) for table in (Orders, Transfers, Opportunities)] == [21, 10, 6]
+    assert [len(fields(table)) for table in (Orders, Transfers, Opportunities)] == [22, 10, 6]
 
 
 def test_a_run_longer_than_the_first_room_for_orders_loses_none() -> None:
