@@ -14,9 +14,9 @@ def gross_of(lines: Mapping[str, float]) -> float:
 
 
 def costs_of(lines: Mapping[str, float]) -> dict[str, float]:
-    """Return the lines that take of it, or happen to bring something; funding only where it was paid."""
+    """Return the lines that take of it, or happen to bring something; gas only where it was burnt, funding where it was paid."""
     paid = min(lines.get("funding", 0.0), 0.0)
-    return {name: lines[name] for name in COSTS} | ({"funding": paid} if paid else {})
+    return {name: lines[name] for name in COSTS if name != "gas" or lines[name]} | ({"funding": paid} if paid else {})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
