@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from tests.app.sources.captures import change, snapshot, ticker, trade, write
-from tests.e2e.conftest import ROOT, Cli
+from tests.e2e.conftest import ROOT, Cli, made
 
 EXAMPLE = ROOT / "examples" / "spatial-binance-capture.toml"
 SECONDS = 180
@@ -39,7 +39,7 @@ def spec(folder: Path) -> Path:
 
 
 def both(cli: Cli, path: Path, files: Path, box: Path, tmp_path: Path) -> dict[str, object]:
-    """Run a spec in the box and on the files, and return the summary that both give, byte by byte."""
+    """Run a spec in the box and on the files, and return the summary that both give, byte by byte but for the names of snapshots."""
     imported = cli("data", "import", files, "--data", box)
     assert imported.returncode == 0, imported.stderr
     in_box = cli("backtest", "run", path, "--data", box, "--out", tmp_path / "box", "--json")
@@ -47,7 +47,7 @@ def both(cli: Cli, path: Path, files: Path, box: Path, tmp_path: Path) -> dict[s
     on_files = cli("backtest", "run", path, "--files", files, "--out", tmp_path / "files", "--json")
     assert on_files.returncode == 0, on_files.stderr
     for name in json.loads(in_box.stdout)["files"]:
-        assert (tmp_path / "box" / name).read_bytes() == (tmp_path / "files" / name).read_bytes(), name
+        assert made(tmp_path / "box" / name) == made(tmp_path / "files" / name), name
     found: dict[str, object] = json.loads(on_files.stdout)["summary"]
     return found
 

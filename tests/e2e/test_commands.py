@@ -10,7 +10,7 @@ import pytest
 
 from engine.synth import depeg_weekend, differences
 from tests.app.services.exchange_server import Market, served, utc
-from tests.e2e.conftest import Cli, write_market
+from tests.e2e.conftest import Cli, made, write_market
 
 SWEEP = """version = 1
 name = "Thresholds"
@@ -61,7 +61,7 @@ def test_a_run_in_the_box_and_one_on_the_files_are_the_same_run(imported: Path, 
     assert on_files["run"] is None
     assert in_box["summary"] == on_files["summary"]
     for name in in_box["files"]:
-        assert (tmp_path / "box" / name).read_bytes() == (tmp_path / "files" / name).read_bytes(), name
+        assert made(tmp_path / "box" / name) == made(tmp_path / "files" / name), name
     assert differences(pl.read_parquet(tmp_path / "box" / "fills.parquet"), depeg_weekend(1).truth) == []
 
 

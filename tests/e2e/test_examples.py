@@ -52,7 +52,7 @@ def test_an_example_runs_on_real_data(path: Path, cli: Cli) -> None:
     assert ended.returncode == 0, ended.stderr
     summary = json.loads(ended.stdout)["summary"]
     assert summary["synthetic"] is False
-    assert {row["venue"] for row in summary["quality"]} == set(parse_spec_toml(path.read_text()).venues)
+    assert {row["venue"] for row in summary["quality"]} == {i.venue for i in parse_spec_toml(path.read_text()).instruments}
     assert summary["counts"]["packages"] > 0
     assert sum(row["amount"] for row in summary["attribution"]) == pytest.approx(summary["equity_end"] - summary["equity_start"])
 
