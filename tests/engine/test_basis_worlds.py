@@ -41,7 +41,7 @@ def payments(world: World) -> pl.DataFrame:
     return world.data[funding_key(perpetual(world))]
 
 
-@examples(60)
+@examples(30)
 @given(basis_worlds())
 def test_kernel_and_oracle_agree_on_random_worlds_of_a_perpetual(world: World) -> None:
     found = by_oracle(world)

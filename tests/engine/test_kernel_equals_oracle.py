@@ -35,7 +35,7 @@ def assert_same(kernel: Outcome, oracle: Outcome) -> None:
     assert kernel.trade_back == pytest.approx(oracle.trade_back, rel=1e-9, abs=1e-12 * scale)
 
 
-@examples(120)
+@examples(80)
 @given(worlds())
 def test_kernel_and_oracle_agree_on_random_worlds(world: World) -> None:
     found = by_oracle(world)
