@@ -43,7 +43,7 @@ def test_kernel_and_oracle_agree_on_random_worlds(world: World) -> None:
     assert_same(by_kernel(world), found)
 
 
-@examples(80)
+@examples(50)
 @given(cycle_worlds())
 def test_kernel_and_oracle_agree_on_random_worlds_of_cycles(world: World) -> None:
     found = by_oracle(world)
@@ -51,7 +51,7 @@ def test_kernel_and_oracle_agree_on_random_worlds_of_cycles(world: World) -> Non
     assert_same(by_kernel(world), found)
 
 
-@examples(60)
+@examples(40)
 @given(peg_worlds())
 def test_kernel_and_oracle_agree_on_random_worlds_of_bets_on_a_peg(world: World) -> None:
     found = by_oracle(world)
