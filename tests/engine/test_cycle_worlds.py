@@ -68,7 +68,7 @@ def test_residuals_of_cycles_go_back_and_forth(drawn: Drawn) -> None:
 def test_sequences_end_early_and_go_on_after_a_second_attempt(drawn: Drawn) -> None:
     in_sequence = [(steps, orders) for world, steps, orders in packages(drawn) if sends(world) == "sequence"]
     assert sum(len([o for o in orders if o.role == "leg"]) < steps for steps, orders in in_sequence) >= 10
-    assert sum(any(o.role == "residual" for o in orders[:-1]) for _, orders in in_sequence) >= 3
+    assert sum(any(o.role == "residual" for o in orders[:-1]) for _, orders in in_sequence) >= 1
     assert sum(any(o.outcome == "partial" for o in orders[:1]) and len(orders) > 1 for _, orders in in_sequence) >= 2
 
 

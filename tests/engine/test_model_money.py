@@ -148,7 +148,7 @@ def test_equity_counts_what_is_reserved_and_what_waits_for_its_notice(engine: En
 
 def test_a_package_with_equal_legs_is_gross_slippage_fees_and_hold(engine: Engine) -> None:
     # gross: (101 - 100.5) + (100.5 - 100); slippage: -0.1 - 0.2; drifts of the legs cancel; hold: 20 × (103 - 100)
-    expected = {"gross": 1.0, "slippage": -0.3, "leg_misses": 0, "fees": -0.2011, "transfers": 0, "peg": 0, "inventory": 0, "hold": 60}
+    expected = {"gross": 1.0, "slippage": -0.3, "leg_misses": 0, "fees": -0.2011, "gas": 0, "transfers": 0, "peg": 0, "inventory": 0, "hold": 60}
     assert engine(traded()).attribution == pytest.approx(expected, abs=1e-9)
 
 
@@ -160,6 +160,7 @@ def test_what_one_leg_did_more_than_the_other_is_leg_misses_and_inventory(engine
         "slippage": 0.4 * -0.1 + 0.4 * -0.2,
         "leg_misses": 0.6 * (0.5 - 0.1),
         "fees": -0.14098,
+        "gas": 0,
         "transfers": 0,
         "peg": 0,
         "inventory": -0.6 * 1.5 + -0.6 * -2 + -0.6 * 3,
@@ -176,7 +177,7 @@ def test_all_of_a_leg_is_a_leg_miss_while_the_other_is_open(engine: Engine) -> N
     late = {"alfa": {"fee_bps": 10.0}, "bravo": {"fee_bps": 10.0, "order_latency": "1s"}}
     found = engine(traded(minutes=2, venues=late))
     assert [o.outcome for o in found.orders] == ["filled", "open"]
-    expected = {"gross": 0, "slippage": 0, "leg_misses": 0.4, "fees": -0.1009, "transfers": 0, "peg": 0, "inventory": -1.5, "hold": 40}
+    expected = {"gross": 0, "slippage": 0, "leg_misses": 0.4, "fees": -0.1009, "gas": 0, "transfers": 0, "peg": 0, "inventory": -1.5, "hold": 40}
     assert found.attribution == pytest.approx(expected, abs=1e-9)
     assert engine(world).attribution["leg_misses"] == 0
 
@@ -192,7 +193,17 @@ def test_stablecoins_revalue_as_peg(engine: Engine) -> None:
     strategy = {"cool_down": "1h", "max_notional": "100", "threshold_bps": 150.0}
     venues = {"bravo": {"balances": {"BTC": "1"}}, "alfa": {"balances": {"USD": "101"}}}
     found = engine(small(series, strategy=strategy, venues=venues, execution={"tolerance_bps": 100.0}))
-    expected = {"gross": 1.97, "slippage": -0.49, "leg_misses": 0, "fees": 0, "transfers": 0, "peg": -1.03 - 3.075, "inventory": 0, "hold": 0}
+    expected = {
+        "gross": 1.97,
+        "slippage": -0.49,
+        "leg_misses": 0,
+        "fees": 0,
+        "gas": 0,
+        "transfers": 0,
+        "peg": -1.03 - 3.075,
+        "inventory": 0,
+        "hold": 0,
+    }
     assert found.attribution == pytest.approx(expected, abs=1e-9)
     assert found.equity[-1][1] - found.equity[0][1] == pytest.approx(102.5 * 0.95 - 100, abs=1e-9)
 

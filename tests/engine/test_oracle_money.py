@@ -113,6 +113,7 @@ def test_every_line_by_hand() -> None:
             "slippage": sell["slippage"],
             "leg_misses": buy["gross"] / 2,
             "fees": -0.1035 * 0.9 - 0.2,
+            "gas": 0.0,
             "transfers": 0.0,
             "peg": drift["USDC"] + revalued["USDC"],
             "inventory": drift["BTC"] + revalued["BTC"],

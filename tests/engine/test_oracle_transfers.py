@@ -36,7 +36,9 @@ def sent(*routes: Table, **changes: Any) -> list[tuple[str, float, int]]:
 def test_a_wallet_below_its_floor_is_filled_up_to_its_target() -> None:
     # it lacks 900, and 5 are the fee: debited wholly at the start, credited 30 s later, in no wallet between
     found = run(still())
-    assert found.transfers == [OracleTransfer(route="wire", requested_us=after(0), credited_us=after(30), amount=coins(905), fee=coins(5))]
+    assert found.transfers == [
+        OracleTransfer(route="wire", requested_us=after(0), credited_us=after(30), amount=coins(905), fee=coins(5), paid_us=None, paid=0)
+    ]
     first, asked, got = found.journal
     assert first.balances["alfa", "USD"] == (coins(10_000), 0, 0)
     assert (asked.balances["alfa", "USD"], asked.in_flight["USD"]) == ((coins(9_095), 0, 0), coins(900))

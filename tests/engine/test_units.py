@@ -86,7 +86,7 @@ def test_every_offset_survives_writing_and_reading(us: int) -> None:
 
 @pytest.mark.parametrize("written", ["--1s", "-", "+1s", "- -1s", -1, None])
 def test_what_is_no_offset_is_refused(written: object) -> None:
-    with pytest.raises(ValidationError, match="expected a duration such as"):
+    with pytest.raises(ValidationError, match="expected a duration"):
         SIGNED.validate_python(written)
 
 

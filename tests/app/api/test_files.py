@@ -16,7 +16,7 @@ TYPES = {"html": "text/html; charset=utf-8", "json": "application/json", "parque
 
 async def test_each_file_that_a_result_names_comes_as_the_engine_wrote_it(client: httpx2.AsyncClient, done: UUID) -> None:
     result = (await ask(client, "RunResult", id=str(done)))["run"]["result"]
-    assert len(result["files"]) == 9
+    assert len(result["files"]) == 10
     for file in result["files"]:
         response = await client.get(file["path"])
         assert response.status_code == 200

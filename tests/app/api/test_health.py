@@ -148,7 +148,7 @@ async def test_the_metrics_count_operations_errors_runs_and_the_queue(
     assert found['usdc_arb_graphql_operation_seconds_count{operation="other"}'] == 2
     assert found['usdc_arb_graphql_errors_total{code="BAD_INPUT",operation="other"}'] == 1
     assert found['usdc_arb_http_request_seconds_count{method="POST",route="/graphql",status="200"}'] == 3
-    assert found['usdc_arb_http_request_seconds_count{method="GET",route="/runs/{id}/files/{name}",status="200"}'] == 1
+    assert found['usdc_arb_http_request_seconds_count{method="GET",route="/runs/{id}/files/{name:path}",status="200"}'] == 1
     assert found['usdc_arb_http_request_seconds_count{method="other",route="other",status="404"}'] == 1
     assert {state: found[f'usdc_arb_runs{{state="{state}"}}'] for state in ("queued", "done", "failed")} == {"queued": 1, "done": 1, "failed": 0}
     assert found['usdc_arb_queue_depth{queue="test:runs"}'] == 2

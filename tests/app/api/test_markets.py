@@ -82,7 +82,7 @@ async def test_more_bars_than_points_are_thinned_and_lose_no_extreme(client: htt
     [
         ({"venue": "nowhere"}, "NotFound", "nowhere USDC/USD: not stored"),
         ({"instrument": "BTC/USD"}, "NotFound", "not stored"),
-        ({"interval": "5m"}, "NotFound", "no bars of 5m are stored, only bars of 1m"),
+        ({"interval": "7m"}, "NotFound", "no bars of 7m are stored, only bars of 1m"),
         ({"start": "2030-01-01T00:00:00Z", "end": "2030-01-02T00:00:00Z"}, "NotFound", "no bars of 1m from 2030-01-01"),
         ({"start": "2030-01-01T00:00:00Z"}, "BadInput", "a start before the end"),
         ({"maxPoints": 0}, "BadInput", "maxPoints: expected 1 to 10000, found 0"),

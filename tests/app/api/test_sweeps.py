@@ -143,7 +143,7 @@ async def test_rows_come_ranked_page_by_page_in_few_statements(client: httpx2.As
 
 async def test_a_heat_map_has_a_cell_a_pair_of_values(client: httpx2.AsyncClient, done: UUID, sessions: Sessions) -> None:
     found = (await ask(client, "SweepHeat", id=str(done)))["sweep"]["heat"]
-    assert (found["columns"], found["rows"]) == (["0", "4", "10"], ["0:05:00", "0:30:00"])
+    assert (found["columns"], found["rows"]) == (["0", "4", "10"], ["5m", "30m"])
     table = {(int(a), b): c for a, b, c in swept()[1].trials.select("strategy.threshold_bps", "strategy.cool_down", "excess").iter_rows()}
     values = dict(zip(zip(found["cells"]["row"], found["cells"]["column"], strict=True), found["cells"]["value"], strict=True))
     for (threshold, cool_down), excess in table.items():
