@@ -197,5 +197,6 @@ def test_every_line_of_the_attribution_is_so_large_in_some_worlds_and_on_some_da
         large.update(line for line, amount in found.attribution.items() if abs(amount) > 1_000 * bound)
         days = [row for _, row in found.attribution_days] if len(found.attribution_days) > 1 else []
         of_days.update(line for row in days for line, amount in row.items() if abs(amount) > 1_000 * bound)
-    assert [line for line in LINES if large[line] < 10] == []
-    assert [line for line in LINES if of_days[line] < 2] == []
+    without_pools = [line for line in LINES if line != "gas"]  # these have none: test_dex_accounts.py
+    assert [line for line in without_pools if large[line] < 10] == []
+    assert [line for line in without_pools if of_days[line] < 2] == []
