@@ -6,16 +6,13 @@ from httpx2 import Client
 
 from app import client
 from app.cli import connection, output
-from app.errors import NotFound
-
-_PAGE = 100
-_LAST = "last"
+from app.cli.newest import meant, newest
 
 
 def show_list(*, limit: int, data: Path | None, url: str | None, as_json: bool) -> None:
     """Print the newest runs."""
     with client.connect(*connection.api(data, url)) as http:
-        runs, more = _newest(http, limit)
+        runs, more = newest(http, "Runs", limit)
     if as_json:
         output.document({"runs": runs, "more": more})
         return
@@ -30,7 +27,7 @@ def show_list(*, limit: int, data: Path | None, url: str | None, as_json: bool) 
 def show_one(run_id: str, *, out: Path | None, data: Path | None, url: str | None, as_json: bool) -> None:
     """Print where a run stands, and its result once it has one."""
     with client.connect(*connection.api(data, url)) as http:
-        run = _find(http, run_id)
+        run = client.state(http, meant(http, "Runs", run_id))
         if run["state"] == "DONE":
             show_done(http, run, out=out, as_json=as_json, save_by_default=False)
         elif as_json:
@@ -42,7 +39,7 @@ def show_one(run_id: str, *, out: Path | None, data: Path | None, url: str | Non
 def cancel(run_id: str, *, data: Path | None, url: str | None, as_json: bool) -> None:
     """Cancel a run."""
     with client.connect(*connection.api(data, url)) as http:
-        run_id = _find(http, run_id)["id"]
+        run_id = meant(http, "Runs", run_id)
         run = client.choose(client.ask(http, "CancelRun", id=run_id)["cancelRun"], "Run")
     if as_json:
         output.document({"run": run})
@@ -66,25 +63,6 @@ def show_done(http: Client, run: client.Form, *, out: Path | None, as_json: bool
 def fetch(http: Client, run_id: str) -> tuple[client.Form, dict[str, bytes]]:
     """Return summary and files of a run that is done."""
     return client.summary(http, run_id), {name: client.download(http, run_id, name) for name in client.files(http, run_id)}
-
-
-def _newest(http: Client, limit: int) -> tuple[list[client.Form], bool]:
-    runs: list[client.Form] = []
-    after, more = None, True
-    while more and len(runs) < limit:
-        page = client.ask(http, "Runs", first=min(_PAGE, limit - len(runs)), after=after)["runs"]
-        runs += [edge["node"] for edge in page["edges"]]
-        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
-    return runs, more
-
-
-def _find(http: Client, run_id: str) -> client.Form:
-    if run_id != _LAST:
-        return client.state(http, run_id)
-    runs, _ = _newest(http, 1)
-    if not runs:
-        raise NotFound("there are no runs yet; submit one: usdc-arb backtest run SPEC")
-    return client.state(http, runs[0]["id"])
 
 
 def _state(run: client.Form) -> str:

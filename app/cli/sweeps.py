@@ -10,17 +10,15 @@ from rich.table import Table
 
 from app import client
 from app.cli import connection, output, saved, sweep_result
-from app.errors import NotFound
+from app.cli.newest import meant, newest
 
-_PAGE = 100
-_LAST = "last"
 _BEST = 10
 
 
 def show_list(*, limit: int, data: Path | None, url: str | None, as_json: bool) -> None:
     """Print the newest sweeps."""
     with client.connect(*connection.api(data, url)) as http:
-        sweeps, more = _newest(http, limit)
+        sweeps, more = newest(http, "Sweeps", limit)
     if as_json:
         output.document({"sweeps": sweeps, "more": more})
         return
@@ -35,7 +33,7 @@ def show_list(*, limit: int, data: Path | None, url: str | None, as_json: bool) 
 def show_one(sweep_id: str, *, out: Path | None, data: Path | None, url: str | None, as_json: bool) -> None:
     """Print where a sweep stands, its best trials so far, and its result once it has one."""
     with client.connect(*connection.api(data, url)) as http:
-        sweep = _find(http, sweep_id)
+        sweep = client.sweep_state(http, meant(http, "Sweeps", sweep_id))
         if sweep["state"] == "DONE":
             show_done(http, sweep, out=out, as_json=as_json, save_by_default=False)
             return
@@ -52,7 +50,7 @@ def show_one(sweep_id: str, *, out: Path | None, data: Path | None, url: str | N
 def cancel(sweep_id: str, *, data: Path | None, url: str | None, as_json: bool) -> None:
     """Cancel a sweep."""
     with client.connect(*connection.api(data, url)) as http:
-        sweep = client.choose(client.ask(http, "CancelSweep", id=_find(http, sweep_id)["id"])["cancelSweep"], "Sweep")
+        sweep = client.choose(client.ask(http, "CancelSweep", id=meant(http, "Sweeps", sweep_id))["cancelSweep"], "Sweep")
     if as_json:
         output.document({"sweep": sweep})
     else:
@@ -92,22 +90,3 @@ def _told(found: client.Form) -> Table:
     for row in zip(*columns, strict=True):
         shown.add_row(*(f"{value:,.6g}" if isinstance(value, float) else "–" if value is None else str(value) for value in row))
     return shown
-
-
-def _newest(http: Client, limit: int) -> tuple[list[client.Form], bool]:
-    found: list[client.Form] = []
-    after, more = None, True
-    while more and len(found) < limit:
-        page = client.ask(http, "Sweeps", first=min(_PAGE, limit - len(found)), after=after)["sweeps"]
-        found += [edge["node"] for edge in page["edges"]]
-        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
-    return found, more
-
-
-def _find(http: Client, sweep_id: str) -> client.Form:
-    if sweep_id != _LAST:
-        return client.sweep_state(http, sweep_id)
-    found, _ = _newest(http, 1)
-    if not found:
-        raise NotFound("there are no sweeps yet; submit one: usdc-arb sweep run SWEEP")
-    return client.sweep_state(http, found[0]["id"])
