@@ -10,14 +10,17 @@ from engine.config import Spec
 from engine.events import Funding as Paid
 from engine.events import Opportunities, Orders, Path, Transfers
 from engine.kernels import state as kernel
-from engine.kernels.market import ALONE, BASIS, DAY_US, PAIRS, Candidates, World
+from engine.kernels.market import ALONE, BASIS, DAY_US, PAIRS, SEQUENCE, TOGETHER, Candidates, World
 from engine.kernels.path import rows_needed, walk
 from engine.kernels.scan import IN_VIEW, PLACE, UNIT, scan
 from engine.kernels.transfers import Funding
+from engine.kernels.walks import walk_basis, walk_cycles, walk_peg, walk_swaps
 from engine.schema import micros
 
 FIRST_ROWS = 256
 """Of logs; they grow as they fill."""
+
+_WALKS = {PAIRS: walk, TOGETHER: walk_cycles, SEQUENCE: walk_cycles, ALONE: walk_peg, BASIS: walk_basis}
 
 
 Found = tuple[Candidates, np.record]
@@ -92,7 +95,8 @@ def walked(spec: Spec, world: World, funding: Funding, rows: Candidates) -> tupl
     due = np.searchsorted(world.payments.due_us, micros(spec.start), side="right")  # what falls due at the start is on no position
     if due < world.payments.size:
         log.queue[0], state.counts.queue = (world.payments[due].due_us, kernel.DUE, due), 1
-    while not walk(world, funding, rows, state, log, scratch):
+    walks = walk_swaps if world.pools.size else _WALKS[int(world.rules[0].sends)]
+    while not walks(world, funding, rows, state, log, scratch):
         log = larger(log, rows_needed(state, scratch.plan.size))
     used = state.counts[0]
     return state, kernel.Log(

@@ -33,6 +33,11 @@ WORLDS = re.compile(r"tests/engine/test_\w+\.py::")
 """Where whole worlds are drawn; the folders beside these files draw numbers."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the mark below where pytest-cov is not loaded: the list of mutations runs without it."""
+    config.addinivalue_line("markers", "no_cover: a test without coverage (pytest-cov's own)")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Hand out long files first, and do not trace the engine on drawn worlds.
 

@@ -1,77 +1,54 @@
-"""The path of a run: what depends on what happened before (docs/model.md). Read `walk` first; each rule is a small function."""
+"""The path of a run: what depends on what happened before (docs/model.md). Read `walk` first; each rule is a small function.
+
+This is the walk of a run that sends pairs; those of the other strategies are in `engine.kernels.walks`.
+"""
 
 import numpy as np
 
 from engine.kernels.amounts import buy_limit, sell_limit
-from engine.kernels.basis import decide_basis, follow_liquidation, watch_position
 from engine.kernels.cache import compiled, rule
-from engine.kernels.cycles import decide_cycles, take_notice_of_cycle
 from engine.kernels.decisions import forbidden, list_opportunity, stand
-from engine.kernels.dex_cex import decide_swaps
 from engine.kernels.fees import charged_in, rate_of, reserve_rate, tick_at
-from engine.kernels.market import ABSENT, ALONE, BASIS, BUY, PAIRS, SELL, Candidates, World, edge_bps, received, spent
+from engine.kernels.market import ABSENT, BUY, SELL, Candidates, World, edge_bps, received, spent
 from engine.kernels.orders import Plan, completes, learn, resolve, send
-from engine.kernels.peg import decide_peg, take_notice_of_peg
-from engine.kernels.perpetuals import fall_due, pay
-from engine.kernels.redemption import ask, pay_out
 from engine.kernels.residuals import complete
 from engine.kernels.sizing import Pair, segment_of, size_package, skip_of, take
-from engine.kernels.state import (
-    CREDIT,
-    DUE,
-    LEG_ORDER,
-    LIQUIDATION_ORDER,
-    NOTICE,
-    PAID,
-    RESIDUAL_ORDER,
-    RESOLVE,
-    SENT,
-    Log,
-    Scratch,
-    State,
-    pop,
-)
+from engine.kernels.state import CREDIT, LEG_ORDER, RESIDUAL_ORDER, RESOLVE, SENT, Log, Scratch, State, pop
 from engine.kernels.ticks import take_tick
 from engine.kernels.transfers import Funding, credit
 
-_NEVER = 2**62
+NEVER = 2**62
+"""A time that does not come."""
 
 
 @rule
-def take_notice(world: World, state: State, log: Log, scratch: Scratch, o: int, at_us: int) -> None:
-    """Take the notice of an order, and do what follows for its package."""
-    learn(world, state, log, o)
+def follow_pair(world: World, state: State, log: Log, o: int, at_us: int) -> None:
+    """Do what follows for the package of a pair's order at its notice."""
     order = log.orders[o]
-    if world.rules[0].sends == ALONE:
-        take_notice_of_peg(world, state, log, o, at_us)
-    elif world.rules[0].sends != PAIRS and world.rules[0].sends != BASIS:
-        take_notice_of_cycle(world, state, log, scratch, o, at_us)
-    elif order.role == LIQUIDATION_ORDER:
-        follow_liquidation(world, state, log, o, at_us)
-    elif order.role == RESIDUAL_ORDER:
+    if order.role == RESIDUAL_ORDER:
         state.counts[0].net_residual += order.filled if order.side == BUY else -order.filled
     elif completes(log.orders, o):
         complete(world, state, log, int(order.first), at_us)
 
 
 @rule
-def settle_until(world: World, funding: Funding, state: State, log: Log, scratch: Scratch, until_us: int) -> None:
+def is_due(state: State, log: Log, until_us: int) -> bool:
+    """Tell whether something waits in the queue that happens up to and at a time."""
+    return bool(state.counts[0].queue > 0 and log.queue[0, 0] <= until_us)
+
+
+@rule
+def settle_until(world: World, funding: Funding, state: State, log: Log, until_us: int) -> None:
     """Let happen what waits in the queue, in its order, up to and at a time."""
-    while state.counts[0].queue > 0 and log.queue[0, 0] <= until_us:
+    while is_due(state, log, until_us):
         at_us, kind, number = pop(log.queue, state.counts)
         if kind == CREDIT:
             credit(world, funding, state, log, number)
-            ask(world, funding, state, log, number, at_us)
         elif kind == RESOLVE:
             resolve(world, state, log, number)
-        elif kind == NOTICE:
-            take_notice(world, state, log, scratch, number, at_us)
-        elif kind == DUE:
-            fall_due(world, state, log, number)
-        elif kind == PAID:
-            pay(world, state, number, at_us)
         else:
-            pay_out(world, funding, state, log, number)
+            learn(world, state, log, number)
+            follow_pair(world, state, log, number, at_us)
 
 
 @rule
@@ -148,6 +125,7 @@ def send_package(world: World, state: State, log: Log, pair: Pair, scratch: Scra
 @rule
 def decide_pairs(world: World, rows: Candidates, state: State, log: Log, scratch: Scratch, at: int) -> None:
     """Decide on the pairs of a candidate, best first; each gets what the earlier left."""
+    value_legs(world, rows, state, at, scratch)
     at_us, legs = int(rows.at_us[at]), scratch.received.size
     for rank in range(rank_pairs(rows, state, at, world.rules[0].threshold_bps, scratch)):
         ranked, edge = scratch.ranked[rank], scratch.edges[rank]
@@ -158,23 +136,6 @@ def decide_pairs(world: World, rows: Candidates, state: State, log: Log, scratch
             if outcome == SENT:
                 send_package(world, state, log, pair, scratch, quantity, edge, at_us)
         list_opportunity(state, log, ranked, at_us, edge, outcome)
-
-
-@rule
-def decide(world: World, rows: Candidates, state: State, log: Log, scratch: Scratch, at: int) -> None:
-    """Decide on the opportunities of a candidate."""
-    if world.rules[0].sends == BASIS:
-        decide_basis(world, rows, state, log, scratch, at)
-        return
-    value_legs(world, rows, state, at, scratch)
-    if world.pools.size > 0:
-        decide_swaps(world, rows, state, log, scratch, at)
-    elif world.rules[0].sends == PAIRS:
-        decide_pairs(world, rows, state, log, scratch, at)
-    elif world.rules[0].sends == ALONE:
-        decide_peg(world, rows, state, log, scratch, at)
-    else:
-        decide_cycles(world, rows, state, log, scratch, at)
 
 
 def rows_needed(state: State, most_steps: int) -> tuple[int, int, int, int]:
@@ -199,6 +160,32 @@ def has_room(state: State, log: Log, most_steps: int) -> bool:
     return bool(orders <= log.orders.size and packages <= log.packages.size and lists)
 
 
+@rule
+def row_us(rows: Candidates, state: State) -> int:
+    """Return when the next candidate is [µs]."""
+    at = state.counts[0].candidate
+    return int(rows.at_us[at]) if at < rows.at_us.size else NEVER
+
+
+@rule
+def tick_us(world: World, state: State) -> int:
+    """Return when the next tick is at which there is work [µs]."""
+    rules, tick = world.rules[0], state.counts[0].tick
+    return int(rules.start_us + tick * rules.clock_us) if rules.works_at_ticks and tick < world.mark.shape[0] else NEVER
+
+
+@rule
+def next_us(world: World, rows: Candidates, state: State) -> int:
+    """Return when the next candidate or tick is, or the run's end, up to which the queue is emptied first [µs]."""
+    return min(row_us(rows, state), tick_us(world, state), int(world.rules[0].end_us))
+
+
+@rule
+def is_over(world: World, rows: Candidates, state: State) -> bool:
+    """Tell whether neither a candidate nor a tick is left."""
+    return min(row_us(rows, state), tick_us(world, state)) == NEVER
+
+
 @compiled
 def walk(world: World, funding: Funding, rows: Candidates, state: State, log: Log, scratch: Scratch) -> bool:
     """Walk candidates and ticks in time order; False where the logs are full: call again with larger ones.
@@ -212,20 +199,15 @@ def walk(world: World, funding: Funding, rows: Candidates, state: State, log: Lo
     state, log, scratch : State, Log, Scratch
         Written to; after True it is the state at the run's end. Orders and transfers that would happen after it are open.
     """
-    rules, count, works_at_ticks = world.rules[0], state.counts[0], world.rules[0].works_at_ticks
+    count = state.counts[0]
     while has_room(state, log, scratch.plan.size):
-        next_row = rows.at_us[count.candidate] if count.candidate < rows.at_us.size else _NEVER
-        next_tick = rules.start_us + count.tick * rules.clock_us if works_at_ticks and count.tick < world.mark.shape[0] else _NEVER
-        if min(next_row, next_tick) == _NEVER:
-            settle_until(world, funding, state, log, scratch, rules.end_us)
+        settle_until(world, funding, state, log, next_us(world, rows, state))
+        if is_over(world, rows, state):
             return True
-        settle_until(world, funding, state, log, scratch, min(next_row, next_tick))
-        if next_tick <= next_row:
-            if rules.sends == BASIS:
-                watch_position(world, state, log, scratch, next_tick)
+        if tick_us(world, state) <= row_us(rows, state):
             take_tick(world, funding, state, log, count.tick)
             count.tick += 1
         else:
-            decide(world, rows, state, log, scratch, count.candidate)
+            decide_pairs(world, rows, state, log, scratch, count.candidate)
             count.candidate += 1
     return False

@@ -133,9 +133,9 @@ def walk_listed(shared: Shared, world: World, room: Room, decided: Int64s, trial
         next_row = listing.at_us[at] if at < instants else _NEVER
         next_tick = rules.start_us + count.tick * rules.clock_us if rules.works_at_ticks and count.tick < world.mark.shape[0] else _NEVER
         if min(next_row, next_tick) == _NEVER:
-            settle_until(world, shared.funding, room.state, room.log, room.scratch, rules.end_us)
+            settle_until(world, shared.funding, room.state, room.log, rules.end_us)
             return True
-        settle_until(world, shared.funding, room.state, room.log, room.scratch, min(next_row, next_tick))
+        settle_until(world, shared.funding, room.state, room.log, min(next_row, next_tick))
         if next_tick <= next_row:
             take_tick(world, shared.funding, room.state, room.log, count.tick)
             count.tick += 1

@@ -35,4 +35,4 @@ amounts, basis, chain, cycles, decisions = (_found[name] for name in ("amounts",
 fees, market, orders, pools = (_found[name] for name in ("fees", "market", "orders", "pools"))
 perpetuals = _found["perpetuals"]
 path, residuals, scan, sizing = (_found[name] for name in ("path", "residuals", "scan", "sizing"))
-state, ticks, transfers = (_found[name] for name in ("state", "ticks", "transfers"))
+state, ticks, transfers, walks = (_found[name] for name in ("state", "ticks", "transfers", "walks"))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine.kernels.hand import coins, ints, log, scratch
 from tests.engine.kernels.hand_cycles import BACK, BUY, ETH, FORTH, SELL, begun, cyclic, legs, seen
-from tests.engine.kernels.plain import cycles, market, path, state
+from tests.engine.kernels.plain import cycles, market, path, state, walks
 
 
 def candidate(*, row: tuple[int, ...] = (0, 1, 2), news: tuple[bool, ...] = (True, True, True), ordinal: int = 5, at: int = 60) -> Any:
@@ -79,7 +79,9 @@ def decided(*ways: Any, now: Any = None, quotes: Any = None, **changes: Any) -> 
     """Return state and log after the decisions of 60."""
     quotes = seen() if quotes is None else quotes
     now, done = begun(quotes) if now is None else now, log()
-    path.decide(cyclic(quotes, *ways, **changes), candidate(), now, done, scratch(legs=3), 0)
+    one, room = cyclic(quotes, *ways, **changes), scratch(legs=3)
+    path.value_legs(one, candidate(), now, 0, room)
+    cycles.decide_cycles(one, candidate(), now, done, room, 0)
     return now, done
 
 
@@ -176,7 +178,7 @@ def test_steps_of_a_cycle_are_seen_at_the_rows_of_their_candidate() -> None:
 def test_a_notice_of_a_cycle_is_taken_by_its_package(sends: int) -> None:
     now, done = decided(FORTH, sends=sends)
     one, room = cyclic(seen(), sends=sends), scratch(legs=3)
-    path.settle_until(one, None, now, done, room, 60)
+    walks.settle_cycles(one, None, now, done, room, 60)
     # all fill at once, whole: 100 USD became 102
     assert [int(o.leg) for o in done.orders[: now.counts[0].orders]] == [0, 1, 2]
     assert [int(o.outcome) for o in done.orders[:3]] == [state.FILLED] * 3

@@ -118,7 +118,7 @@ def test_an_alarm_goes_by_the_gross_edge_of_its_own_pair_and_its_rest_by_its_own
     for limits, outcome in (({"max_gross_edge_bps": 99.9}, state.ALARM), ({"cool_down_us": 10}, state.COOL_DOWN)):
         one, now, done = world(QUOTES, rules=rules(threshold_bps=-1000.0, **limits), **tiers(0.001, 0.0)), fresh(QUOTES), log()
         now.combinations[1].last_decision_us = 55
-        path.decide(one, candidates([60], [(0, 1)]), now, done, scratch(), 0)
+        path.decide_pairs(one, candidates([60], [(0, 1)]), now, done, scratch(), 0)
         found = done.opportunities[: now.counts[0].opportunities]
         assert [(int(row.combination), int(row.outcome)) for row in found] == [(1, outcome), (2, state.SENT)]
 
@@ -173,7 +173,7 @@ def test_later_opportunities_of_an_instant_get_what_earlier_ones_left() -> None:
     # both directions pay: alfa's 103 and bravo's 102 against 100 and 101; bravo has coins for none of it after the first
     books = observations([Quote(0, [(103.0, 9.0)], [(101.0, 9.0)])], [Quote(0, [(102.0, 9.0)], [(100.0, 9.0)])])
     one, now, done = world(books, rules=rules(threshold_bps=1.0)), fresh(books, free=(4, 0, 0, 1e6, 0)), log()
-    path.decide(one, candidates([60], [(0, 1)]), now, done, scratch(), 0)
+    path.decide_pairs(one, candidates([60], [(0, 1)]), now, done, scratch(), 0)
     found = done.opportunities[: now.counts[0].opportunities]
     assert [(int(row.combination), int(row.outcome)) for row in found] == [(1, state.SENT), (2, state.NO_FUNDS)]
     assert [o.planned for o in done.orders[: now.counts[0].orders]] == [coins(4), coins(4)]
@@ -185,7 +185,7 @@ def test_a_noticed_residual_order_changes_the_net_residual_and_completes_nothing
     order = done.orders[0]
     order.role, order.side, order.filled, order.planned = state.RESIDUAL_ORDER, side, coins(2), coins(5)
     now.counts[0].net_residual, now.counts[0].open_packages = coins(10), 1
-    path.take_notice(world(QUOTES), now, done, scratch(), 0, 60)
+    path.follow_pair(world(QUOTES), now, done, 0, 60)
     assert (now.counts[0].net_residual, now.counts[0].open_packages) == (residual, 1)
 
 
@@ -196,11 +196,11 @@ def test_what_waits_happens_up_to_and_at_a_time_in_its_order() -> None:
     path.send(one, now, done, plan, 60)
     state.push(done.queue, now.counts, (60, state.CREDIT, 3))
     done.transfers[3].amount = coins(1)
-    path.settle_until(one, ways, now, done, scratch(), 59)
+    path.settle_until(one, ways, now, done, 59)
     assert (done.orders[0].outcome, now.counts[0].queue) == (state.OPEN, 2)
-    path.settle_until(one, ways, now, done, scratch(), 64)
+    path.settle_until(one, ways, now, done, 64)
     assert (done.orders[0].outcome, done.orders[0].noticed, done.transfers[3].credited) == (state.FILLED, 0, 1)
-    path.settle_until(one, ways, now, done, scratch(), 65)
+    path.settle_until(one, ways, now, done, 65)
     assert (done.orders[0].noticed, now.counts[0].queue) == (1, 0)
 
 

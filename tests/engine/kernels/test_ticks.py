@@ -29,26 +29,26 @@ def test_the_excess_is_what_is_held_beyond_the_start_at_marks() -> None:
 def test_a_fall_of_the_whole_limit_from_the_high_stops(high: float, stopped: bool) -> None:
     one, now = excess_of(11, 880, 90.0)
     now.counts[0].high = high
-    ticks.stop_on_drawdown(one, now, 4, 840)
+    ticks.stop_on_drawdown(one, now, ticks.excess_at(one, now, 4), 840)
     assert now.counts[0].stopped_us == (840 if stopped else state.NEVER_US)
 
 
 def test_the_high_is_the_largest_excess_so_far() -> None:
     one, now = excess_of(11, 1000, 90.0)
-    ticks.stop_on_drawdown(one, now, 4, 840)
+    ticks.stop_on_drawdown(one, now, ticks.excess_at(one, now, 4), 840)
     assert now.counts[0].high == pytest.approx(90.0)
     now.currencies[USD].held -= coins(30)
-    ticks.stop_on_drawdown(one, now, 4, 900)
+    ticks.stop_on_drawdown(one, now, ticks.excess_at(one, now, 4), 900)
     assert (now.counts[0].high, now.counts[0].stopped_us) == (pytest.approx(90.0), state.NEVER_US)
 
 
 def test_the_first_stop_stands() -> None:
     one, now = excess_of(0, 0, 90.0)
     now.counts[0].stopped_by = state.STOP_MISSES
-    ticks.stop_on_drawdown(one, now, 4, 840)
+    ticks.stop_on_drawdown(one, now, ticks.excess_at(one, now, 4), 840)
     assert (now.counts[0].stopped_us, now.counts[0].stopped_by) == (840, state.STOP_DRAWDOWN)
     now.counts[0].stopped_us, now.counts[0].stopped_by = 7, state.STOP_MISSES
-    ticks.stop_on_drawdown(one, now, 4, 840)
+    ticks.stop_on_drawdown(one, now, ticks.excess_at(one, now, 4), 840)
     assert (now.counts[0].stopped_us, now.counts[0].stopped_by) == (7, state.STOP_MISSES)
 
 
