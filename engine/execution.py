@@ -14,6 +14,7 @@ from engine.schema import US_PER_SECOND, micros
 from engine.series import Series
 
 MARKOUTS = ("markout_short_bps", "markout_medium_bps", "markout_long_bps")
+FIGURES = (*MARKOUTS, "mean_age_s", "peak_capital")
 _QUOTE_HORIZONS_US = tuple(seconds * US_PER_SECOND for seconds in (1, 5, 60))
 _BARS_AHEAD = (1, 5, 15)
 

@@ -9,6 +9,8 @@ from engine.events import DECISIONS, Opportunities
 from engine.ledger import names, timestamps
 from engine.schema import TIMESTAMP, US_PER_SECOND
 
+EPISODE_FIGURES = ("median_episode_s", "outlast_rate")
+
 
 def opportunities_table(spec: Spec, found: Opportunities) -> pl.DataFrame:
     """Return one row an opportunity, by time, then edge, highest first, then combination; `package` is null unless one was sent."""

@@ -7,9 +7,12 @@ import numpy as np
 
 from engine.arrays import Bools, Floats, Int64s
 from engine.config import Instrument, Spec
-from engine.events import BUY, Path
+from engine.events import BUY, LIQUIDATION, Path
 from engine.marks import Marks
 from engine.schema import ATOMS_PER_UNIT, micros
+
+FIGURES = ("position", "largest", "funding_payments", "funding_received", "funding_paid", "liquidations", "lacking")
+"""What `figures` says in numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,25 @@ def funding(one: Position, marks: Marks, bounds_us: Int64s) -> Floats:
     paid = one.funding
     values = paid.change * marks.of(one.leg.key.quote, paid.at_us) / ATOMS_PER_UNIT
     return _sums(stretches(bounds_us, paid.at_us), values, bounds_us.size - 1)
+
+
+def figures(spec: Spec, path: Path) -> dict[str, float | int | str]:
+    """Return what nobody sees from orders: what is open at the end, what was paid on it, and what the venue closed; amounts in units.
+
+    `position` and `largest` are of the base; `funding_received`, `funding_paid` and `lacking`, what the margin wallet did not have, of the quote.
+    """
+    orders, paid, leg = path.orders, path.funding, spec.perpetual
+    bought = np.where(orders.side == BUY, orders.filled, -orders.filled)[on_perpetual(spec, path)]
+    return {
+        "instrument": "" if leg is None else str(leg.key),
+        "position": int(bought.sum()) / ATOMS_PER_UNIT,
+        "largest": float(np.max(np.abs(np.cumsum(bought)), initial=0)) / ATOMS_PER_UNIT,
+        "funding_payments": paid.due_us.size,
+        "funding_received": int(paid.amount[paid.amount > 0].sum()) / ATOMS_PER_UNIT,
+        "funding_paid": -int(paid.amount[paid.amount < 0].sum()) / ATOMS_PER_UNIT,
+        "liquidations": int(np.sum((orders.role == LIQUIDATION) & (orders.filled > 0))),
+        "lacking": int(orders.lacking.sum() + paid.lacking.sum()) / ATOMS_PER_UNIT,
+    }
 
 
 def stretches(bounds_us: Int64s, at_us: Int64s) -> Int64s:

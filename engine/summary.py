@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine import bet, capacity, metrics
+from engine import bet, capacity, metrics, positions
 from engine.accounts import Accounts
 from engine.attribution import TRADE_LINES, lines_of
 from engine.config import POOLS, Spec
-from engine.events import BUY, LIQUIDATION, OUTCOMES, RESIDUAL, Path
+from engine.events import OUTCOMES, RESIDUAL, Path
 from engine.headline import Edge
 from engine.headline import headline as edge_headline
 from engine.opportunities import decisions
-from engine.positions import on_perpetual
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, SYNTHETIC_PREFIX, instant, micros
 from engine.spec.redemption import Redemption
 from engine.units import format_duration, iso
@@ -65,7 +64,7 @@ def summarise(spec: Spec, parts: Parts, manifest_hash: str) -> dict[str, object]
         },
         "metrics": _metrics(parts),
         "counts": _counts(parts.path),
-        **({} if spec.perpetual is None else {"perpetual": _perpetual(spec, parts)}),
+        **({} if spec.perpetual is None else {"perpetual": positions.figures(spec, parts.path)}),
         "attribution": [{"line": line, "amount": parts.attribution[line]} for line in lines_of(spec)],
         "attribution_days": parts.attribution_days,
         "combinations": parts.combinations[:_COMBINATIONS],
@@ -184,23 +183,6 @@ def _earned(spec: Spec, parts: Parts) -> str:
         f"slippage and missed legs, {transfers}{changed:+z,.2f} as {what} changed in value, "
         f"and {back.amount:+z,.2f} by trading back to the starting balances{at_mark}."
     )
-
-
-def _perpetual(spec: Spec, parts: Parts) -> dict[str, float | int | str]:
-    # what a reader cannot see from orders: what is open at the end, what was paid on it, and what the venue closed
-    orders, paid, leg = parts.path.orders, parts.path.funding, spec.perpetual
-    on = on_perpetual(spec, parts.path)
-    bought = np.where(orders.side == BUY, orders.filled, -orders.filled)[on]
-    return {
-        "instrument": "" if leg is None else str(leg.key),
-        "position": int(bought.sum()) / ATOMS_PER_UNIT,
-        "largest": float(np.max(np.abs(np.cumsum(bought)), initial=0)) / ATOMS_PER_UNIT,
-        "funding_payments": paid.due_us.size,
-        "funding_received": int(paid.amount[paid.amount > 0].sum()) / ATOMS_PER_UNIT,
-        "funding_paid": -int(paid.amount[paid.amount < 0].sum()) / ATOMS_PER_UNIT,
-        "liquidations": int(np.sum((orders.role == LIQUIDATION) & (orders.filled > 0))),
-        "lacking": int(orders.lacking.sum() + paid.lacking.sum()) / ATOMS_PER_UNIT,
-    }
 
 
 def assumptions(spec: Spec) -> list[str]:

@@ -54,7 +54,7 @@ def estimate(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame] | int, *, thre
     Notes
     -----
     seconds = panels × rows × 0.2 µs + trials × (0.2 ms + rows × 2 ns) / threads; the trials of a sweep of quotes of which one in a hundred is a
-    candidate. Trials of other strategies than pairs take 10 ms more, which threads do
+    candidate. Trials of other strategies than pairs, and those of pairs with all figures, take 10 ms more, which threads do
     not share. A spec that trades more takes longer. Equal trials of a drawn sweep count here, though they are run once.
     """
     rows = data if isinstance(data, int) else sum(frame.height for frame in data.values())
@@ -64,7 +64,7 @@ def estimate(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame] | int, *, thre
     )
     panels = _panels(sweep, count)
     workers = threads or len(os.sched_getaffinity(0))
-    alone = 0.0 if sweep.spec.strategy.kind == "spatial" else count * _SECONDS_ALONE
+    alone = 0.0 if sweep.spec.strategy.kind == "spatial" and sweep.figures == "fast" else count * _SECONDS_ALONE
     seconds = panels * rows * _SECONDS_A_ROW + count * (_SECONDS_A_TRIAL + rows * _SECONDS_A_STEP) / workers + alone
     memory = _OVERHEAD + rows * _BYTES_A_ROW + count * (FIGURE.itemsize + _BYTES_A_FIGURE + 8 * periods)
     return Estimate(trials=count, panels=panels, seconds=seconds, memory_bytes=int(memory))

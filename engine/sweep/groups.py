@@ -70,6 +70,13 @@ def scanning(design: Design) -> list[int]:
     return [k for k, axis in enumerate(design.axes) if axis.keys[:1] == ("strategy",) and not _is_small(axis)]
 
 
+def kinds_of(design: Design) -> Iterator[Spec]:
+    """Yield the spec of one trial for each set of values that may name another strategy, or a desk: all that is no number."""
+    naming = [k for k in scanning(design) if design.axes[k].kind == "other"]
+    for trials in split(design, np.arange(design.trials), naming):
+        yield design.spec_of(int(trials[0]))
+
+
 def charging(design: Design) -> list[int]:
     """Return the ordinals of the parameters that change what trading is charged."""
     return [k for k, axis in enumerate(design.axes) if axis.keys[:1] == ("venues",) and _leaf(axis) in _CHARGING]

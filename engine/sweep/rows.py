@@ -3,20 +3,28 @@
 import numpy as np
 import polars as pl
 
-from engine import metrics
+from engine import execution, metrics, positions
 from engine.accounts import Accounts
 from engine.arrays import Floats, Int64s
-from engine.attribution import PERPETUAL_LINES, TRADE_LINES
+from engine.attribution import PERPETUAL_LINES, TRADE_LINES, lines_of
+from engine.config import Spec
 from engine.events import DECISIONS, OUTCOMES, RESIDUAL
 from engine.kernels.row import FIGURE, Rows
+from engine.opportunities import EPISODE_FIGURES, episode_figures
+from engine.panel import Panel
 from engine.schema import US_PER_SECOND
 from engine.wording import PASSED_OVER
 
-COSTS = (*TRADE_LINES, *PERPETUAL_LINES, "redemption")
-"""Lines of the attribution that a row has, where its run has them."""
+LINES = (*TRADE_LINES, "transfer_costs", *PERPETUAL_LINES, "redemption", "peg", "inventory", "hold")
+"""Columns of the lines of the attribution: `transfers` would be the number of them."""
 
-WIDE = np.dtype([*FIGURE.descr, *((line, np.float64) for line in COSTS if line not in (FIGURE.names or ()))])
-"""The figures of trials that are told by their books: with the lines that pairs do not have, nan where a run has none."""
+POSITION = tuple(f"perpetual_{name}" for name in positions.FIGURES)
+_COUNTED = ("perpetual_funding_payments", "perpetual_liquidations")
+
+WIDE = np.dtype(
+    [*FIGURE.descr, *((name, np.float64) for name in (*LINES, *execution.FIGURES, *EPISODE_FIGURES, *POSITION) if name not in (FIGURE.names or ()))]
+)
+"""The figures of trials that are told by their books: all of a summary; nan where a run has none."""
 
 _MISSES = ("limit", "volume", "no_trade", "absent")
 
@@ -31,15 +39,21 @@ def empty(trials: int, periods: int, *, kind: np.dtype[np.void] = FIGURE) -> Row
     )
 
 
-def write(rows: Rows, at: int, books: Accounts, *, period_us: int) -> None:
-    """Write the row of a trial from its books, by the functions that make its summary (engine.metrics, engine.attribution).
+def of_spec(spec: Spec) -> tuple[str, ...]:
+    """Return the columns that rows of a spec's trials have beside those of every row: where there is a desk, or a perpetual."""
+    known = {"transfer_costs" if line == "transfers" else line for line in lines_of(spec)}
+    return (*(line for line in LINES if line in known), *(POSITION if spec.perpetual is not None else ()))
+
+
+def write(rows: Rows, at: int, books: Accounts, *, spec: Spec, seen: Panel, period_us: int) -> None:
+    """Write the row of a trial from its books, by the functions that make its summary.
 
     Parameters
     ----------
     rows, at : Rows, int
         Written to, in row `at`; figures are `WIDE`.
-    books : Accounts
-        What a backtest of the trial comes to.
+    books, spec, seen : Accounts, Spec, Panel
+        What a backtest of the trial comes to, what it was told, and the prices that mark it.
     period_us : int [µs]
         How long a period is.
     """
@@ -47,7 +61,7 @@ def write(rows: Rows, at: int, books: Accounts, *, period_us: int) -> None:
     at_us, excess = books.equity["ts"].dt.epoch("us").to_numpy(), books.equity["excess"].to_numpy()
     drawdown, drawdown_s = metrics.max_drawdown(at_us, excess)
     paid, missed = metrics.paid_and_missed(packages)
-    found: dict[str, float] = {
+    found: dict[str, float | str | None] = {
         "packages": packages.height,
         "residual_orders": int(np.sum(path.orders.role == RESIDUAL)),
         "episodes": int(np.max(path.opportunities.episode, initial=-1)) + 1,
@@ -61,22 +75,33 @@ def write(rows: Rows, at: int, books: Accounts, *, period_us: int) -> None:
         "trade_back": books.trade_back.amount,
         "turnover": metrics.total(books.lines.turnover),
         "edge_bps": metrics.total(packages["edge_bps"].to_numpy()),
-        "transfer_costs": books.attribution["transfers"],
-        **{line: books.attribution.get(line, np.nan) for line in COSTS},
+        **{line: books.attribution.get("transfers" if line == "transfer_costs" else line) for line in LINES},
+        **execution.figures(spec, path, books.lines, seen),
+        **episode_figures(spec, path.opportunities),
+        **({} if spec.perpetual is None else {f"perpetual_{name}": value for name, value in positions.figures(spec, path).items()}),
     }
-    rows.figures[at] = tuple(found[name] for name in WIDE.names or ())
+    rows.figures[at] = tuple(np.nan if found.get(name) is None else found[name] for name in WIDE.names or ())
     rows.decided[at] = np.bincount(path.opportunities.outcome, minlength=len(DECISIONS))
     rows.outcomes[at] = np.bincount(path.orders.outcome, minlength=len(OUTCOMES))
     rows.periods[at] = metrics.period_returns(at_us, excess, period_us)
 
 
-def columns(rows: Rows, *, span_us: int) -> dict[str, pl.Series]:
+def columns(rows: Rows, *, span_us: int, lines: tuple[str, ...]) -> dict[str, pl.Series]:
     """Return the columns of trials, (T,) each; null where a figure is not defined.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of some trials.
+    span_us : int [µs]
+        How long their runs are.
+    lines : tuple[str, ...]
+        What `of_spec` says of any of the sweep's trials, so that rows of all of them have the same columns.
 
     Notes
     -----
-    `after_trading_back` is `trade_back.excess` of the summary; `gross` to `fees` are lines of its attribution, `transfer_costs` the line
-    `transfers`; `start_equity` is `equity_start`; the rest are its metrics and counts.
+    `after_trading_back` is `trade_back.excess` of the summary; `gross` to `hold` are lines of its attribution, `transfer_costs` the line
+    `transfers`; `perpetual_` leads what `perpetual` has; `start_equity` is `equity_start`; the rest are its metrics and counts.
     """
     made = rows.figures
     excess, start = _floats(made["excess"]), _floats(made["start_equity"])
@@ -100,16 +125,17 @@ def columns(rows: Rows, *, span_us: int) -> dict[str, pl.Series]:
         "max_drawdown_s": made["max_drawdown_us"] / US_PER_SECOND,
         "turnover": _floats(made["turnover"]),
         **traded,
-        **{line: _floats(made[line]) for line in (*_lines(made), "transfer_costs")},
+        **_written(made, (*lines, *execution.FIGURES, *EPISODE_FIGURES)),
         "start_equity": start,
     }
-    return {name: pl.Series(name, values).fill_nan(None) for name, values in figures.items()} | _counts(rows)
+    found = {name: pl.Series(name, values).fill_nan(None) for name, values in figures.items()} | _returns(rows, start, span_us) | _counts(rows)
+    return found | {name: found[name].cast(pl.Int64) for name in _COUNTED if name in found}
 
 
-def _lines(made: np.ndarray) -> list[str]:
-    # of runs without a perpetual all of its lines are nan
-    known = [line for line in COSTS if line in (made.dtype.names or ())]
-    return [line for line in known if line in TRADE_LINES or not np.isnan(made[line]).all()]
+def _written(made: np.ndarray, names: tuple[str, ...]) -> dict[str, Floats]:
+    # the loop of pairs, which burn no gas, writes what costs it little
+    known = dict.fromkeys(made.dtype.names or ())
+    return {name: _floats(made[name]) if name in known else np.zeros(made.size) for name in names if name in known or name == "gas"}
 
 
 def _ratios(periods: Floats, start: Floats, span_us: int) -> dict[str, Floats]:
@@ -117,6 +143,13 @@ def _ratios(periods: Floats, start: Floats, span_us: int) -> dict[str, Floats]:
     returns = periods / np.where(held, start, 1.0)[:, None]
     found = metrics.ratios_of(returns, periods_a_year=metrics.YEAR_US / metrics.period_of(span_us))
     return {name: np.where(held, values, np.nan) for name, values in found.items()}
+
+
+def _returns(rows: Rows, start: Floats, span_us: int) -> dict[str, pl.Series]:
+    # how many there are, and over how long: none on an equity of nothing
+    count, period_s = rows.periods.shape[1], metrics.period_of(span_us) // US_PER_SECOND
+    found = {"return_periods": np.where(start > 0, count, 0), "return_period_s": np.full(start.size, period_s)}
+    return {name: pl.Series(name, values, dtype=pl.Int64) for name, values in found.items()}
 
 
 def _counts(rows: Rows) -> dict[str, pl.Series]:

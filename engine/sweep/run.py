@@ -18,7 +18,7 @@ from engine.sweep import rows as trial_rows
 from engine.sweep import singly
 from engine.sweep import trials as trials_of_pairs
 from engine.sweep.design import Design, design
-from engine.sweep.groups import reads_of
+from engine.sweep.groups import kinds_of, reads_of
 from engine.sweep.judge import folds, judge
 from engine.sweep.result import SweepResult
 from engine.sweep.spec import Sweep
@@ -38,6 +38,7 @@ class _Space:
     span_us: int
     period_us: int
     periods: int
+    lines: tuple[str, ...]  # columns that rows have beside those of every row (engine.sweep.rows.of_spec)
 
 
 def run(
@@ -77,7 +78,7 @@ def run(
     """
     on_progress("reading the sweep", 0.0)
     made = design(sweep)
-    space = _space(sweep)
+    space = _space(made)
     folds(sweep, space.period_us)  # told before anything runs
     known = _known(made, done)
     wanted = np.setdiff1d(np.arange(made.trials), known["trial"].to_numpy() if known is not None else [])
@@ -111,17 +112,18 @@ def run(
     return result
 
 
-def _space(sweep: Sweep) -> _Space:
-    first, last = micros(sweep.spec.start), micros(sweep.spec.end)
+def _space(made: Design) -> _Space:
+    first, last = micros(made.sweep.spec.start), micros(made.sweep.spec.end)
     period_us = metrics.period_of(last - first)
-    return _Space(span_us=last - first, period_us=period_us, periods=metrics.periods_in(first, last, period_us))
+    lines = dict.fromkeys(line for spec in kinds_of(made) for line in trial_rows.of_spec(spec))
+    return _Space(span_us=last - first, period_us=period_us, periods=metrics.periods_in(first, last, period_us), lines=tuple(lines))
 
 
 def _frame(made: Design, trials: Int64s, rows: Rows, space: _Space) -> pl.DataFrame:
     # the rows of some trials, with their periods, by ordinal
     order = np.argsort(trials)
-    found = made.table(trials[order]).with_columns(trial_rows.columns(Rows._make(part[order] for part in rows), span_us=space.span_us).values())
-    return found.with_columns(pl.Series(PERIODS, rows.periods[order].tolist(), dtype=pl.List(pl.Float64)))
+    figures = trial_rows.columns(Rows._make(part[order] for part in rows), span_us=space.span_us, lines=space.lines)
+    return made.table(trials[order]).with_columns(*figures.values(), pl.Series(PERIODS, rows.periods[order].tolist(), dtype=pl.List(pl.Float64)))
 
 
 def _known(made: Design, done: pl.DataFrame | None) -> pl.DataFrame | None:
@@ -139,7 +141,7 @@ def _known(made: Design, done: pl.DataFrame | None) -> pl.DataFrame | None:
 
 def _whole(made: Design, wanted: Int64s, found: Rows, known: pl.DataFrame | None, space: _Space) -> pl.DataFrame:
     if known is None:
-        return made.table(wanted).with_columns(trial_rows.columns(found, span_us=space.span_us).values())
+        return made.table(wanted).with_columns(trial_rows.columns(found, span_us=space.span_us, lines=space.lines).values())
     if not wanted.size:
         return known
     fresh = _frame(made, wanted, found, space)

@@ -99,5 +99,6 @@ def _rows(design: Design, shared: _Shared, trials: Int64s) -> Rows:
     for at, trial in enumerate(trials.tolist()):
         spec = design.spec_of(trial)
         world = market.world(spec, seen, guard.build(spec, seen.marks), observed=shared.observed)
-        trial_rows.write(rows, at, accounts(spec, walk_path(spec, world, shared.found), seen), period_us=period_us)
+        books = accounts(spec, walk_path(spec, world, shared.found), seen)
+        trial_rows.write(rows, at, books, spec=spec, seen=seen, period_us=period_us)
     return rows

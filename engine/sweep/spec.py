@@ -90,6 +90,8 @@ class Sweep(Table):
         "excess", "after_trading_back", "excess_return_bps", "annual_return", "sharpe", "sortino", "calmar", "hit_rate", "breakeven_bps"
     ] = "sharpe"
     """Figure of a row by which trials are compared, highest first."""
+    figures: Literal["fast", "all"] = "fast"
+    """Of the trials of pairs: those that one loop works out for all of them, or all of a backtest; other strategies have all in any case."""
     parameters: Annotated[tuple[Parameter, ...], Field(min_length=1, max_length=50)]
     walk_forward: WalkForward | None = None
     statistics: Judging = Judging()
@@ -101,6 +103,7 @@ class Sweep(Table):
         found = [*_grid_problems(self)] if self.design == "grid" else [*_drawn_problems(self)]
         paths = [parameter.path for parameter in self.parameters]
         found += [f"parameters: {path} is there twice" for path in sorted({path for path in paths if paths.count(path) > 1})]
+        found += [f"parameters: {path} lies within {of}, whose values replace it: vary one of both" for of, path in _nested(paths)]
         if found:
             raise ValueError("\n".join(found))
         return self
@@ -128,6 +131,10 @@ def _grid_problems(sweep: Sweep) -> list[str]:
     if not found and sweep.most_trials > MOST_TRIALS:
         found.append(f"expected at most {MOST_TRIALS:,} trials, found {sweep.most_trials:,}: fewer values, or a random design with trials")
     return found
+
+
+def _nested(paths: list[str]) -> list[tuple[str, str]]:
+    return [(of, path) for path in paths for of in paths if path.startswith(f"{of}.")]
 
 
 def _drawn_problems(sweep: Sweep) -> list[str]:

@@ -46,8 +46,9 @@ class _Desk:
 
 
 def fits(design: Design) -> bool:
-    """Return whether all trials are of pairs, which alone have a loop that writes rows."""
-    return design.sweep.spec.strategy.kind == "spatial" and not any(axis.path == "strategy" for axis in design.axes)
+    """Return whether all trials are of pairs, which alone have a loop that writes rows, and whose fewer figures will do."""
+    sweep = design.sweep
+    return sweep.figures == "fast" and sweep.spec.strategy.kind == "spatial" and not any(axis.path == "strategy" for axis in design.axes)
 
 
 def chunks(

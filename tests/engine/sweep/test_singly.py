@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from engine import panel, sweep
 from engine.config import Spec
-from engine.sweep import estimate, parse_sweep, singly, trials
+from engine.sweep import estimate, parse_sweep, singly
 from tests.engine.small import Book, cyclic
-from tests.engine.sweep.test_run import WEEKEND, assert_same, check, said, swept, weekend
+from tests.engine.sweep.test_run import SLOW, WEEKEND, assert_row, assert_same, check, swept, weekend
+from tests.engine.test_model_redemption import redeemed
 from tests.profiles import examples
-from tests.strategies import World, basis_worlds, cycle_worlds
+from tests.strategies import World, basis_worlds, cycle_worlds, peg_worlds
+from tests.strategies.dex import dex_worlds
 
 TIERS = [{"volume": "0", "taker_bps": 9}, {"volume": "100", "taker_bps": 2}]
 GRID: list[dict[str, Any]] = [
@@ -44,6 +46,18 @@ def test_rows_of_cycles_are_those_of_backtests_on_random_worlds(world: World, se
 
 
 @examples(6)
+@given(peg_worlds(most=25), st.integers(0, 2**32 - 1))
+def test_rows_of_bets_on_a_peg_are_those_of_backtests_on_random_worlds(world: World, seed: int) -> None:
+    check(world, seed)
+
+
+@examples(6)
+@given(dex_worlds(most=25), st.integers(0, 2**32 - 1))
+def test_rows_of_a_pool_against_a_book_are_those_of_backtests_on_random_worlds(world: World, seed: int) -> None:
+    check(world, seed)
+
+
+@examples(6)
 @given(basis_worlds(most=25), st.integers(0, 2**32 - 1))
 def test_rows_of_spot_against_a_perpetual_are_those_of_backtests_on_random_worlds(world: World, seed: int) -> None:
     check(world, seed)
@@ -54,8 +68,7 @@ def test_every_row_of_cycles_is_that_of_its_backtest_however_they_are_sent_and_c
     assert result.trials.height == 32
     assert min(result.trials[name].n_unique() for name in ("packages", "leg_misses", "fees", "miss_rate", "gross", "excess")) > 2
     for trial in range(32):
-        row, expected = result.trials.row(trial, named=True), said(world, result.sweep, trial)
-        assert {name: value for name, value in row.items() if name in expected} == {n: v for n, v in expected.items() if n in row}
+        assert_row(result, world, trial, missing=set())
 
 
 def test_strategies_share_the_panel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,12 +85,12 @@ def test_strategies_share_the_panel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_both_loops_write_the_same_rows_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = sweep.run(weekend(keep=0), WEEKEND.bars, threads=1)
-    monkeypatch.setattr(trials, "fits", lambda _design: False)
     monkeypatch.setattr(singly, "_TRIALS_A_CHUNK", 5)
-    slow = sweep.run(weekend(keep=0), WEEKEND.bars, threads=3)
+    slow = sweep.run(weekend(keep=0, figures="all"), WEEKEND.bars, threads=3)
     assert slow.trials.select(fast.trials.columns).equals(fast.trials)
     assert slow.periods.tobytes() == fast.periods.tobytes()
-    assert set(slow.trials.columns) - set(fast.trials.columns) == {"gas"}  # which pairs never pay
+    assert set(slow.trials.columns) - set(fast.trials.columns) == SLOW
+    assert_row(slow, World(form={}, spec=slow.sweep.spec, data=WEEKEND.bars), 23, missing=set())
 
 
 def test_whole_strategies_are_swept() -> None:
@@ -85,6 +98,17 @@ def test_whole_strategies_are_swept() -> None:
     tables = [{"kind": "triangular", "start": "USD", "threshold_bps": bps} for bps in (1, 40)]
     result = sweep.run(swept(world, [{"path": "strategy", "values": tables}]), world.data)
     assert result.trials["packages"].to_list() == cycles_swept().trials["packages"].to_list()[:: 32 // 2][:2]
+
+
+def test_rows_of_all_trials_have_one_set_of_columns_though_some_have_a_desk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(singly, "_TRIALS_A_CHUNK", 1)
+    world, kept = redeemed(), list[pl.DataFrame]()
+    desk: Any = world.spec.canonical()["strategy"]
+    made = swept(world, [{"path": "strategy", "values": [{**desk, "redemption": None}, desk]}])
+    whole = sweep.run(made, world.data, on_rows=kept.append)
+    assert [rows.columns for rows in kept] == [[*whole.trials.columns, "periods"]] * 2
+    paid = 999 * (1 - 0.001) - 2  # of 1,000 coins a route took 1, the desk 10 bps and 2; a coin was worth 0.9840 then
+    assert whole.trials["redemption"].to_list() == [None, pytest.approx(paid - 999 * 0.9840)]
 
 
 def test_a_sweep_of_cycles_is_resumed_and_its_best_are_run_in_full() -> None:

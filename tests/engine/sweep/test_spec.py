@@ -104,6 +104,8 @@ def test_what_does_not_belong_to_a_design_is_refused(more: dict[str, Any], said:
 
 def test_a_drawn_design_has_no_counts_and_no_parameter_stands_there_twice() -> None:
     assert "has a count" in refusal({"path": "scale", "low": 1, "high": 2, "count": 3}, design="random", trials=4)
+    within = refusal({"path": "strategy", "values": [{}]}, {"path": "strategy.threshold_bps", "values": [1]})
+    assert "strategy.threshold_bps lies within strategy, whose values replace it" in within
     assert "parameters: scale is there twice" in refusal({"path": "scale", "values": [1]}, {"path": "scale", "values": [2]})
 
 
