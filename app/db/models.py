@@ -271,7 +271,10 @@ class SeriesDay(Base):
 
 
 class Snapshot(Base):
-    """A version of a day of a series as a file, by the hash of its columns; the current one has no `retired_at`, an empty day no file."""
+    """A version of a day of a series as a file, by the hash of its columns; the current one has no `retired_at`, an empty day no file.
+
+    `file_sha256` is of the file's bytes, where they were seen to hold those columns (`app.services.snapshot_files`).
+    """
 
     __tablename__ = "snapshots"
     __table_args__ = (
@@ -285,6 +288,7 @@ class Snapshot(Base):
     day: Mapped[date] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     sha256: Mapped[str]
+    file_sha256: Mapped[str | None]
     rows: Mapped[int]
     bytes: Mapped[int]
     built_from: Mapped[int]

@@ -6,6 +6,7 @@ Readers and builders share a lock; what removes files takes it alone, so that no
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
+import polars as pl
 from adbc_driver_manager.dbapi import Cursor
 
 _LOCK = 0x736E6170  # "snap"
@@ -21,11 +22,12 @@ class Line(NamedTuple):
 
 
 class Day(NamedTuple):
-    """A day of a series, how often it changed, and its current file; none where it was never built."""
+    """A day of a series, how often it changed, and its current file by the hashes of its columns and of its bytes; none where it was never built."""
 
     day: date
     changed: int
     sha256: str | None
+    file_sha256: str | None
     rows: int
     built_from: int
 
@@ -40,6 +42,7 @@ class Version(NamedTuple):
 
     day: date
     sha256: str
+    file_sha256: str | None
     rows: int
     bytes: int
     built_from: int
@@ -64,10 +67,11 @@ class Listed(NamedTuple):
 def days(cursor: Cursor, line: Line, first: date, last: date) -> list[Day]:
     """Return the days of a series from one to another, both included, that have or may have rows."""
     query = f"""
-        SELECT d.day, d.changed, s.sha256, coalesce(s.rows, 0), coalesce(s.built_from, -1)
+        SELECT d.day, d.changed, s.sha256, s.file_sha256, coalesce(s.rows, 0) AS rows, coalesce(s.built_from, -1) AS built_from
         FROM (SELECT * FROM series_days WHERE {_KEY} AND day BETWEEN $4 AND $5) d
         LEFT JOIN snapshots s USING (instrument_id, data, interval_us, day) WHERE s.retired_at IS NULL ORDER BY d.day"""  # noqa: S608  names of ours
-    return [Day(*row) for row in cursor.execute(query, (*line, first, last)).fetchall()]
+    found: pl.DataFrame = cursor.execute(query, (*line, first, last)).fetch_polars()
+    return [Day(*row) for row in found.iter_rows()]
 
 
 def lines(cursor: Cursor) -> list[tuple[Line, date, date]]:
@@ -79,6 +83,7 @@ def lines(cursor: Cursor) -> list[tuple[Line, date, date]]:
 def record(cursor: Cursor, line: Line, found: Version) -> bool:
     """Make what was built the day's current version, unless somebody built from later rows; return whether its content is new."""
     at = (*line, found.day)
+    know(cursor, found.sha256, found.file_sha256)
     cursor.execute(f"SELECT 1 FROM series_days WHERE {_KEY} AND day = $4 FOR UPDATE", at).fetchall()  # noqa: S608  names of ours
     past = cursor.execute(
         f"SELECT version, sha256, built_from FROM snapshots WHERE {_KEY} AND day = $4 ORDER BY version DESC LIMIT 1",  # noqa: S608
@@ -90,12 +95,17 @@ def record(cursor: Cursor, line: Line, found: Version) -> bool:
         cursor.execute(f"UPDATE snapshots SET built_from = $5 WHERE {_KEY} AND day = $4 AND retired_at IS NULL", (*at, found.built_from))  # noqa: S608
         return False
     cursor.execute(f"UPDATE snapshots SET retired_at = now() WHERE {_KEY} AND day = $4 AND retired_at IS NULL", at)  # noqa: S608
-    columns = "instrument_id, data, interval_us, day, version, sha256, rows, bytes, built_from"
+    columns = "instrument_id, data, interval_us, day, version, sha256, file_sha256, rows, bytes, built_from"
     cursor.execute(
-        f"INSERT INTO snapshots ({columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",  # noqa: S608  names of ours
-        (*at, past[0] + 1 if past else 1, found.sha256, found.rows, found.bytes, found.built_from),
+        f"INSERT INTO snapshots ({columns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",  # noqa: S608  names of ours
+        (*at, past[0] + 1 if past else 1, found.sha256, found.file_sha256, found.rows, found.bytes, found.built_from),
     )
     return True
+
+
+def know(cursor: Cursor, sha256: str, file_sha256: str | None) -> None:
+    """Note the hash of the bytes that a file has now, for all days that it holds."""
+    cursor.execute("UPDATE snapshots SET file_sha256 = $2 WHERE sha256 = $1 AND file_sha256 IS DISTINCT FROM $2", (sha256, file_sha256))
 
 
 def distrust(cursor: Cursor, sha256: str) -> None:

@@ -1,17 +1,16 @@
 """Snapshots: each day of a series as a file by the hash of its columns. Built from what changed, read by runs, removed when nobody can want them.
 
 A day that changes gets a new version beside the old one, which stays for as long as a run names it. Reading and building hold a lock that
-removing waits for (`app.db.snapshots`); every file is hashed when it is read.
+removing waits for (`app.db.snapshots`); every file is checked when it is read (`app.services.snapshot_files`).
 """
 
-import io
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import IO, Self, cast
+from typing import Self, cast
 
 import polars as pl
 from adbc_driver_manager.dbapi import Cursor
@@ -20,16 +19,13 @@ from app.db import adbc, objects
 from app.db import snapshots as stored
 from app.db.objects import Objects, Place
 from app.db.snapshots import Day, Line, Listed, Version, end_of, start_of
-from app.errors import Conflict, NotFound
-from app.services import market
+from app.errors import Conflict
+from app.services import market, snapshot_files
 from app.services.market import Coverage
 from app.services.wanted import Reach
 from app.sources.kinds import Data
-from engine.manifest import frame_hash
 from engine.schema import BARS, SeriesKey, quote_levels, quotes_schema
 
-_MEND = "usdc-arb data snapshot verify, then build, make it anew from the database"
-_READERS = 4
 _DAYS_AT_ONCE = {"bars": 31}  # of others a day alone may be millions of rows
 _KINDS = ("bars", "quotes", "quote_bars")
 
@@ -83,15 +79,12 @@ class Built:
 
 def load(archive: Archive, wanted: Mapping[SeriesKey, Reach]) -> Loaded:
     """Return all rows of each series within its reach, from files alone; days that changed since their file was built are built first. Blocks."""
-    with adbc.transaction(archive.libpq_uri) as cursor:
-        covers = market.covers(cursor, wanted)
     files = objects.at(archive.place)
-    spans = {key: _span(covers[key], reach) for key, reach in wanted.items()}
-    _build(archive, files, list(spans.values()), _silent)
-    with adbc.transaction(archive.libpq_uri) as cursor, ThreadPoolExecutor(_READERS) as pool:
+    with adbc.transaction(archive.libpq_uri) as cursor, ThreadPoolExecutor(snapshot_files.READERS) as pool:
+        covers = market.covers(cursor, wanted)
         stored.share(cursor)
-        days = {key: stored.days(cursor, *span) for key, span in spans.items()}
-        frames = {key: _joined(_read_all(files, days[key], pool), covers[key], wanted[key]) for key in wanted}
+        days = _built(archive, files, cursor, {key: _span(covers[key], reach) for key, reach in wanted.items()})
+        frames = {key: _joined(snapshot_files.read(files, days[key], pool), covers[key], wanted[key]) for key in wanted}
     for key, frame in frames.items():
         if not frame.height:
             raise market.nothing(key, covers[key], wanted[key])
@@ -102,7 +95,8 @@ def build(archive: Archive, *, tell: Tell = _silent) -> Built:
     """Build the days of all series that changed since their files were built."""
     with adbc.transaction(archive.libpq_uri) as cursor:
         spans = [span for span in stored.lines(cursor) if span[0].data in _KINDS]
-    return _build(archive, objects.at(archive.place), spans, tell)
+        stale = [(span[0], day) for span in spans for day in stored.days(cursor, *span) if day.stale]
+    return _build(archive, objects.at(archive.place), stale, tell)
 
 
 def listed(archive: Archive) -> list[Listed]:
@@ -120,7 +114,7 @@ def verify(archive: Archive, *, tell: Tell = _silent) -> list[str]:
         for n, sha256 in enumerate(hashes):
             tell(sha256[:12], n / len(hashes))
             try:
-                _read(files, sha256)
+                stored.know(cursor, sha256, snapshot_files.check(files, sha256))
             except Conflict as error:
                 wrong.append(str(error))
                 stored.distrust(cursor, sha256)
@@ -135,9 +129,17 @@ def _span(cover: Coverage, reach: Reach) -> Span:
     return line, max(reach.start, cover.first).date(), min(reach.end, cover.last).date()
 
 
-def _build(archive: Archive, files: Objects, spans: Sequence[Span], tell: Tell) -> Built:
-    with adbc.transaction(archive.libpq_uri) as cursor:
-        stale = [(span[0], day) for span in spans for day in stored.days(cursor, *span) if day.stale]
+# The days of each series, built where they changed: looked up once where nothing did.
+def _built(archive: Archive, files: Objects, cursor: Cursor, spans: Mapping[SeriesKey, Span]) -> dict[SeriesKey, list[Day]]:
+    days = {key: stored.days(cursor, *span) for key, span in spans.items()}
+    stale = [(spans[key][0], day) for key in spans for day in days[key] if day.stale]
+    if not stale:
+        return days
+    _build(archive, files, stale, _silent)
+    return {key: stored.days(cursor, *span) for key, span in spans.items()}
+
+
+def _build(archive: Archive, files: Objects, stale: Sequence[tuple[Line, Day]], tell: Tell) -> Built:
     versions: list[Version] = []
     done = 0
     for line, days in _groups(stale):
@@ -166,53 +168,13 @@ def _build_days(archive: Archive, files: Objects, line: Line, days: Sequence[Day
     parts = [(day, _within(whole, start_of(day), end_of(day))) for day in counts]
     with adbc.transaction(archive.libpq_uri) as cursor:
         stored.share(cursor)
-        versions = [_write(files, day, frame, counts[day]) for day, frame in parts]
+        versions = [snapshot_files.write(files, day, frame, counts[day]) for day, frame in parts]
         return [version for version in versions if stored.record(cursor, line, version)]
 
 
 def _rows(cursor: Cursor, line: Line, start: datetime, end: datetime) -> pl.DataFrame:
     cover = Coverage(instrument_id=line.instrument_id, data=cast(Data, line.data), interval_us=line.interval_us, first=start, last=end, count=0)
     return market.rows(cursor, cover, start, end)
-
-
-def _write(files: Objects, day: date, frame: pl.DataFrame, changed: int) -> Version:
-    if not frame.height:
-        return Version(day, frame_hash(frame), 0, 0, changed)
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", statistics=False)
-    sha256 = frame_hash(frame)
-    files.put(sha256, buffer.getvalue())
-    return Version(day, sha256, frame.height, buffer.tell(), changed)
-
-
-def _read_all(files: Objects, days: Iterable[Day], pool: ThreadPoolExecutor) -> list[pl.DataFrame]:
-    there = [day for day in days if day.rows]
-    together = _together(files, there, pool) if there else None
-    return [together] if together is not None else list(pool.map(lambda day: _read(files, str(day.sha256)), there))
-
-
-# Files of one form in one go: None where they are of several, or where one of them is not what it should be, which reading them one by one tells.
-def _together(files: Objects, days: Sequence[Day], pool: ThreadPoolExecutor) -> pl.DataFrame | None:
-    try:
-        contents: list[IO[bytes]] = [*pool.map(lambda day: io.BytesIO(files.get(str(day.sha256))), days)]
-        whole = pl.read_parquet(contents).rechunk()
-    except (pl.exceptions.PolarsError, NotFound):
-        return None
-    ends = itertools.accumulate((day.rows for day in days), initial=0)
-    parts = [whole.slice(first, after - first) for first, after in itertools.pairwise(ends)]
-    good = all(found == day.sha256 for found, day in zip(pool.map(frame_hash, parts), days, strict=True))
-    return whole if good and sum(day.rows for day in days) == whole.height else None
-
-
-def _read(files: Objects, sha256: str) -> pl.DataFrame:
-    try:
-        frame = pl.read_parquet(io.BytesIO(files.get(sha256)))
-        found = frame_hash(frame)
-    except (pl.exceptions.PolarsError, NotFound) as error:
-        raise Conflict(f"snapshot {sha256} at {files.place.url} cannot be read: {error}; {_MEND}") from error
-    if found != sha256:
-        raise Conflict(f"snapshot {sha256} at {files.place.url} is damaged: its columns have the hash {found}; {_MEND}")
-    return frame
 
 
 def _joined(frames: Sequence[pl.DataFrame], cover: Coverage, reach: Reach) -> pl.DataFrame:

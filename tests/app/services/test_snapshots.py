@@ -1,5 +1,6 @@
 """Days of series as files: what is read of them is what is stored, damage is noticed, and late rows make a new version beside the old."""
 
+import hashlib
 from datetime import UTC, date, datetime, timedelta
 from math import nan
 from pathlib import Path
@@ -142,6 +143,34 @@ async def test_a_damaged_or_missing_file_is_noticed_and_made_anew(libpq_uri: str
     assert snapshots.load(archive, wanted).frames[KEY].height == 48
 
 
+async def test_columns_count_where_bytes_are_not_those_that_were_written_and_verifying_learns_them(
+    libpq_uri: str, tmp_path: Path, archive: Archive
+) -> None:
+    await bars(libpq_uri, tmp_path, *range(0, 2 * 1440, 60))
+    snapshots.build(archive)
+    assert known_bytes(libpq_uri) == digests(archive)
+    one, _ = sorted(Path(archive.place.url).rglob("*.parquet"))
+    pl.read_parquet(one).write_parquet(one, compression="lz4")
+    with adbc.transaction(libpq_uri) as cursor:
+        cursor.execute("UPDATE snapshots SET file_sha256 = NULL WHERE sha256 <> $1", (one.stem,))
+    wanted = {KEY: Reach(BARS, START, START + 2 * DAY)}
+    assert snapshots.load(archive, wanted).frames[KEY].equals(load(libpq_uri, wanted)[KEY])
+    assert known_bytes(libpq_uri) != digests(archive)
+    assert snapshots.verify(archive) == []
+    assert known_bytes(libpq_uri) == digests(archive)
+
+
+def known_bytes(libpq_uri: str) -> dict[str, str | None]:
+    """Return the hash of the bytes of each file, as it is stored."""
+    with adbc.transaction(libpq_uri) as cursor:
+        return dict(cursor.execute("SELECT sha256, file_sha256 FROM snapshots").fetchall())
+
+
+def digests(archive: Archive) -> dict[str, str]:
+    """Return the hash of the bytes of each file, as it lies there."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in contents(archive).items()}
+
+
 async def test_what_is_not_stored_is_refused_as_it_is_without_files(libpq_uri: str, tmp_path: Path, archive: Archive) -> None:
     await bars(libpq_uri, tmp_path, 0, 3000)
     with pytest.raises(NotFound, match="krakn BTC/USDC: not stored; did you mean kraken BTC/USDC"):
@@ -163,7 +192,7 @@ async def test_rows_are_asked_of_the_replica_and_a_place_that_does_not_answer_is
 
 def test_a_builder_that_saw_less_takes_nothing_back(libpq_uri: str) -> None:
     line = stored.Line(1, "bars", 60_000_000)
-    early, late = (stored.Version(START.date(), sha256, 1, 1, built_from) for sha256, built_from in (("a", 1), ("b", 2)))
+    early, late = (stored.Version(START.date(), sha256, f"bytes of {sha256}", 1, 1, built_from) for sha256, built_from in (("a", 1), ("b", 2)))
     with adbc.transaction(libpq_uri) as cursor:
         assert [stored.record(cursor, line, version) for version in (late, early, late)] == [True, False, False]
         assert cursor.execute("SELECT sha256, built_from FROM snapshots").fetchall() == [("b", 2)]
