@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     bars_keep_days: Kept = Field(default=0, examples=["0"])
     quotes_keep_days: Kept = Field(default=0, examples=["365"])
     trades_keep_days: Kept = Field(default=0, examples=["365"])
+    pool_states_keep_days: Kept = Field(default=0, examples=["365"])
     snapshots: str | None = Field(default=None, min_length=1, examples=["s3://bucket/prefix"])
     s3_endpoint: str | None = Field(default=None, min_length=1, examples=["http://127.0.0.1:9000"])
     s3_region: str = Field(default="us-east-1", min_length=1, examples=["us-east-1"])

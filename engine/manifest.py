@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from engine.arrays import Floats, Int64s
 from engine.config import Spec
@@ -45,8 +46,12 @@ def digest(manifest: Mapping[str, object]) -> str:
 
 
 def frame_hash(frame: pl.DataFrame) -> str:
-    """Return the SHA-256 of the columns of a frame in which something is known, times as int64 [µs]."""
-    return columns_hash((column.name, column.to_numpy()) for column in _known(frame))
+    """Return the SHA-256 of the columns of a frame in which something is known, times as int64 [µs], texts as the bytes of lines."""
+    return columns_hash((column.name, _bytes_of(column) if column.dtype == pl.String else column.to_numpy()) for column in _known(frame))
+
+
+def _bytes_of(texts: pl.Series) -> NDArray[np.uint8]:
+    return np.frombuffer("\n".join(texts.fill_null("")).encode(), np.uint8)
 
 
 def _known(frame: pl.DataFrame) -> list[pl.Series]:
@@ -83,7 +88,7 @@ def _days(columns: list[pl.Series]) -> list[tuple[int, int, int]]:
     return [(day, first, last) for day, (first, last) in zip(days, itertools.pairwise(bounds), strict=True) if first < last]
 
 
-def columns_hash(columns: Iterable[tuple[str, Int64s | Floats]]) -> str:
+def columns_hash(columns: Iterable[tuple[str, Int64s | Floats | NDArray[np.uint8]]]) -> str:
     """Return the SHA-256 of columns, each its name, a line feed, and its values as little-endian int64 [µs] or float64; no number: nan."""
     found = hashlib.sha256()
     for name, column in columns:

@@ -64,6 +64,14 @@ POOL_STATES = pl.Schema(
 )
 """A pool after each of its changes (or at the end of each interval), in the order of the chain; one form for both kinds of pools."""
 
+POOL_EXACT = pl.Schema(
+    {
+        "liquidity_raw": pl.String(),  # uint128, in raw units of the tokens; null where the source does not say it
+        "sqrt_price_x96": pl.String(),  # uint160; null where the source does not say it
+    }
+)
+"""Integers of a pool's own record that outgrow 64 bits, as their digits: stored beside the columns of `POOL_STATES`, which alone a run reads."""
+
 FUNDING = pl.Schema(
     {
         "ts": TIMESTAMP,  # when it is paid

@@ -34,6 +34,11 @@ class Stream:
         """The shortest chunk in which every series has its rows; the longest that there is where no chunk has."""
         return next((hours for hours in HOURS if self.rows_a_day * hours >= LEAST_ROWS * 24), HOURS[-1])
 
+    @property
+    def least_bytes(self) -> int:
+        """How large the shortest chunk becomes."""
+        return self.bytes_in(self.least_hours)
+
 
 def bars(series: int) -> Stream:
     """Return what bars of a minute bring; measured 134 bytes a row."""
@@ -50,16 +55,23 @@ def trades(series: int, rows_a_day: int) -> Stream:
     return Stream(series=series, rows_a_day=rows_a_day, row_bytes=130)
 
 
+def pools(series: int) -> Stream:
+    """Return what states of pools bring, one after each swap; an estimate: some 10,000 a day, and rows as large as those of quotes."""
+    return Stream(series=series, rows_a_day=10_000, row_bytes=170)
+
+
 def least_memory(streams: Mapping[str, Stream]) -> int:
     """Return the least memory [bytes] of a database in which the newest chunks have their place."""
-    largest = max(stream.bytes_in(stream.least_hours) for stream in streams.values())
-    return -(-largest * len(streams) * 100 // MEMORY_PERCENT)
+    return -(-sum(stream.least_bytes for stream in streams.values()) * 100 // MEMORY_PERCENT)
 
 
 def chunk_hours(streams: Mapping[str, Stream], memory: int) -> dict[str, int]:
     """Return the length of each table's chunks for a database with so much memory, which is `least_memory` or more.
 
-    Every table has an equal part of the memory for its newest chunk, so that one that grows takes nothing from the others.
+    Every table has what its shortest chunk takes, and an equal part of the rest.
     """
-    part = memory * MEMORY_PERCENT // 100 // len(streams)
-    return {name: max(hours for hours in HOURS if hours == stream.least_hours or stream.bytes_in(hours) <= part) for name, stream in streams.items()}
+    part = (memory * MEMORY_PERCENT // 100 - sum(stream.least_bytes for stream in streams.values())) // len(streams)
+    return {
+        name: max(hours for hours in HOURS if hours == stream.least_hours or stream.bytes_in(hours) <= stream.least_bytes + part)
+        for name, stream in streams.items()
+    }

@@ -101,7 +101,12 @@ BOX: Final = Layout(
     database_cores_percent=50,
     disk_least=256 * MIB,
     timescaledb=False,
-    streams={"bars": chunks.bars(40), "quotes": chunks.quotes(4, rows_a_day=500_000), "trades": chunks.trades(4, rows_a_day=200_000)},
+    streams={
+        "bars": chunks.bars(40),
+        "quotes": chunks.quotes(4, rows_a_day=500_000),
+        "trades": chunks.trades(4, rows_a_day=200_000),
+        "pool_states": chunks.pools(4),
+    },
 )
 """Somebody's own machine: the database is modest, and other programs need room."""
 HOST: Final = Layout(
@@ -115,7 +120,12 @@ HOST: Final = Layout(
     database_cores_percent=100,
     disk_least=20 * GIB,
     timescaledb=True,
-    streams={"bars": chunks.bars(200), "quotes": chunks.quotes(10, rows_a_day=1_000_000), "trades": chunks.trades(10, rows_a_day=400_000)},
+    streams={
+        "bars": chunks.bars(200),
+        "quotes": chunks.quotes(10, rows_a_day=1_000_000),
+        "trades": chunks.trades(10, rows_a_day=400_000),
+        "pool_states": chunks.pools(10),
+    },
 )
 """A machine that is there for this system alone, with all of it on it."""
 

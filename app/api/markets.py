@@ -39,6 +39,8 @@ class SeriesData(Enum):
     QUOTES = strawberry.enum_value("quotes", description="Best bid and ask with sizes, and further levels where there are any, as recorded.")
     QUOTE_BARS = strawberry.enum_value("quote_bars", description="The quote at the end of each interval.")
     TRADES = strawberry.enum_value("trades", description="Single trades, as the venue printed them.")
+    POOL = strawberry.enum_value("pool", description="States of a pool after its changes: price, liquidity, active range.")
+    POOL_BARS = strawberry.enum_value("pool_bars", description="The state of a pool at the end of each interval.")
 
 
 @strawberry.type(description="What is stored of an instrument, of one kind.")
@@ -46,9 +48,9 @@ class Coverage:
     """Ends and number of the rows of one kind."""
 
     data: SeriesData = field(description="What the rows are.")
-    interval: Interval | None = field(description="Length of bars and quote bars; null for quotes and trades.")
-    first: datetime = field(description="Open time of the first bar, arrival of the first quote or trade.")
-    last: datetime = field(description="Open time of the last bar, arrival of the last quote or trade.")
+    interval: Interval | None = field(description="Length of bars of all kinds; null for rows that have none.")
+    first: datetime = field(description="Open time of the first bar, arrival of the first of other rows.")
+    last: datetime = field(description="Open time of the last bar, arrival of the last of other rows.")
     rows: Count = field(description="Number of rows; of bars, fewer than the time between the ends would hold where there are gaps.")
 
     @classmethod

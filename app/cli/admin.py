@@ -37,7 +37,7 @@ def status(data: Data = None, as_json: Json = False) -> None:
 
 @database.command(epilog=example("usdc-arb db maintain"))
 def maintain(data: Data = None, as_json: Json = False) -> None:
-    """Let go rows past BARS_KEEP_DAYS, QUOTES_KEEP_DAYS and TRADES_KEEP_DAYS, where no policy of the database does; once a day from a timer."""
+    """Let go rows past BARS_KEEP_DAYS, QUOTES_KEEP_DAYS and so on, where no policy of the database does; once a day from a timer."""
     from app.cli import database
 
     database.maintain(data=data, as_json=as_json)

@@ -47,7 +47,7 @@ def maintain(*, data: Path | None, as_json: bool) -> None:
     if as_json:
         output.document({"gone": gone})
     elif not chosen.keep_days:
-        output.show("all rows are kept for ever: BARS_KEEP_DAYS, QUOTES_KEEP_DAYS and TRADES_KEEP_DAYS say otherwise")
+        output.show("all rows are kept for ever: BARS_KEEP_DAYS, QUOTES_KEEP_DAYS and so on say otherwise")
     else:
         output.show(*(f"{name}: {count:,} let go" for name, count in gone.items()) if gone else ["the database's own policies see to it"])
 

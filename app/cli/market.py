@@ -16,6 +16,7 @@ from app.services.import_job import ImportSummary, Progress
 from app.services.market import InstrumentInfo
 from app.services.tally import clock_advice
 from app.settings import Settings
+from app.sources.kinds import Data
 from app.sources.names import check_instrument, check_interval, check_venue
 from app.sources.read import BAD_ROWS
 from engine.schema import US_PER_SECOND, SeriesKey
@@ -28,7 +29,16 @@ Window = tuple[datetime | None, datetime | None]
 _OF_BARS = {"no trade": "no_trade", "missing": "missing"}
 _OF_QUOTES = {"crossed": "crossed", "no price": "no_price"}
 _OF_TRADES = {"no side": "no_side"}
-_SHOWN = frozenset({*_OF_BARS.values(), *_OF_QUOTES.values(), *_OF_TRADES.values(), "least_delay_us"})
+_OF_POOLS = {"no liquidity": "no_liquidity"}
+_COLUMNS: Mapping[Data, Mapping[str, str]] = {
+    "bars": _OF_BARS,
+    "quotes": _OF_QUOTES,
+    "quote_bars": _OF_QUOTES,
+    "trades": _OF_TRADES,
+    "pool": _OF_POOLS,
+    "pool_bars": _OF_POOLS,
+}
+_SHOWN = frozenset({*(name for counts in _COLUMNS.values() for name in counts.values()), "least_delay_us"})
 
 
 def import_files(
@@ -114,9 +124,8 @@ def show(*, data: Path | None, venue: str | None, as_json: bool) -> None:
 
 def show_imports(found: Sequence[ImportSummary], what: str = "file") -> None:
     """Print what became of files, or of what else rows came from."""
-    columns = {"bars": _OF_BARS, "quotes": _OF_QUOTES, "quote_bars": _OF_QUOTES, "trades": _OF_TRADES}
-    kinds = [[one for one in found if columns[one.data] is counts] for counts in (_OF_BARS, _OF_QUOTES, _OF_TRADES)]
-    tables = [_table(of, columns[of[0].data]) for of in kinds if of]
+    kinds = [[one for one in found if _COLUMNS[one.data] is counts] for counts in (_OF_BARS, _OF_QUOTES, _OF_TRADES, _OF_POOLS)]
+    tables = [_table(of, _COLUMNS[of[0].data]) for of in kinds if of]
     total, new, seconds = (sum(values) for values in zip(*((one.rows_read, one.rows_new, one.seconds) for one in found), strict=True))
     many = f"{len(found)} {what}{'s' if len(found) > 1 else ''}"
     output.show(*tables, f"{many}, {total:,} rows, {new:,} of them new, in {seconds:.1f} s ({total / seconds:,.0f} rows/s)")

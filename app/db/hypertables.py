@@ -45,8 +45,9 @@ TABLES = (
     Hypertable(name="bars", time="ts", order=("ts",)),
     Hypertable(name="quotes", time="at", order=("at", "seq")),
     Hypertable(name="trades", time="at", order=("at", "seq"), segment=("instrument_id",)),
+    Hypertable(name="pool_states", time="at", order=("at", "seq")),
 )
-_CHUNKS = MappingProxyType({"bars": 7 * DAY_HOURS, "quotes": DAY_HOURS, "trades": DAY_HOURS})
+_CHUNKS = MappingProxyType({"bars": 7 * DAY_HOURS, "quotes": DAY_HOURS, "trades": DAY_HOURS, "pool_states": 7 * DAY_HOURS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

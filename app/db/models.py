@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Numeric,
     SmallInteger,
     Text,
     UniqueConstraint,
@@ -156,11 +158,37 @@ class Trade(Base):
     trade_id: Mapped[int | None]
 
 
+class PoolState(Base):
+    """One state of a pool by its place in its series, as with quotes, in the units of `engine.schema.POOL_STATES`.
+
+    The interval is 0, of pool bars their length. What the chain keeps in more than 64 bits stands beside it to the last digit, where it is known.
+    """
+
+    __tablename__ = "pool_states"
+
+    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    interval_us: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    ts: Mapped[datetime | None]
+    received: Mapped[datetime | None]
+    block: Mapped[int | None]
+    price: Mapped[float]
+    liquidity: Mapped[float]
+    lower: Mapped[float]
+    upper: Mapped[float]
+    liquidity_raw: Mapped[Decimal | None] = mapped_column(Numeric(39, 0))
+    sqrt_price_x96: Mapped[Decimal | None] = mapped_column(Numeric(49, 0))
+
+
 class Import(Base):
     """What was read from one file, and how much of it was new."""
 
     __tablename__ = "imports"
-    __table_args__ = (Index(None, "instrument_id", "interval_us"), CheckConstraint("data IN ('bars', 'quotes', 'quote_bars', 'trades')", name="data"))
+    __table_args__ = (
+        Index(None, "instrument_id", "interval_us"),
+        CheckConstraint("data IN ('bars', 'quotes', 'quote_bars', 'trades', 'pool', 'pool_bars')", name="data"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,12 +1,16 @@
-"""Rows that have places in their series (quotes, trades): in by binary COPY and out as Arrow, in order. The caller holds the transaction."""
+"""Rows that have places in their series (quotes, trades, states of pools): in by binary COPY and out as Arrow, in order.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+The caller holds the transaction.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import polars as pl
 from adbc_driver_manager.dbapi import Cursor
+from pyarrow import decimal256  # type: ignore[attr-defined]
 
 from app.db.series import Series
 from engine.schema import TIMESTAMP
@@ -37,7 +41,9 @@ class Table:
     back: Callable[[pl.DataFrame], list[pl.Series]]
     """What those columns hold, as columns of a frame."""
     beyond: tuple[str, ...] = ()
-    """Their names."""
+    """How they are asked for."""
+    digits: Mapping[str, int] = field(default_factory=dict)
+    """Of columns whose integers no type of a frame holds, so that they stand in it as texts: how many digits they may have."""
 
     def times(self, cursor: Cursor, series: Series) -> Times | None:
         """Return which times the rows of a series have, told by one of them; None where none is stored."""
@@ -49,6 +55,8 @@ class Table:
         types = {"instrument_id": pl.Int32(), "interval_us": pl.Int64()}
         key = {name: pl.lit(getattr(series, name), types[name]) for name in self.key}
         rows = frame.select(**key, **{name: pl.col(name) for name in (*PLACE, *self.columns)}).with_columns(*self.further(frame)).to_arrow()
+        for name, digits in self.digits.items():
+            rows = rows.set_column(rows.column_names.index(name), name, rows[name].cast("string").cast(decimal256(digits, 0)))
         # In small pieces: the driver sends each once it is encoded, and the server works on it meanwhile.
         cursor.adbc_ingest(self.name, rows.to_reader(max_chunksize=_PIECE), mode="append")
 

@@ -1,7 +1,7 @@
 """The database as the settings and the machine would have it: migrated, and its rows kept for as long as is said."""
 
 from app.db import migrate
-from app.db.hypertables import Lifecycle
+from app.db.hypertables import TABLES, Lifecycle
 from app.db.objects import Place
 from app.ops import hardware
 from app.services.snapshots import Archive
@@ -11,7 +11,7 @@ from infra.sizing import BOX
 
 def lifecycle(settings: Settings) -> Lifecycle:
     """Return how rows live: chunks by the hardware plan, how long they are kept by the settings."""
-    kept = {"bars": settings.bars_keep_days, "quotes": settings.quotes_keep_days, "trades": settings.trades_keep_days}
+    kept = {table.name: int(getattr(settings, f"{table.name}_keep_days")) for table in TABLES}
     plan = hardware.planned(settings.usdc_arb_data, BOX)
     return Lifecycle(chunk_hours=plan.chunk_hours, keep_days={name: days for name, days in kept.items() if days})
 

@@ -18,7 +18,7 @@ from app.sources.names import hints
 from app.sources.read import Books, Read, read
 from app.sources.rows import NOISE
 from engine.config import POOLS
-from engine.schema import BARS, SeriesKey, funding_key
+from engine.schema import BARS, POOL_STATES, SeriesKey, funding_key
 
 Tell = Callable[[str], None]
 """Told what each file of quotes was taken for, and what was left aside in it."""
@@ -77,6 +77,8 @@ def _whole(found: Found, books: Books, tell: Tell) -> pl.DataFrame:
     if found.kind.data != "bars":
         tell(f"{found.source.label}: {found.why}{_aside(batches)}")
     whole = pl.concat([batch.frame for batch in batches])
+    if found.kind.data in POOLS:
+        return whole.select(*POOL_STATES)
     return whole.sort("ts") if found.kind.data == "bars" else whole
 
 

@@ -1,4 +1,4 @@
-"""A file of quotes or trades into the database: a transaction a batch, as recordings are long; importing again goes on where it ended.
+"""A file of quotes, trades or states of pools into the database: a transaction a batch; importing again goes on where it ended.
 
 Every transaction stores a batch with the record of what is stored of its file so far, so that the coverage is right whenever it ends.
 """
@@ -20,7 +20,7 @@ from app.services import sequence
 from app.services.import_job import ImportSummary, Job, Origin, digest, import_row, origin_of, report, rows_of, summary_of
 from app.services.market import TABLES
 from app.services.sequence import Clash, Place
-from app.services.tally import QuoteTally, TradeTally, tally_of
+from app.services.tally import PlacedTally, tally_of
 from app.sources.detect import Found
 from app.sources.read import Read
 
@@ -32,7 +32,7 @@ class _Standing:
     identifier: UUID
     sha256: str
     started: float
-    tally: QuoteTally | TradeTally
+    tally: PlacedTally
     committed: int = 0
     new: int = 0
     replaced: int = 0
@@ -109,7 +109,7 @@ def _refuse_other_times(cursor: Cursor, place: Series, frame: pl.DataFrame, orig
     if stored is not None and (stored.events, stored.receipts) != (offered.events, offered.receipts):
         there = sequence.Shape(events=stored.events, receipts=stored.receipts)
         raise Conflict(
-            f"{origin.path}: expected {origin.kind.data} of {origin.key} with {there}, as those that are stored, found {offered};"
+            f"{origin.path}: expected {origin.kind.rows} of {origin.key} with {there}, as those that are stored, found {offered};"
             " import one kind of recording of a market: of captures, --stream says which"
         )
 
@@ -117,7 +117,7 @@ def _refuse_other_times(cursor: Cursor, place: Series, frame: pl.DataFrame, orig
 def _conflict(cursor: Cursor, place: Series, clash: Clash, origin: Origin) -> Conflict:
     before = series.imported_from(cursor, place, origin.kind.data, clash.at)
     return Conflict(
-        f"{origin.path}: {origin.key} at {clash.at:%Y-%m-%d %H:%M:%S.%f}: expected the stored {origin.kind.data} (from {before}), found others:"
+        f"{origin.path}: {origin.key} at {clash.at:%Y-%m-%d %H:%M:%S.%f}: expected the stored {origin.kind.rows} (from {before}), found others:"
         f" {clash.said}; is it another recording of this market? --replace stores these rows instead"
     )
 

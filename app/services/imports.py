@@ -13,7 +13,6 @@ from app.services.import_recording import import_recording
 from app.services.quarantine import opened
 from app.sources.detect import LEVELS, Found, Said, detect_all
 from app.sources.files import expand
-from engine.config import POOLS
 from engine.schema import SeriesKey
 from engine.units import parse_duration
 
@@ -47,19 +46,12 @@ async def import_files(
     length = None if interval is None else interval_us(interval)
     said = Said(format=format, venue=venue, instrument=instrument, interval_us=length, stream=stream, levels=levels)
     try:
-        found = await asyncio.to_thread(lambda: _without_pools(detect_all(expand(paths), said)))
+        found = await asyncio.to_thread(lambda: detect_all(expand(paths), said))
         with opened(quarantine) as aside:
             job = Job(libpq_uri=libpq_uri, replace=replace, meter=Meter(found, on_progress), stop=stop, quarantine=aside, books={})
             return await asyncio.to_thread(_import_all, found, job, jobs)
     finally:
         stop.set()
-
-
-def _without_pools(found: list[Found]) -> list[Found]:
-    for one in found:
-        if one.kind.data in POOLS:
-            raise BadInput(f"{one.source.label}: expected bars, quotes or trades, found {one.kind}s; pools are not stored: run on them with --files")
-    return found
 
 
 def interval_us(text: str) -> int:

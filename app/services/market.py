@@ -13,7 +13,7 @@ from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy import select, text
 
 from app.db import bars as stored
-from app.db import quotes, series, trades
+from app.db import pool_states, quotes, series, trades
 from app.db.candles import CANDLES
 from app.db.models import Venue
 from app.db.placed import Table
@@ -34,7 +34,15 @@ _THINNED = text("""
     ORDER BY bins.ts""")
 
 
-TABLES: Mapping[Data, Table] = MappingProxyType({"quotes": quotes.TABLE, "quote_bars": quotes.TABLE, "trades": trades.TABLE})
+TABLES: Mapping[Data, Table] = MappingProxyType(
+    {
+        "quotes": quotes.TABLE,
+        "quote_bars": quotes.TABLE,
+        "trades": trades.TABLE,
+        "pool": pool_states.TABLE,
+        "pool_bars": pool_states.TABLE,
+    }
+)
 """Where the rows of each kind stand that has places."""
 
 
@@ -161,7 +169,7 @@ def _covering(key: SeriesKey, reach: Reach, known: Sequence[InstrumentInfo]) -> 
     cover = next((cover for cover in info.coverage if cover.kind == reach.kind), None)
     if cover is None:
         there = ", ".join(str(cover.kind) for cover in info.coverage)
-        raise NotFound(f"{key}: no {reach.kind} are stored, only {there}; ask for those, or import others")
+        raise NotFound(f"{key}: no {reach.kind.rows} are stored, only {there}; ask for those, or import others")
     if cover.last < reach.start or cover.first >= reach.end:
         raise nothing(key, cover, reach)
     return cover
@@ -179,4 +187,4 @@ def _alternatives(key: SeriesKey, known: Sequence[InstrumentInfo]) -> str:
 def nothing(key: SeriesKey, cover: Coverage, reach: Reach) -> NotFound:
     """Return the refusal of a reach in which nothing is stored."""
     asked, there = (f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in ((reach.start, reach.end), (cover.first, cover.last)))
-    return NotFound(f"{key}: no {cover.kind} from {asked} UTC; stored are {cover.count} from {there} UTC")
+    return NotFound(f"{key}: no {cover.kind.rows} from {asked} UTC; stored are {cover.count} from {there} UTC")

@@ -1,4 +1,4 @@
-"""The places of quotes and trades in their series, by which the same rows are known again: natural order without a number in the data.
+"""The places of rows (quotes, trades, states of pools) in their series, by which they are known again: order without a number in the data.
 
 A row's place is the time by which rows arrived so far (the running maximum of receive times, or of event times where only those are
 known) and its number among rows of that time. So places increase in the order of a file, another reading of it gives the same ones, and
@@ -37,13 +37,13 @@ class Clash(NamedTuple):
 
     @property
     def said(self) -> str:
-        """What each of them tells: of quotes bid, its size, ask and its size, of trades price, size, side and number."""
+        """What each of them tells: of quotes bid, its size, ask and its size, of trades price, size, side and number, of pools block to lower."""
         return " and ".join("no row" if row is None else str(row) for row in (self.ours, self.theirs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What the quotes or trades of one series have in common."""
+    """What the rows of one series have in common."""
 
     events: bool
     receipts: bool

@@ -24,10 +24,11 @@ from app.services import market, snapshot_files
 from app.services.market import Coverage
 from app.services.wanted import Reach
 from app.sources.kinds import Data
-from engine.schema import BARS, SeriesKey, quote_levels, quotes_schema
+from engine.schema import BARS, POOL_STATES, SeriesKey, quote_levels, quotes_schema
 
 _DAYS_AT_ONCE = {"bars": 31}  # of others a day alone may be millions of rows
-_KINDS = ("bars", "quotes", "quote_bars")
+_KINDS = ("bars", "quotes", "quote_bars", "pool", "pool_bars")
+_SCHEMAS: Mapping[str, pl.Schema] = {"bars": BARS, "pool": POOL_STATES, "pool_bars": POOL_STATES}
 
 Tell = Callable[[str, float], None]
 """Told which day is built and the fraction that is done."""
@@ -179,8 +180,10 @@ def _rows(cursor: Cursor, line: Line, start: datetime, end: datetime) -> pl.Data
 
 def _joined(frames: Sequence[pl.DataFrame], cover: Coverage, reach: Reach) -> pl.DataFrame:
     if not frames:
-        return pl.DataFrame(schema=BARS if cover.data == "bars" else quotes_schema(1))
-    if cover.data != "bars":
+        return pl.DataFrame(schema=_SCHEMAS.get(cover.data, quotes_schema(1)))
+    if cover.data in _SCHEMAS:
+        frames = [frame.select(*_SCHEMAS[cover.data]) for frame in frames]  # of a pool there is more than a run reads
+    else:
         names = list(quotes_schema(max(map(quote_levels, frames))))
         frames = [frame.with_columns(**{name: pl.lit(float("nan")) for name in names if name not in frame.columns}).select(names) for frame in frames]
     ends = [_within(frame, reach.start, reach.end) if n in {0, len(frames) - 1} else frame for n, frame in enumerate(frames)]

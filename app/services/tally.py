@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import polars as pl
 
-from app.sources.kinds import Kind
+from app.sources.kinds import Data, Kind
 from engine.schema import US_PER_SECOND
 
 
@@ -123,12 +124,33 @@ class TradeTally(RecordingTally):
         return {"no_side": self.no_side}
 
 
-AnyTally = Tally | QuoteTally | TradeTally
+@dataclass(slots=True, kw_only=True)
+class PoolTally(RecordingTally):
+    """What was counted of placed states of a pool so far."""
+
+    no_liquidity: int = 0
+    """Rows in which nothing can be traded."""
+
+    def look(self, frame: pl.DataFrame) -> None:
+        """Count rows without liquidity."""
+        self.no_liquidity += int((frame["liquidity"] == 0).sum())
+
+    def odd(self) -> dict[str, int]:
+        """Return it."""
+        return {"no_liquidity": self.no_liquidity}
 
 
-def tally_of(kind: Kind) -> QuoteTally | TradeTally:
+PlacedTally = QuoteTally | TradeTally | PoolTally
+AnyTally = Tally | PlacedTally
+
+_PLACED: Mapping[Data, type[PlacedTally]] = MappingProxyType(
+    {"quotes": QuoteTally, "quote_bars": QuoteTally, "trades": TradeTally, "pool": PoolTally, "pool_bars": PoolTally}
+)
+
+
+def tally_of(kind: Kind) -> PlacedTally:
     """Return an empty tally for placed rows of a kind."""
-    return TradeTally() if kind.data == "trades" else QuoteTally()
+    return _PLACED[kind.data]()
 
 
 def longest_step(times: pl.Series, before: datetime | None) -> int:

@@ -3,15 +3,14 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from app.errors import BadInput
 from app.sources.kinds import Kind
 from app.sources.quote_rows import APART_US
-from engine.config import LASTING_US, MARK_MAX_AGE_US, POOLS, Instrument, Spec
+from engine.config import LASTING_US, MARK_MAX_AGE_US, Instrument, Spec
 from engine.schema import SeriesKey
 
 
 class Reach(NamedTuple):
-    """Rows of a series that a run may read: by open time of bars, by arrival of quotes, in [start, end)."""
+    """Rows of a series that a run may read: by open time of bars, by arrival of others, in [start, end)."""
 
     kind: Kind
     start: datetime
@@ -30,9 +29,6 @@ def perpetuals(spec: Spec) -> list[SeriesKey]:
 
 def reaches(spec: Spec) -> dict[SeriesKey, Reach]:
     """Return what a run may read of each series; it reads by event times, between which and arrivals there is less than an hour."""
-    pools = [str(one.key) for one in spec.instruments if one.data in POOLS]
-    if pools:
-        raise BadInput(f"{', '.join(pools)}: pools are read from files alone, not from what is stored; run it with `backtest run SPEC --files DIR`")
     kinds = wanted(spec)
     return {one.key: _reach(spec, one, kinds[one.key]) for one in spec.instruments}
 
@@ -42,9 +38,9 @@ def _reach(spec: Spec, instrument: Instrument, kind: Kind) -> Reach:
     match kind.data:
         case "bars":
             before += kind.interval_us
-        case "quotes":
+        case "quotes" | "pool":
             apart = APART_US + abs(spec.venues[instrument.venue].clock_offset)
             before, after = before + apart, apart
-        case "quote_bars":
+        case "quote_bars" | "pool_bars":
             after = 1
     return Reach(kind, spec.start - timedelta(microseconds=before), spec.end + timedelta(microseconds=after))

@@ -1,5 +1,6 @@
 """Kinds of series: what their rows are, and how long each stands for."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from engine.units import format_duration
@@ -18,6 +19,13 @@ class Kind(NamedTuple):
         name = self.data.replace("_", " ")
         return f"{name} of {format_duration(self.interval_us)}" if self.interval_us else name
 
+    @property
+    def rows(self) -> str:
+        """What its rows are called."""
+        return _ROWS.get(self.data, str(self))
+
+
+_ROWS: Mapping[Data, str] = {"pool": "states", "pool_bars": "states"}
 
 QUOTES = Kind("quotes")
 TRADES = Kind("trades")

@@ -8,7 +8,7 @@ from engine.schema import level_columns
 
 BAR_FIELDS = ("ts", "open", "high", "low", "close", "volume")
 TIMES = frozenset({"ts", "received"})
-WORDS = frozenset({"side", "trade_id"})
+WORDS = frozenset({"side", "trade_id", "liquidity_raw", "sqrt_price_x96"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

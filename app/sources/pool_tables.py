@@ -1,7 +1,11 @@
-"""Tables of a pool's states with a header, CSV or Parquet: the columns of `engine.schema.POOL_STATES`, and the rules of their rows."""
+"""Tables of a pool's states with a header, CSV or Parquet: the columns of `engine.schema.POOL_STATES`, and the rules of their rows.
+
+What the chain itself keeps, a liquidity of 128 bits and a root of the price of 160, may stand beside them and is taken digit by digit.
+"""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import polars as pl
 
@@ -12,7 +16,7 @@ from app.sources.layout import TIMES, Layout
 from app.sources.plain import cleaned, listed, units, words
 from app.sources.quote_rows import APART_US, together
 from app.sources.rules import NO_NUMBER, OUT, Checked, Complaint, Numbers, Rules, no_time, refusal
-from engine.schema import POOL_STATES, TIMESTAMP
+from engine.schema import POOL_EXACT, POOL_STATES, TIMESTAMP
 
 NAMES = {
     "ts": ("ts", "timestamp", "time", "block_time", "block_timestamp", "datetime"),
@@ -22,11 +26,16 @@ NAMES = {
     "liquidity": ("liquidity",),
     "lower": ("lower", "lower_price", "price_lower"),
     "upper": ("upper", "upper_price", "price_upper"),
+    "liquidity_raw": ("liquidity_raw", "raw_liquidity"),
+    "sqrt_price_x96": ("sqrt_price_x96", "sqrtpricex96"),
 }
 """What columns are called, in any case; times may end in their unit (ts_us)."""
 
 LARGEST_BLOCK = 2**53
 """Numbers below it are each a float of their own."""
+
+BITS: Mapping[str, int] = MappingProxyType({"liquidity_raw": 128, "sqrt_price_x96": 160})
+"""How large the integers of `POOL_EXACT` may be (Uniswap v3 Core, March 2021, sections 6.1 and 6.2)."""
 
 _NUMBERS = ("price", "liquidity", "lower", "upper")
 
@@ -59,9 +68,10 @@ def layout(header: Sequence[str], *, label: str) -> Layout:
 
 
 def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
-    """Return the rows of a batch in the schema `POOL_STATES`, or raise `BadRow`; prices are for the run's quality checks to doubt."""
+    """Return the rows of a batch, or raise `BadRow`; prices are for the run's quality checks to doubt."""
     layout = rules.layout
-    frame = batch.frame.with_columns(in_micros(name, batch.frame.schema[name], rules.units[name]).alias(name) for name in layout.times)
+    times = (in_micros(name, batch.frame.schema[name], rules.units[name]).alias(name) for name in layout.times)
+    frame = batch.frame.with_columns(*times, *(exact(name) for name in layout.words))
     before = None if last is None or "block" not in layout.fields else last[layout.fields.index("block")]
     fine = frame.select(_fine(layout, before))["fine"]
     if not fine.all():
@@ -72,11 +82,24 @@ def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
 
 
 def states(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame whose times are µs in the schema `POOL_STATES`; a time or a block that it does not have is null."""
-    missing = {name: pl.lit(None) for name in ("ts", "received", "block") if name not in frame.columns}
-    return (
-        frame.with_columns(**missing).select(pl.col("ts", "received").cast(TIMESTAMP), pl.col("block").cast(pl.Int64), *_NUMBERS).select(*POOL_STATES)
-    )
+    """Return a frame whose times are µs in the schemas `POOL_STATES` and `POOL_EXACT`; a time, a block or an integer that it lacks is null."""
+    missing = {name: pl.lit(None) for name in ("ts", "received", "block", *POOL_EXACT) if name not in frame.columns}
+    times, exact = pl.col("ts", "received").cast(TIMESTAMP), pl.col(*POOL_EXACT).cast(pl.String).replace("", None)
+    return frame.with_columns(**missing).select(times, pl.col("block").cast(pl.Int64), *_NUMBERS, exact).select(*POOL_STATES, *POOL_EXACT)
+
+
+def exact(name: str) -> pl.Expr:
+    """Return a column of digits without blanks and leading zeros; where none are, it is empty, and null where it is no such integer."""
+    digits = pl.col(name).fill_null("").str.strip_chars()
+    plain, largest = digits.str.replace(r"^0+([0-9])", "${1}"), str(2 ** BITS[name] - 1)
+    length = plain.str.len_bytes()
+    fits = (length < len(largest)) | ((length == len(largest)) & (plain <= largest))
+    return pl.when((digits == "") | (digits.str.contains(r"^[0-9]+$") & fits)).then(plain).alias(name)
+
+
+def not_exact(field: int, name: str) -> Complaint:
+    """Return what is wrong with a text that should be such an integer."""
+    return Complaint(field, f"an integer from 0 to 2^{BITS[name]} - 1, digit by digit", OUT)
 
 
 def _field(word: str) -> str | None:
@@ -86,7 +109,7 @@ def _field(word: str) -> str | None:
 
 
 def _fine(layout: Layout, before: float | None) -> pl.Expr:
-    known = [pl.col(name).is_not_null() for name in layout.times] + [pl.col(name).is_not_nan() for name in layout.numbers]
+    known = [pl.col(name).is_not_null() for name in (*layout.times, *layout.words)] + [pl.col(name).is_not_nan() for name in layout.numbers]
     blocks = [_is_block(before)] if "block" in layout.fields else []
     return pl.all_horizontal(*known, *blocks, together(layout.times)).fill_null(value=False).alias("fine")
 
@@ -103,9 +126,13 @@ def _complaint(texts: Sequence[str], row: Numbers, rules: Rules) -> Complaint:
     for field, (name, number) in enumerate(values.items()):
         if number is None and name in TIMES:
             return no_time(texts, field, rules)
+        if name in BITS:
+            if number is None:
+                return not_exact(field, name)
+            continue
         if number is None or math.isnan(number):
             return Complaint(field, f"{NO_NUMBER}; upper may be inf", OUT)
-    if times == len(TIMES) and abs(values["ts"] - values["received"]) >= APART_US:
+    if times == 2 and abs(values["ts"] - values["received"]) >= APART_US:
         return Complaint(fields.index("received"), "a receive time within an hour of the block's time", "are both in UTC?")
     block = fields.index("block")
     if not (0 <= row[block] < LARGEST_BLOCK and row[block] == math.floor(row[block])):

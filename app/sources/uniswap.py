@@ -15,9 +15,9 @@ from app.sources.batch import Batch
 from app.sources.clock import Unit, in_micros
 from app.sources.layout import Layout
 from app.sources.plain import cleaned
-from app.sources.pool_tables import states
+from app.sources.pool_tables import exact, not_exact, states
 from app.sources.pools import POOLS, Pool, pool_of
-from app.sources.rules import NO_NUMBER, OUT, Checked, Complaint, Numbers, Rules, no_time, refusal
+from app.sources.rules import OUT, Checked, Complaint, Numbers, Rules, no_time, refusal
 
 HEADER = (
     *("timestamp", "netAmount0", "netAmount1", "closeTick", "openTick", "lowestTick", "highestTick"),
@@ -25,7 +25,7 @@ HEADER = (
 )
 MINUTE_US = 60_000_000
 
-_FIELDS = {"ts": "timestamp", "tick": "closeTick", "liquidity": "currentLiquidity"}
+_FIELDS = {"ts": "timestamp", "tick": "closeTick", "liquidity_raw": "currentLiquidity"}
 _LAST_TICK = 887_272
 """The largest that a pool can have (Uniswap v3 Core, section 6.1)."""
 
@@ -37,7 +37,7 @@ LAYOUT = Layout(
     units={"ts": frozenset(Unit)},
     header=True,
 )
-"""Amounts, which outgrow 64 bits, are left aside."""
+"""Amounts are left aside; the liquidity, which outgrows 64 bits as they do, is kept digit by digit."""
 
 _TICK = 1.0001
 
@@ -59,7 +59,7 @@ def is_one(header: Sequence[str]) -> bool:
 
 def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
     """Return the states at the ends of a batch's minutes, or raise `BadRow`; `last` is the row before it."""
-    frame = batch.frame.with_columns(in_micros("ts", batch.frame.schema["ts"], rules.units["ts"]).alias("ts"))
+    frame = batch.frame.with_columns(in_micros("ts", batch.frame.schema["ts"], rules.units["ts"]).alias("ts"), exact("liquidity_raw"))
     fine = frame.select(_fine(last))["fine"]
     if not fine.all():
         index = int((~fine).arg_max() or 0)
@@ -75,9 +75,10 @@ def _in_units(frame: pl.DataFrame, pool: Pool) -> pl.DataFrame:
     return frame.select(
         ts=pl.col("ts") + MINUTE_US,
         price=_price(pl.col("tick"), pool),
-        liquidity=pl.col("liquidity") / 10 ** (sum(pool.decimals) // 2),
+        liquidity=pl.col("liquidity_raw").cast(pl.Float64) / 10 ** (sum(pool.decimals) // 2),
         lower=pl.min_horizontal(*ends),
         upper=pl.max_horizontal(*ends),
+        liquidity_raw=pl.col("liquidity_raw"),
     )
 
 
@@ -88,13 +89,13 @@ def _price(tick: pl.Expr, pool: Pool) -> pl.Expr:
 
 
 def _fine(last: Numbers | None) -> pl.Expr:
-    ts, tick, liquidity = pl.col("ts"), pl.col("tick"), pl.col("liquidity")
+    ts, tick = pl.col("ts"), pl.col("tick")
     return (
         pl.all_horizontal(
             ts % MINUTE_US == 0,
             (ts > ts.shift(1, fill_value=None if last is None else last[0])).fill_null(value=True),
             (tick == tick.floor()) & (tick.abs() <= _LAST_TICK),
-            (liquidity >= 0) & liquidity.is_finite(),
+            pl.col("liquidity_raw") != "",
         )
         .fill_null(value=False)
         .alias("fine")
@@ -107,6 +108,6 @@ def _complaint(texts: Sequence[str], row: Numbers, rules: Rules) -> Complaint:
         return no_time(texts, 0, rules)
     if tick is None or tick != int(tick) or abs(tick) > _LAST_TICK:
         return Complaint(1, f"a tick from {-_LAST_TICK} to {_LAST_TICK}", OUT)
-    if liquidity is None or not 0 <= liquidity < float("inf"):
-        return Complaint(2, f"{NO_NUMBER}, 0 or more", OUT)
+    if not liquidity:
+        return not_exact(2, "liquidity_raw")
     return Complaint(0, "a whole minute later than the row before", "sort the rows, or take the row out")

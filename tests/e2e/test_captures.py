@@ -1,4 +1,4 @@
-"""From a recorder's files to a result: a capture is imported into a box and run there, with what the same files give without a server."""
+"""From files to a result: they are imported into a box and run there, with what the same files give without a server."""
 
 import json
 import re
@@ -63,3 +63,13 @@ def test_a_recording_gives_the_same_result_in_the_box_and_on_its_files(box: Path
     listed = json.loads(cli("data", "list", "--data", box, "--json").stdout)["instruments"]
     covers = [(one["venue"], cover["data"], cover["interval"], cover["rows"]) for one in listed for cover in one["coverage"]]
     assert covers == [("binance", "quotes", None, 180), ("binance-usdm", "quotes", None, 180)]
+
+
+def test_a_pool_gives_the_same_result_in_the_box_and_on_its_files(box: Path, cli: Cli, tmp_path: Path) -> None:
+    assert cli("data", "invent", tmp_path / "pool", "--market", "pool").returncode == 0
+    summary = both(cli, ROOT / "examples" / "dex-cex-synthetic.toml", tmp_path / "pool", box, tmp_path)
+    assert summary["counts"]["packages"] > 0  # type: ignore[index]
+    again = cli("data", "import", tmp_path / "pool", "--data", box)
+    assert " 0 of them new" in again.stdout
+    listed = cli("data", "list", "--venue", "synthetic-pool", "--data", box).stdout
+    assert "ETH/USDC    pool  1,447" in listed

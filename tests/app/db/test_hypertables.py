@@ -23,7 +23,7 @@ START = datetime(2023, 3, 8, 0, 2, tzinfo=UTC)
 COUNT = 2_000
 EDITIONS = list(Edition)
 FIXTURES = {Edition.NONE: "empty_database_url", Edition.APACHE: "apache_server", Edition.FULL: "full_server"}
-HOURS = {"bars": 24, "quotes": 6, "trades": 6}
+HOURS = {"bars": 24, "quotes": 6, "trades": 6, "pool_states": 48}
 KEPT = Lifecycle(chunk_hours=HOURS)
 SHORT = Lifecycle(chunk_hours=HOURS, keep_days={"bars": 400, "quotes": 30})
 OLD = """
@@ -104,7 +104,8 @@ async def test_a_database_with_rows_in_it_becomes_the_best_that_the_server_can_d
         assert await chunk_hours(connection, edition) == ({} if edition is Edition.NONE else HOURS)
         found = await storage.status(connection.engine)
         assert (found.edition, found.revision, found.without) == (edition, head(), storage.WITHOUT[edition])
-        assert [(one.name, one.chunks) for one in found.tables] == [("bars", 2 * chunked), ("quotes", 17 * chunked), ("trades", 0)]
+        assert [(one.name, one.chunks) for one in found.tables if one.chunks] == [("bars", 2), ("quotes", 17)] * chunked
+        assert [one.name for one in found.tables] == list(HOURS)
         assert all((one.chunk is not None) == chunked and one.bytes >= 8_192 for one in found.tables)
         assert (found.versions.extension is not None) == chunked
 
@@ -140,6 +141,7 @@ async def test_policies_are_made_anew_at_every_migration_and_are_there_once(full
             ("bars_1d", "policy_refresh_continuous_aggregate", {"end_offset": "24:00:00", "start_offset": "399 days"}),
             ("bars_1h", "policy_refresh_continuous_aggregate", {"end_offset": "01:00:00", "start_offset": "399 days"}),
             ("bars_5m", "policy_refresh_continuous_aggregate", {"end_offset": "00:05:00", "start_offset": "399 days"}),
+            ("pool_states", "policy_compression", {"compress_after": "14 days"}),
             ("quotes", "policy_compression", {"compress_after": "14 days"}),
             ("quotes", "policy_retention", {"drop_after": "30 days"}),
             ("trades", "policy_compression", {"compress_after": "14 days"}),
@@ -147,9 +149,9 @@ async def test_policies_are_made_anew_at_every_migration_and_are_there_once(full
         assert (await chunk_hours(connection, Edition.FULL)).items() >= HOURS.items()
         settings = """
             SELECT segmentby, replace(orderby, '"', '') FROM timescaledb_information.hypertable_columnstore_settings
-            WHERE hypertable::text IN ('bars', 'quotes', 'trades')"""
+            WHERE hypertable::text IN ('bars', 'quotes', 'trades', 'pool_states')"""
         key = "instrument_id,interval_us"
-        assert sorted(map(tuple, await rows(connection, settings))) == [("instrument_id", "at,seq"), (key, "at,seq"), (key, "ts")]
+        assert sorted(map(tuple, await rows(connection, settings))) == [("instrument_id", "at,seq"), (key, "at,seq"), (key, "at,seq"), (key, "ts")]
 
 
 async def test_old_rows_are_compressed_then_let_go_while_their_candles_stay(full_server: URL) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy.schema import CreateTable
 from app.db.migrate import current, head, upgrade
 from app.db.models import Base, Import, Run, RunKind, RunState
 from app.sources.kinds import Data
-from engine.config import POOLS
 
 OLD_IMPORT = """
     INSERT INTO imports (id, path, sha256, format, instrument_id, interval_us, rows_read, rows_new, first_ts, last_ts)
@@ -58,7 +57,7 @@ async def test_checks_are_what_the_models_say(database_url: URL) -> None:
     assert found == {
         "ck_runs_state": [state.value for state in RunState],
         "ck_runs_kind": [kind.value for kind in RunKind],
-        "ck_imports_data": [kind for kind in get_args(Data) if kind not in POOLS],
+        "ck_imports_data": list(get_args(Data)),
     }
     assert str(CreateTable(Import.__table__)).count("CONSTRAINT ck_imports_data CHECK (data IN (") == 1  # type: ignore[arg-type]
     assert str(CreateTable(Run.__table__)).count("CONSTRAINT ck_runs_state CHECK (state IN (") == 1  # type: ignore[arg-type]
@@ -95,6 +94,25 @@ async def test_a_database_of_the_version_before_keeps_its_imports_as_imports_of_
         await connection.execute(text(OLD_IMPORT.format("00000000-0000-7000-8000-000000000002")))
     assert await on(empty_database_url, "SELECT data FROM imports") == [("bars",), ("bars",)], "code of before goes on beside the new"
     await engine.dispose()
+
+
+async def test_states_of_pools_find_their_table_beside_what_was_stored_before(empty_database_url: URL) -> None:
+    await upgrade(empty_database_url, "0006")
+    old = OLD_IMPORT.format("00000000-0000-7000-8000-000000000001")
+    engine = create_async_engine(empty_database_url)
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO venues (name) VALUES ('kraken')"))
+        await connection.execute(text("INSERT INTO instruments (venue_id, name, base, quote) VALUES (1, 'BTC/USD', 'BTC', 'USD')"))
+        await connection.execute(text("INSERT INTO trades VALUES (1, '2023-03-08Z', 0, '2023-03-08Z', NULL, 1, 2, 1, 7)"))
+        await connection.execute(text(old.replace("id, path", "data, id, path").replace("VALUES (", "VALUES ('trades', ")))
+    await upgrade(empty_database_url)
+    async with engine.begin() as connection:
+        for number, data in ((2, "pool"), (3, "trades")):  # of code of now, and of code of before beside it
+            row = OLD_IMPORT.format(f"00000000-0000-7000-8000-00000000000{number}")
+            await connection.execute(text(row.replace("id, path", "data, id, path").replace("VALUES (", f"VALUES ('{data}', ")))
+    await engine.dispose()
+    assert await on(empty_database_url, "SELECT data, changed FROM series_days ORDER BY data") == [("pool", 1), ("trades", 2)]
+    assert await on(empty_database_url, "SELECT count(*), (SELECT count(*) FROM pool_states) FROM trades") == [(1, 0)]
 
 
 async def test_days_of_what_was_imported_before_snapshots_are_marked_and_code_of_before_marks_its_own(empty_database_url: URL) -> None:

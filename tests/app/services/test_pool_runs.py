@@ -8,10 +8,8 @@ import polars as pl
 import pytest
 
 from app.cli import invented
-from app.errors import BadInput
 from app.services.folder import read_folder
-from app.services.imports import import_files
-from app.services.wanted import reaches, wanted
+from app.services.wanted import wanted
 from engine import backtest
 from engine.config import parse_spec, parse_spec_toml
 from engine.schema import TIMESTAMP, SeriesKey
@@ -38,19 +36,6 @@ def test_the_example_runs_on_what_the_command_invents(tmp_path: Path, capsys: py
     assert sum(lines.values()) == pytest.approx(summary["equity_end"] - summary["equity_start"])
     assert set(summary["stress"]) >= {"latencies_doubled"}
     assert "gas" in found.files()["report.html"].decode()
-
-
-def test_pools_are_not_stored_and_a_run_says_where_they_are_read_from(tmp_path: Path) -> None:
-    invented.write(tmp_path, market="pool", seed=1, as_json=True)
-    spec = parse_spec_toml(EXAMPLE.read_text(encoding="utf-8"))
-    with pytest.raises(BadInput, match="synthetic-pool ETH/USDC: pools are read from files alone"):
-        reaches(spec)
-
-
-async def test_an_import_refuses_pools(tmp_path: Path) -> None:
-    invented.write(tmp_path, market="pool", seed=1, as_json=True)
-    with pytest.raises(BadInput, match="expected bars, quotes or trades, found pools; pools are not stored: run on them with --files"):
-        await import_files("postgresql://nobody", [tmp_path / "synthetic-pool_ETH-USDC.csv"])
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"needs real pool minutes in {REAL}")

@@ -15,7 +15,7 @@ from app.sources.errors import BadRow
 from app.sources.files import Source
 from app.sources.formats import Format
 from app.sources.kinds import POOL, Kind
-from engine.schema import POOL_STATES, SeriesKey, check_pool_states
+from engine.schema import POOL_EXACT, POOL_STATES, SeriesKey, check_pool_states
 from tests.app.sources.files import frame, write
 
 MINUTE_US = 60_000_000
@@ -43,16 +43,27 @@ def test_a_table_of_states_is_read_with_its_blocks(tmp_path: Path) -> None:
     found, states = look(path), frame(path)
     assert (found.format, found.key, found.kind) == (Format.CSV, SeriesKey("somepool", "ETH/USDC"), POOL)
     assert found.why == "CSV with a header; states of a pool; event times as UTC dates"
-    assert states.schema == POOL_STATES
-    assert states.row(0)[1:] == (None, 46430000, 1650.5, 672646.887005, 1649.2, 1651.7)
-    assert check_pool_states(states, key=found.key).height == 2
+    assert states.schema == {**POOL_STATES, **POOL_EXACT}
+    assert states.row(0)[1:] == (None, 46430000, 1650.5, 672646.887005, 1649.2, 1651.7, None, None)
+    assert check_pool_states(states.select(*POOL_STATES), key=found.key).height == 2
 
 
 def test_a_constant_product_is_told_by_its_range_and_blocks_may_be_unknown(tmp_path: Path) -> None:
     path = write(tmp_path, ["1692308400000,2000,1000000,0,inf"], header="timestamp_ms,price,liquidity,lower_price,upper_price", name=NAME)
-    assert frame(path).row(0)[2:] == (None, 2000.0, 1e6, 0.0, inf)
+    assert frame(path).row(0)[2:7] == (None, 2000.0, 1e6, 0.0, inf)
     frame(path).drop("received", "block").write_parquet(tmp_path / "other_ETH-USDC.parquet")
-    assert frame(tmp_path / "other_ETH-USDC.parquet").row(0)[3:] == (2000.0, 1e6, 0.0, inf)
+    assert frame(tmp_path / "other_ETH-USDC.parquet").row(0)[3:7] == (2000.0, 1e6, 0.0, inf)
+
+
+def test_what_outgrows_64_bits_is_kept_digit_by_digit_up_to_what_the_chain_can_say(tmp_path: Path) -> None:
+    columns = f"{STATES},raw_liquidity,sqrtPriceX96"
+    path = write(tmp_path, [f"{ROW},{2**128 - 1},{2**160 - 1}", f"{ROW},,", f"{ROW}, 007,0"], header=columns, name=NAME)
+    assert frame(path).select(*POOL_EXACT).rows() == [(str(2**128 - 1), str(2**160 - 1)), (None, None), ("7", "0")]
+    frame(path).drop("received").write_parquet(tmp_path / "again_ETH-USDC.parquet")
+    assert frame(tmp_path / "again_ETH-USDC.parquet").equals(frame(path))
+    for broken, said in ((f"{2**128},1", "liquidity"), (f"{'9' * 45},1", "liquidity"), ("1,-1", "X96"), (f"1,{2**160}", "X96")):
+        with pytest.raises(BadRow, match=rf"line 2, \w*{said}: found '.*', expected an integer from 0 to 2\^1\d\d - 1, digit by digit"):
+            frame(write(tmp_path, [f"{ROW},{broken}"], header=columns, name="broken_ETH-USDC.csv"))
 
 
 @pytest.mark.parametrize(
@@ -88,7 +99,8 @@ def test_minutes_of_a_uniswap_pool_are_states_at_their_ends_in_whole_units(tmp_p
     assert found.why == "Uniswap v3 minutes of a pool; pool bars of 1m, as the states at their ends"
     # token 0 is USDC of 6 decimals, token 1 ether of 18: 1.0001^tick is raw ether for raw USDC, and its inverse, times 1e12, USDC for ether
     one, lower, upper = (Decimal(10) ** 12 / Decimal("1.0001") ** tick for tick in (201101, 201110, 201100))
-    assert states.row(0)[3:] == pytest.approx((float(one), 2391553.663290390168, float(lower), float(upper)), rel=1e-11)
+    assert states.row(0)[3:7] == pytest.approx((float(one), 2391553.663290390168, float(lower), float(upper)), rel=1e-11)
+    assert states.row(0)[7:] == ("2391553663290390168", None)
     assert states["ts"].dt.strftime("%H:%M").to_list() == ["21:46", "21:47"]
     # a range begins at its lower tick, where ether is dearest
     assert states["price"][1] == states["upper"][1] > states["lower"][1]
@@ -107,7 +119,8 @@ def test_the_price_of_a_pool_whose_first_token_is_the_base_is_not_turned_round(t
         (minute("2023-08-17 21:46:30"), "line 3, timestamp: .* expected a whole minute later"),
         (minute("soon"), "line 3, timestamp: found 'soon', expected a UTC time"),
         (minute("2023-08-17 21:46:00", tick=900000), "line 3, closeTick: found '900000', expected a tick from -887272 to 887272"),
-        (minute("2023-08-17 21:46:00", liquidity=-1), "line 3, currentLiquidity: found '-1', expected a finite number .*, 0 or more"),
+        (minute("2023-08-17 21:46:00", liquidity=-1), "line 3, currentLiquidity: found '-1', expected an integer from 0 to 2.128 - 1, digit"),
+        (minute("2023-08-17 21:46:00", liquidity=""), "line 3, currentLiquidity: found '', expected an integer"),
     ],
 )
 def test_a_minute_that_is_none_is_refused_with_its_place(tmp_path: Path, row: str, said: str) -> None:
