@@ -10,7 +10,7 @@ Every statement of the application is the same in all three. Whoever adds a tabl
 streams of `infra.sizing`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -21,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.db import candles
 
 DAY_HOURS = 24
+BATCH = 50_000
+"""Rows that are deleted in one transaction."""
 
 
 class Edition(StrEnum):
@@ -102,7 +104,10 @@ async def make_hypertable(connection: AsyncConnection, table: Hypertable, lifecy
 
 
 async def maintain(connection: AsyncConnection, lifecycle: Lifecycle) -> dict[str, int]:
-    """Do what policies would, where there are none: let go what is past its time; return how many chunks, or rows, of each table went. Commits."""
+    """Do what policies would, where there are none: let go what is past its time; return how many chunks, or rows, of each table went.
+
+    Commits, rows every `BATCH`: nobody waits long, and what was done stays where it is broken off.
+    """
     found, gone = await edition(connection), {}
     for table in TABLES if found is not Edition.FULL else ():
         if (days := lifecycle.keep_days.get(table.name)) is not None:
@@ -115,7 +120,26 @@ async def _let_go(connection: AsyncConnection, table: Hypertable, days: int, *, 
     before = f"now() - interval '{days:d} days'"
     if in_chunks:
         return len((await connection.exec_driver_sql(f"SELECT drop_chunks('{table.name}', {before})")).all())
-    return (await connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE {table.time} < {before}")).rowcount  # noqa: S608  names of ours
+    gone, series = 0, await _next(connection, table, None)
+    while series is not None:
+        while count := await _delete(connection, table, series, before):
+            gone += count
+            await connection.commit()
+        series = await _next(connection, table, series)
+    return gone
+
+
+# Series by series, as the primary key goes: by time alone every batch would read the whole table.
+async def _next(connection: AsyncConnection, table: Hypertable, last: Sequence[int] | None) -> Sequence[int] | None:
+    key = ", ".join(table.segment)
+    after = "" if last is None else f"WHERE ({key}) > ({', '.join(f'{value:d}' for value in last)})"
+    return (await connection.exec_driver_sql(f"SELECT {key} FROM {table.name} {after} ORDER BY {key} LIMIT 1")).one_or_none()  # noqa: S608
+
+
+async def _delete(connection: AsyncConnection, table: Hypertable, series: Sequence[int], before: str) -> int:
+    where = " AND ".join(f"{name} = {value:d}" for name, value in zip(table.segment, series, strict=True))
+    oldest = f"SELECT ctid FROM {table.name} WHERE {where} AND {table.time} < {before} ORDER BY {', '.join(table.order)} LIMIT {BATCH:d}"  # noqa: S608
+    return (await connection.exec_driver_sql(f"DELETE FROM {table.name} WHERE ctid = ANY(ARRAY({oldest}))")).rowcount  # noqa: S608
 
 
 # Policies are removed, then added: their terms cannot be changed, and some versions add one by themselves.

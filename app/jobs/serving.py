@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
-from app.errors import BadInput, NotFound, answer
+from app.errors import BadInput, Conflict, DiskFull, NotFound, answer
 from app.jobs import memory
 from app.jobs.wire import PARENT, Broke, Done, File, Likely, Message, Progress, Ready, Refused, Task, decode, encode
 from engine.errors import EngineError
@@ -30,7 +30,7 @@ Compute = Callable[[Task, Say], Mapping[str, bytes]]
 """Returns the files of a run."""
 
 _SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
-_HOPELESS = (EngineError, BadInput, NotFound)  # trying again would end the same
+_HOPELESS = (EngineError, BadInput, NotFound, Conflict, DiskFull)  # trying again would end the same, until somebody has done what it says
 _QUIET_S = 0.05
 _MAX_MESSAGE = 20_000
 

@@ -199,6 +199,28 @@ async def test_without_policies_maintenance_lets_old_rows_go(server: tuple[Editi
         assert edition is await hypertables.edition(connection)
 
 
+async def test_old_rows_of_plain_tables_go_batch_by_batch_of_every_series(database_url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hypertables, "BATCH", 2)
+    async with connected(database_url) as connection:
+        insert = """
+            INSERT INTO bars SELECT i, 60000000 * i, now() - n * interval '99 days', 1, 2, 0.5, 1.5, 7
+            FROM generate_series(1, 2) i, generate_series(1, 9) n WHERE i = 1 OR n < 6"""
+        await connection.execute(text(insert))
+        told = "CREATE TABLE told AS SELECT 0::bigint AS transaction, 0::bigint AS rows WITH NO DATA"
+        tell = """
+            CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+            $f$ BEGIN INSERT INTO told SELECT txid_current(), count(*) FROM gone; RETURN NULL; END $f$"""
+        on = "CREATE TRIGGER told AFTER DELETE ON bars REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION tell()"
+        for statement in (told, tell, on):
+            await connection.execute(text(statement))
+        await connection.commit()
+        assert await hypertables.maintain(connection, SHORT) == {"bars": 5 + 1, "quotes": 0}
+        assert await rows(connection, "SELECT instrument_id, count(*) FROM bars GROUP BY 1 ORDER BY 1") == [(1, 4), (2, 4)]
+        assert await rows(connection, "SELECT sum(rows) FROM told WHERE rows > 0 GROUP BY transaction ORDER BY transaction") == [
+            (2,), (2,), (1,), (1,),
+        ]  # fmt: skip
+
+
 @given(st.integers(7, 10_000))
 def test_rows_are_kept_for_longer_than_candles_are_refreshed_from_them(days: int) -> None:
     refreshed = Lifecycle(keep_days={"bars": days}).refresh_days

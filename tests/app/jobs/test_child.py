@@ -1,5 +1,7 @@
 """The real child: bars from the database, the engine, the files, through a worker and without one."""
 
+import os
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -125,6 +127,28 @@ async def test_a_run_on_bars_that_are_not_stored_says_which_and_what_to_do(libpq
         await child.end()
     assert isinstance(outcome, Refused)
     assert "import" in outcome.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+async def test_a_full_disk_and_a_damaged_file_are_said_as_what_they_are(libpq_uri: str, weekend: Weekend, tmp_path: Path) -> None:
+    place = Path(_PLACES[-1].url)
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place], check=True)
+    task = Task(run_id="one", spec=parse_spec_toml(weekend.spec_toml).canonical(), memory_bytes=0)
+    child = await Child.start(real(libpq_uri))
+    try:
+        full = await child.work(task, lambda _: None, unkept)
+        subprocess.run(["mount", "-o", "remount,size=64m", place], check=True)
+        assert isinstance(await child.work(task, lambda _: None, unkept), Finished), "there is room again"
+        next(place.rglob("*.parquet")).write_bytes(b"no Parquet")
+        damaged = await child.work(task, lambda _: None, unkept)
+    finally:
+        await child.end()
+        subprocess.run(["umount", place], check=True)
+    assert isinstance(full, Refused)
+    assert (full.code, "no space left, and nothing is stored: free some space" in full.message) == ("DISK_FULL", True)
+    assert isinstance(damaged, Refused)
+    assert (damaged.code, "usdc-arb data snapshot verify" in damaged.message) == ("CONFLICT", True)
 
 
 async def test_a_run_that_outgrows_its_memory_is_told_how_much_would_do(libpq_uri: str, weekend: Weekend) -> None:
