@@ -198,3 +198,55 @@ def collect(data: Data = None, as_json: Json = False) -> None:
     from app.cli import snapshots
 
     snapshots.collect(data=data, as_json=as_json)
+
+
+_DAY = ["%Y-%m-%d"]
+Venue = Annotated[str | None, typer.Option(metavar="NAME", help="Only this venue.", show_default=False)]
+Instrument = Annotated[str | None, typer.Option(metavar="BASE/QUOTE", help="Only this instrument.", show_default=False)]
+First = Annotated[datetime | None, typer.Option("--from", formats=_DAY, help="The first day.", show_default=False)]
+Last = Annotated[datetime | None, typer.Option("--to", formats=_DAY, help="The last day.", show_default=False)]
+
+
+@app.command(epilog=example("usdc-arb data validate"))
+def validate(data: Data = None, as_json: Json = False) -> None:
+    """Look at how good each day is that changed since it was looked at; from a timer once a day."""
+    from app.cli import quality
+
+    quality.validate(data=data, as_json=as_json)
+
+
+@app.command(
+    "quality", epilog=example("usdc-arb data quality --venue kraken", "usdc-arb data quality --instrument BTC/USDC --from 2023-03-10 --json")
+)
+def quality_(
+    venue: Venue = None, instrument: Instrument = None, start: First = None, end: Last = None, data: Data = None, as_json: Json = False
+) -> None:
+    """Show what the checks counted on each day of each series."""
+    from app.cli import quality
+
+    quality.show(quality.Asked(venue=venue, instrument=instrument, first=start, last=end), data=data, as_json=as_json)
+
+
+@app.command(epilog=example("usdc-arb data coverage", "usdc-arb data coverage --venue kraken --from 2023-03-01 --to 2023-03-31"))
+def coverage(
+    venue: Venue = None, instrument: Instrument = None, start: First = None, end: Last = None, data: Data = None, as_json: Json = False
+) -> None:
+    """Show a calendar: how much of each day each series tells a price for."""
+    from app.cli import calendar, quality
+
+    calendar.show(quality.Asked(venue=venue, instrument=instrument, first=start, last=end), data=data, as_json=as_json)
+
+
+@app.command(epilog=example("usdc-arb data doctor", "usdc-arb data doctor --venue binance --strict --json"))
+def doctor(
+    venue: Venue = None,
+    instrument: Instrument = None,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 where something is doubtful, too.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Say what is wrong with the stored data and what to do; exit code 1 where something is bad."""
+    from app.cli import doctor, quality
+
+    doctor.examine(quality.Asked(venue=venue, instrument=instrument, first=None, last=None), strict=strict, data=data, as_json=as_json)

@@ -322,3 +322,23 @@ class Snapshot(Base):
     built_from: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     retired_at: Mapped[datetime | None]
+
+
+class SeriesQuality(Base):
+    """What the checks said about a day of a series, the latest time; `built_from` is what `series_days.changed` was then."""
+
+    __tablename__ = "series_quality"
+    __table_args__ = (CheckConstraint("grade IN ('good', 'doubtful', 'bad')", name="grade"),)
+
+    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    data: Mapped[str] = mapped_column(primary_key=True)
+    interval_us: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    built_from: Mapped[int]
+    sha256: Mapped[str | None]
+    """The snapshot that was looked at; none of data that has no snapshots."""
+    made_from: Mapped[str]
+    """Digest of all that the counts came from: the checks' version, and the days of all series of the instrument's name."""
+    grade: Mapped[str]
+    counts: Mapped[Json]
+    checked_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -28,7 +28,8 @@ from engine.schema import BARS, POOL_STATES, SeriesKey, quote_levels, quotes_sch
 
 _DAYS_AT_ONCE = {"bars": 31}  # of others a day alone may be millions of rows
 _KINDS = ("bars", "quotes", "quote_bars", "pool", "pool_bars")
-_SCHEMAS: Mapping[str, pl.Schema] = {"bars": BARS, "pool": POOL_STATES, "pool_bars": POOL_STATES}
+SCHEMAS: Mapping[str, pl.Schema] = {"bars": BARS, "pool": POOL_STATES, "pool_bars": POOL_STATES}
+"""Of what runs read of each kind; of others quotes, of as many levels as there are."""
 
 Tell = Callable[[str, float], None]
 """Told which day is built and the fraction that is done."""
@@ -180,9 +181,9 @@ def _rows(cursor: Cursor, line: Line, start: datetime, end: datetime) -> pl.Data
 
 def _joined(frames: Sequence[pl.DataFrame], cover: Coverage, reach: Reach) -> pl.DataFrame:
     if not frames:
-        return pl.DataFrame(schema=_SCHEMAS.get(cover.data, quotes_schema(1)))
-    if cover.data in _SCHEMAS:
-        frames = [frame.select(*_SCHEMAS[cover.data]) for frame in frames]  # of a pool there is more than a run reads
+        return pl.DataFrame(schema=SCHEMAS.get(cover.data, quotes_schema(1)))
+    if cover.data in SCHEMAS:
+        frames = [frame.select(*SCHEMAS[cover.data]) for frame in frames]  # of a pool there is more than a run reads
     else:
         names = list(quotes_schema(max(map(quote_levels, frames))))
         frames = [frame.with_columns(**{name: pl.lit(float("nan")) for name in names if name not in frame.columns}).select(names) for frame in frames]

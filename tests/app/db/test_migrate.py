@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateTable
 
 from app.db.migrate import current, head, upgrade
 from app.db.models import Base, Import, Run, RunKind, RunState
+from app.services.findings import Grade
 from app.sources.kinds import Data
 
 OLD_IMPORT = """
@@ -58,6 +59,7 @@ async def test_checks_are_what_the_models_say(database_url: URL) -> None:
         "ck_runs_state": [state.value for state in RunState],
         "ck_runs_kind": [kind.value for kind in RunKind],
         "ck_imports_data": list(get_args(Data)),
+        "ck_series_quality_grade": [grade.value for grade in Grade],
     }
     assert str(CreateTable(Import.__table__)).count("CONSTRAINT ck_imports_data CHECK (data IN (") == 1  # type: ignore[arg-type]
     assert str(CreateTable(Run.__table__)).count("CONSTRAINT ck_runs_state CHECK (state IN (") == 1  # type: ignore[arg-type]
