@@ -39,7 +39,8 @@ Stream = Annotated[
     typer.Option(
         "--stream",
         metavar="NAME",
-        help="What to take of WebSocket captures: bookTicker (best prices) or depth (the book); auto: depth where the capture has a snapshot.",
+        help="What to take of WebSocket captures: bookTicker (best prices), depth (the book), trade or aggTrade;"
+        " auto: depth where the capture has a snapshot.",
     ),
 ]
 Levels = Annotated[int, typer.Option("--levels", min=1, max=1000, metavar="N", help="Levels of a book that are kept.")]

@@ -78,7 +78,7 @@ def detect_all(sources: Sequence[Source], said: Said | None = None) -> list[Foun
 def _settled(captures: Sequence[Found], stream: Stream | None) -> list[Found]:
     by_label = {one.source.label: one for one in captures}
     feeds = feed.settled([one.rules for one in captures if isinstance(one.rules, Feed)], stream)
-    return [replace(by_label[one.label], rules=one, why=one.why()) for one in feeds]
+    return [replace(by_label[one.label], rules=one, kind=one.kind, why=one.why()) for one in feeds]
 
 
 def _check_stream(name: str) -> Stream | None:
@@ -102,7 +102,7 @@ def _capture(source: Source, said: Said) -> Found:
         found = feed.look(stream.read(feed.HEAD), label=source.label, levels=said.levels)
     named = Hints(venue=found.venue, instrument=instrument_of(found.symbol))
     told_us = overridden(named, venue=said.venue, instrument=said.instrument, interval_us=None)
-    return Found(source=source, format=Format.CAPTURE, why=found.why(), key=_key(told_us, source), kind=QUOTES, rules=found)
+    return Found(source=source, format=Format.CAPTURE, why=found.why(), key=_key(told_us, source), kind=found.kind, rules=found)
 
 
 def _table(source: Source, head: bytes, format_: Format, said: Said) -> Found:

@@ -11,6 +11,7 @@ import polars as pl
 from app.errors import BadInput
 from app.sources import coinbase, lean, parquet, pool_tables, quote_rows, rows, text, trade_rows, uniswap
 from app.sources.batch import Batch
+from app.sources.capture import trades
 from app.sources.capture.book import Book
 from app.sources.capture.feed import Feed
 from app.sources.capture.messages import LONGEST_LINE
@@ -19,7 +20,7 @@ from app.sources.detect import Found
 from app.sources.errors import BadRow
 from app.sources.files import Stream, opened
 from app.sources.formats import Format
-from app.sources.kinds import Data
+from app.sources.kinds import TRADES, Data
 from app.sources.rules import Checked, Numbers, Rules
 from app.sources.text import Refuse
 from engine.schema import SeriesKey
@@ -138,14 +139,19 @@ def _capture(found: Found, feed: Feed, books: Books) -> Iterator[Read]:
     with opened(found.source) as stream:
         blocks = text.blocks(stream.read, lambda: tail.is_unfinished(stream), label=feed.label, longest=LONGEST_LINE)
         for block in blocks:
-            part = taken(block, feed, book)
+            part = trades.taken(block, feed) if feed.kind == TRADES else taken(block, feed, book)
             rows_read, aside = rows_read + part.frame.height, aside + part.aside
             yield Read(part.frame, 0, stream.position(), stream.size, part.aside)
         if tail.left:
             yield Read(part.frame.clear(), 0, stream.size, stream.size, {UNFINISHED: 1})
     if not rows_read:
-        there = ", ".join(f"{count:,} {name}" for name, count in sorted(aside.items()))
-        raise BadInput(
-            f"{feed.label}: expected a snapshot that the changes of the book follow on, found {there}; "
-            "name the capture that it goes on from before it, or take the best prices: --stream bookTicker"
-        )
+        raise _nothing(feed, ", ".join(f"{count:,} {name}" for name, count in sorted(aside.items())))
+
+
+def _nothing(feed: Feed, there: str) -> BadInput:
+    if feed.kind == TRADES:
+        return BadInput(f"{feed.label}: expected trades of the market, found {there}; take another stream, or leave the file out")
+    return BadInput(
+        f"{feed.label}: expected a snapshot that the changes of the book follow on, found {there}; "
+        "name the capture that it goes on from before it, or take the best prices: --stream bookTicker"
+    )

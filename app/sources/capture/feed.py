@@ -1,4 +1,4 @@
-"""Whose capture a file is, which streams it holds, and which of them becomes its quotes."""
+"""Whose capture a file is, which streams it holds, and which of them becomes its rows."""
 
 import re
 from collections import Counter
@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from app.errors import BadInput
-from app.sources.capture.messages import LONGEST_LINE, SNAPSHOT, Message, Stream, bad_line, messages, stream_of
+from app.sources.capture.messages import LONGEST_LINE, OF_TRADES, SNAPSHOT, Message, Stream, bad_line, messages, stream_of
 from app.sources.clock import Unit, unit_of
+from app.sources.kinds import QUOTES, TRADES, Kind
 from app.sources.text import blocks
 
 HEAD = 4 << 20
@@ -41,6 +42,11 @@ class Feed:
         return self.levels if self.stream is Stream.DEPTH else 1
 
     @property
+    def kind(self) -> Kind:
+        """Of its rows."""
+        return TRADES if self.stream in OF_TRADES else QUOTES
+
+    @property
     def has_events(self) -> bool:
         """Tell whether its quotes have event times."""
         return self.stream is Stream.DEPTH or self.venue == USDM
@@ -50,7 +56,7 @@ class Feed:
         return any(stream_of(name) is stream for name in self.seen)
 
     def takes(self, name: str) -> bool:
-        """Tell whether messages of this name become quotes."""
+        """Tell whether messages of this name become rows."""
         return stream_of(name) is self.stream or (name == SNAPSHOT and self.stream is Stream.DEPTH)
 
     def why(self) -> str:
@@ -60,6 +66,8 @@ class Feed:
         return f"Binance WebSocket capture of {market} {self.symbol}; receive times in {self.unit}; {self._taken()}{others}"
 
     def _taken(self) -> str:
+        if self.stream in OF_TRADES:
+            return f"trades of {self.stream}"
         if self.stream is Stream.BOOK_TICKER:
             return f"best prices of {Stream.BOOK_TICKER}"
         changes = ", ".join(sorted(name for name in self.seen if stream_of(name) is Stream.DEPTH))
@@ -85,11 +93,11 @@ def look(head: bytes, *, label: str, levels: int) -> Feed:
     quoted = [message for message in found if message.stream != SNAPSHOT]
     if not quoted:
         raise BadInput(
-            f"{label}: expected messages of bookTicker or depth, found {', '.join(sorted(aside)) or 'a snapshot alone'}; capture one of them"
+            f"{label}: expected messages of {', '.join(Stream)}, found {', '.join(sorted(aside)) or 'a snapshot alone'}; capture one of them"
         )
     return Feed(
         label=label,
-        venue=USDM if any("T" in message.data for message in quoted) else SPOT,
+        venue=USDM if any("T" in message.data and "M" not in message.data for message in quoted) else SPOT,  # M: of trades on spot alone
         symbol=_symbol(quoted, label),
         unit=unit,
         first_us=found[0].received_us,
@@ -102,17 +110,22 @@ def look(head: bytes, *, label: str, levels: int) -> Feed:
 def settled(feeds: Sequence[Feed], wanted: Stream | None) -> list[Feed]:
     """Return the captures of one series in order of time, all with the stream that is wanted, or with the one that says most.
 
-    That is the book where the first of them holds a snapshot, as the others follow on; else the best prices.
+    That is the book where the first of them holds a snapshot, as the others follow on; else the best prices; trades where there are neither.
     """
     ordered = sorted(feeds, key=lambda feed: feed.first_us)
-    both, begins = all(feed.has(Stream.DEPTH) for feed in ordered), ordered[0].snapshot is not None
-    book = both and (begins or not all(feed.has(Stream.BOOK_TICKER) for feed in ordered))
-    stream = wanted or (Stream.DEPTH if book else Stream.BOOK_TICKER)
+    stream = wanted or _best(ordered)
     for feed in ordered:
         if not feed.has(stream):
             there = ", ".join(sorted(feed.seen))
             raise BadInput(f"{feed.label}: expected messages of {stream}, found {there}; say with --stream what to take, or leave the file out")
     return [replace(feed, stream=stream) for feed in ordered]
+
+
+def _best(ordered: Sequence[Feed]) -> Stream:
+    there = [stream for stream in Stream if all(feed.has(stream) for feed in ordered)]
+    if Stream.DEPTH in there and (ordered[0].snapshot is not None or Stream.BOOK_TICKER not in there):
+        return Stream.DEPTH
+    return there[0] if there else Stream.BOOK_TICKER
 
 
 def _unit(head: bytes, label: str) -> Unit:

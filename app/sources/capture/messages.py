@@ -26,10 +26,16 @@ _TICKER = frozenset("usbBaA")
 
 
 class Stream(StrEnum):
-    """What quotes are made of."""
+    """What quotes are made of, and trades."""
 
     BOOK_TICKER = "bookTicker"
     DEPTH = "depth"
+    TRADE = "trade"
+    AGG_TRADE = "aggTrade"
+
+
+OF_TRADES = frozenset({Stream.TRADE, Stream.AGG_TRADE})
+"""Those that are not of quotes."""
 
 
 class Message(NamedTuple):
@@ -66,8 +72,8 @@ def messages(block: Block, unit: Unit, wanted: Callable[[str], bool], aside: Cou
 @cache
 def stream_of(name: str) -> Stream | None:
     """Return what a stream's name says that it is; None where we take nothing from it."""
-    if name == Stream.BOOK_TICKER:
-        return Stream.BOOK_TICKER
+    if name in set(Stream):
+        return Stream(name)
     return Stream.DEPTH if _CHANGES.fullmatch(name) else None
 
 

@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Any, NamedTuple
@@ -13,7 +13,6 @@ import polars as pl
 from app.sources.capture.book import Book, Effect, Update
 from app.sources.capture.feed import Feed
 from app.sources.capture.messages import SNAPSHOT, Message, Stream, bad_line, messages
-from app.sources.errors import BadRow
 from app.sources.layout import level_fields
 from app.sources.quote_rows import APART_US, quotes
 from app.sources.text import Block
@@ -62,7 +61,7 @@ def taken(block: Block, feed: Feed, book: Book) -> Taken:
 
 
 def _ticker(message: Message, feed: Feed, rows: _Rows, _book: Book, _aside: Counter[str]) -> None:
-    data = _own(message, feed)
+    data = own(message, feed)
     numbers = float(data["b"]), float(data["B"]), float(data["a"]), float(data["A"])
     if not isfinite(sum(numbers)):
         raise ValueError(numbers)
@@ -73,7 +72,7 @@ def _depth(message: Message, feed: Feed, rows: _Rows, book: Book, aside: Counter
     if message.stream == SNAPSHOT:
         effect = book.snapshot(message.data["lastUpdateId"], message.data["bids"], message.data["asks"])
     else:
-        data = _own(message, feed)
+        data = own(message, feed)
         effect = book.update(Update(data["U"], data["u"], data.get("pu"), data["b"], data["a"]))
         if effect in {Effect.APPLIED, Effect.GAP}:
             # After a gap nobody knows the book, and a row without a price says so.
@@ -82,7 +81,8 @@ def _depth(message: Message, feed: Feed, rows: _Rows, book: Book, aside: Counter
         aside[_SAID[effect]] += 1
 
 
-def _own(message: Message, feed: Feed) -> dict[str, Any]:
+def own(message: Message, feed: Feed) -> dict[str, Any]:
+    """Return what a message says; refuse one of another symbol."""
     if message.data.get("s") != feed.symbol:
         expected = f"messages of {feed.symbol} alone, as snapshots do not name their symbol"
         raise bad_line(feed.label, message.line, "s", str(message.data.get("s")), expected)
@@ -93,15 +93,18 @@ def _frame(rows: _Rows, feed: Feed) -> pl.DataFrame:
     numbers = np.frombuffer(rows.numbers).reshape(-1, 4 * feed.depth)
     received = np.array(rows.received, dtype=np.int64)
     times = {"ts": np.array(rows.events, dtype=np.int64), "received": received} if feed.has_events else {"received": received}
-    if feed.has_events and (apart := np.abs(times["ts"] - received) >= APART_US).any():
-        raise _apart(rows, int(apart.argmax()), feed)
+    if feed.has_events:
+        apart(zip(rows.lines, rows.events, rows.received, strict=True), feed)
     names = level_fields(feed.depth)
     return quotes(pl.DataFrame(times | {name: np.ascontiguousarray(numbers[:, at]) for at, name in enumerate(names)}))
 
 
-def _apart(rows: _Rows, at: int, feed: Feed) -> BadRow:
-    expected = f"a receive time within an hour of the event time {instant(rows.events[at])}"
-    return bad_line(feed.label, rows.lines[at], "receive time", f"{instant(rows.received[at])}", expected)
+def apart(rows: Iterable[tuple[int, int, int]], feed: Feed) -> None:
+    """Refuse the first line, of those with their event and receive times [µs], that was received long before or after it happened."""
+    for line, event, received in rows:
+        if abs(event - received) >= APART_US:
+            expected = f"a receive time within an hour of the event time {instant(event)}"
+            raise bad_line(feed.label, line, "receive time", f"{instant(received)}", expected)
 
 
 # Which field of a message made trouble, what it holds, what was expected.

@@ -1,5 +1,7 @@
 """Importing trades: batch by batch, the same however often, in the order of the files; two ways to count trades are never mixed."""
 
+import gzip
+import json
 import random
 import subprocess
 import sys
@@ -102,3 +104,18 @@ async def test_an_import_that_is_killed_loses_and_doubles_nothing(libpq_uri: str
     await import_files(libpq_uri, [path])
     assert load(libpq_uri)["trade_id"].to_list() == list(range(COUNT))
     assert await covered(sessions) == [("trades", COUNT)]
+
+
+async def test_the_trades_of_a_real_capture_are_those_of_its_messages_beside_its_quotes(
+    libpq_uri: str, sessions: Sessions, market_data: Path
+) -> None:
+    path = market_data / "binance-websocket" / "spot_btcusdt_20240808.gz"
+    for stream, new in (("depth", 3_448), ("trade", 9_757), ("trade", 0)):
+        (summary,) = await import_files(libpq_uri, [path], stream=stream)
+        assert summary.rows_new == new
+    assert await covered(sessions) == [("quotes", 3_448), ("trades", 9_757)]
+    told = [json.loads(line.partition(b" ")[2])["data"] for line in gzip.decompress(path.read_bytes()).splitlines() if b"@trade" in line]
+    found = stored.load(libpq_uri, {KEY: Reach(KIND, datetime(2024, 8, 8, tzinfo=UTC), datetime(2024, 8, 10, tzinfo=UTC))})[KEY]
+    assert found.select(pl.col("ts").dt.epoch("ms"), "price", "size", pl.col("side") < 0, "trade_id").rows() == [
+        (one["T"], float(one["p"]), float(one["q"]), one["m"], one["t"]) for one in told
+    ]

@@ -60,9 +60,10 @@ def snapshot(at_ms: float, number: int, bids: Levels, asks: Levels) -> str:
     return line(at_ms, {"lastUpdateId": number, "bids": _texts(bids), "asks": _texts(asks)})
 
 
-def trade(at_ms: float) -> str:
-    """Return a line of a trade."""
-    return line(at_ms, wrapped("trade", {"e": "trade", "E": T0_MS + int(at_ms), "s": "BTCUSDT", "t": 1, "p": "100", "q": "1", "m": True, "M": True}))
+def trade(at_ms: float, number: int = 1, *, price: str = "100", size: str = "1", maker: bool = True, kind: str | None = None) -> str:
+    """Return a line of a trade: of USD-M where it says its kind."""
+    data = {"e": "trade", "E": T0_MS + int(at_ms), "s": "BTCUSDT", "t": number, "p": price, "q": size, "T": T0_MS + int(at_ms), "m": maker}
+    return line(at_ms, wrapped("trade", {**data, **({"M": True} if kind is None else {"X": kind})}))
 
 
 def write(folder: Path, lines: Iterable[str], name: str = "spot_btcusdt_20240809.gz") -> Path:

@@ -49,7 +49,7 @@ def test_best_prices_of_spot_have_a_receive_time_alone(tmp_path: Path) -> None:
     path = write(tmp_path, [ticker(0, (100, 1.5), (101, 2)), trade(1), ticker(2, (100.5, 0.25), (101, 2))])
     found = look(path)
     assert (found.format, found.key, found.kind) == (Format.CAPTURE, SPOT, QUOTES)
-    assert found.why == "Binance WebSocket capture of spot BTCUSDT; receive times in ns; best prices of bookTicker"
+    assert found.why == "Binance WebSocket capture of spot BTCUSDT; receive times in ns; best prices of bookTicker, not trade (--stream)"
     rows, aside = quotes(path)
     assert rows == [(None, -1270, [100, 1.5, 101, 2]), (None, -1268, [100.5, 0.25, 101, 2])]
     assert aside == {"trade": 1}
@@ -69,7 +69,9 @@ def test_a_book_begins_with_its_snapshot_and_every_change_is_a_row(tmp_path: Pat
          change(200, 104, 110, [(99, 0)]), change(300, 111, 111, [], [(101, 7)])],
     )  # fmt: skip
     found = look(path, levels=2)
-    assert found.why.endswith("2 levels of the book of depth@100ms, which begins with the snapshot at line 4, not bookTicker (--stream)")
+    assert found.why.endswith(
+        "2 levels of the book of depth@100ms, which begins with the snapshot at line 4, not bookTicker (--stream), not trade (--stream)"
+    )
     rows, aside = quotes(path, levels=2)
     assert rows == [(200, -1070, [99.5, 4, 101, 1, 98, 2, 102, 3]), (300, -970, [99.5, 4, 101, 7, 98, 2, 102, 3])]
     assert aside == {"updates without a snapshot": 2, "bookTicker": 1, "trade": 1}
@@ -133,10 +135,10 @@ def test_a_stream_that_is_not_there_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, [ticker(0, BIDS[0], ASKS[0]), trade(1)])
     with pytest.raises(BadInput, match="expected messages of depth, found bookTicker, trade"):
         look(path, stream="depth")
-    with pytest.raises(BadInput, match="expected a stream out of auto, bookTicker, depth, found 'trades'"):
+    with pytest.raises(BadInput, match="expected a stream out of auto, bookTicker, depth, trade, aggTrade, found 'trades'"):
         look(path, stream="trades")
-    with pytest.raises(BadInput, match="expected messages of bookTicker or depth, found trade; capture one of them"):
-        look(write(tmp_path, [trade(0)]))
+    with pytest.raises(BadInput, match="expected messages of bookTicker, depth, trade, aggTrade, found kline_1m; capture one of them"):
+        look(write(tmp_path, [line(0, wrapped("kline_1m", {}))]))
     with pytest.raises(BadInput, match="expected at least one level, found 0"):
         look(path, levels=0)
 
