@@ -15,12 +15,16 @@ from starlette.responses import Response
 from app import log
 from app.api.metrics import Metrics
 from app.api.responses import json_response
-from app.db import migrate
+from app.db import migrate, quality
 from app.db.models import Run, RunState
 from app.db.session import Sessions
+from app.services.findings import Grade
 
 T = TypeVar("T")
 _log = log.get(__name__)
+
+GRADES = (*Grade, "unchecked")
+"""Grades of days; the last are those that changed since they were looked at."""
 
 PART_SECONDS = 2.0
 """How long a part may take to answer before it counts as away."""
@@ -51,13 +55,17 @@ async def readyz(parts: Parts, _request: Request) -> Response:
 
 async def metrics(parts: Parts, counted: Metrics, _request: Request) -> Response:
     """Return what was counted, and the runs and the queue as they are now; what does not answer is left out."""
-    runs, depth = await asyncio.gather(_or_none(lambda: _runs(parts)), _or_none(lambda: _depth(parts)))
+    asked = (_or_none(lambda: _runs(parts)), _or_none(lambda: _days(parts)), _or_none(lambda: _depth(parts)))
+    runs, days, depth = await asyncio.gather(*asked)
     counted.up.labels("database").set(runs is not None)
     counted.up.labels("queue").set(depth is not None)
     counted.runs.clear()
+    counted.days.clear()
     counted.queue.clear()
     for state in RunState if runs is not None else ():
         counted.runs.labels(state.value).set((runs or {}).get(state.value, 0))
+    for grade in GRADES if days is not None else ():
+        counted.days.labels(grade).set((days or {}).get(grade, 0))
     if depth is not None:
         counted.queue.labels(parts.queue).set(depth)
     return Response(generate_latest(counted.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -106,6 +114,11 @@ async def _runs(parts: Parts) -> Mapping[str, int]:
     async with parts.sessions() as session:
         rows = await session.execute(select(Run.state, func.count()).group_by(Run.state))
         return {str(state): int(count) for state, count in rows}
+
+
+async def _days(parts: Parts) -> Mapping[str, int]:
+    async with parts.sessions() as session:
+        return await quality.grades(session)
 
 
 async def _depth(parts: Parts) -> int:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
@@ -10,7 +11,11 @@ from strawberry.dataloader import DataLoader
 
 from app.db.models import RunFile
 from app.db.session import Sessions
-from app.services import market
+from app.services import market, quality
+from app.sources.kinds import Kind
+from engine.schema import SeriesKey
+
+SeriesDays = tuple[SeriesKey, Kind, date, date]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +24,8 @@ class Loaders:
 
     instruments: DataLoader[str, list[market.InstrumentInfo]]
     """By the venue's name."""
+    days: DataLoader[SeriesDays, list[quality.Day]]
+    """How good they are, by the series and the first and last day."""
     file_names: DataLoader[UUID, list[str]]
     """By the run's identifier."""
     contents: DataLoader[tuple[UUID, str], bytes]
@@ -31,6 +38,17 @@ def make_loaders(sessions: Sessions) -> Loaders:
     async def instruments(venues: list[str]) -> Sequence[list[market.InstrumentInfo]]:
         found = await market.list_instruments(sessions, venue=venues[0] if len(venues) == 1 else None)
         return [[i for i in found if i.venue == venue] for venue in venues]
+
+    async def days(wanted: list[SeriesDays]) -> Sequence[list[quality.Day]]:
+        keys, ends = {key for key, *_ in wanted}, [(first, last) for *_, first, last in wanted]
+        found = await quality.days(
+            sessions,
+            venues={key.venue for key in keys},
+            instruments={key.instrument for key in keys},
+            first=min(first for first, _ in ends),
+            last=max(last for _, last in ends),
+        )
+        return [[one for one in found if (one.key, one.kind) == (key, kind) and first <= one.day <= last] for key, kind, first, last in wanted]
 
     async def file_names(runs: list[UUID]) -> Sequence[list[str]]:
         names: dict[UUID, list[str]] = defaultdict(list)
@@ -46,4 +64,4 @@ def make_loaders(sessions: Sessions) -> Loaders:
             found = {(run, name): content for run, name, content in await session.execute(rows)}
         return [found[file] for file in files]
 
-    return Loaders(instruments=DataLoader(instruments), file_names=DataLoader(file_names), contents=DataLoader(contents))
+    return Loaders(instruments=DataLoader(instruments), days=DataLoader(days), file_names=DataLoader(file_names), contents=DataLoader(contents))

@@ -1,17 +1,21 @@
 """Market data as the schema shows it: venues, instruments, what is stored of them, bars as columns."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import Enum
-from typing import Self
+from typing import Annotated, Self
 
 import polars as pl
 import strawberry
 
 from app.api.context import Info
+from app.api.quality import DAYS, QualityDay, window
 from app.api.scalars import Columns, Count, Interval
 from app.api.types import field, resolver
 from app.services import market
-from engine.schema import SYNTHETIC_PREFIX
+from app.sources.kinds import Kind
+from engine.schema import SYNTHETIC_PREFIX, SeriesKey
+
+argument = strawberry.argument
 
 
 @strawberry.type(description="A place to trade at.")
@@ -51,13 +55,26 @@ class Coverage:
     interval: Interval | None = field(description="Length of bars of all kinds; null for rows that have none.")
     first: datetime = field(description="Open time of the first bar, arrival of the first of other rows.")
     last: datetime = field(description="Open time of the last bar, arrival of the last of other rows.")
+    series: strawberry.Private[tuple[SeriesKey, Kind]]
     rows: Count = field(description="Number of rows; of bars, fewer than the time between the ends would hold where there are gaps.")
 
+    @resolver(f"How good its days are, as far as they were looked at: at most {DAYS} days.")
+    async def quality(
+        self,
+        info: Info,
+        first: Annotated[date | None, argument(description="The first day; else 30 days before the last.")] = None,
+        last: Annotated[date | None, argument(description="The last day; else that of the last row.")] = None,
+    ) -> list[QualityDay]:
+        """Load them with those of the other series."""
+        found = await info.context.loaders.days.load((*self.series, *window(first, last, self.last.date())))
+        return [QualityDay.of(one) for one in found]
+
     @classmethod
-    def of(cls, found: market.Coverage) -> Self:
+    def of(cls, found: market.Coverage, key: SeriesKey) -> Self:
         """Return what is stored as the schema shows it."""
         interval = Interval(found.interval_us) if found.interval_us else None
-        return cls(data=SeriesData(found.data), interval=interval, first=found.first, last=found.last, rows=Count(found.count))
+        series = (key, found.kind)
+        return cls(data=SeriesData(found.data), interval=interval, first=found.first, last=found.last, rows=Count(found.count), series=series)
 
 
 @strawberry.type(description="A market of a venue.")
@@ -73,7 +90,7 @@ class Instrument:
     @classmethod
     def of(cls, found: market.InstrumentInfo) -> Self:
         """Return an instrument as the schema shows it."""
-        coverage = [Coverage.of(one) for one in found.coverage]
+        coverage = [Coverage.of(one, found.key) for one in found.coverage]
         return cls(venue=Venue(name=found.venue), name=found.name, base=found.base, quote=found.quote, coverage=coverage)
 
 

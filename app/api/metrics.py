@@ -22,6 +22,7 @@ class Metrics:
     errors: Counter
     runs: Gauge
     queue: Gauge
+    days: Gauge
     up: Gauge
 
     def operation_done(self, operation: str, *, seconds: float, codes: Iterable[str]) -> None:
@@ -42,5 +43,6 @@ def make_metrics() -> Metrics:
         errors=Counter("usdc_arb_graphql_errors", "GraphQL errors by their code.", ["operation", "code"], registry=at),
         runs=Gauge("usdc_arb_runs", "Runs by state.", ["state"], registry=at),
         queue=Gauge("usdc_arb_queue_depth", "Jobs that wait in the queue server.", ["queue"], registry=at),
+        days=Gauge("usdc_arb_data_days", "Days of stored series by grade, and those that changed since they were looked at.", ["grade"], registry=at),
         up=Gauge("usdc_arb_up", "1 where the part answered this scrape.", ["part"], registry=at),
     )

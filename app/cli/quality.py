@@ -88,7 +88,8 @@ def form(one: Day) -> dict[str, object]:
 async def _days(settings: Settings, asked: Asked) -> list[Day]:
     engine, sessions = make_sessions(settings.database_url, 1)
     try:
-        return await quality.days(sessions, venue=asked.venue, instrument=asked.instrument, first=_date(asked.first), last=_date(asked.last))
+        venues, instruments = ([name] if name else None for name in (asked.venue, asked.instrument))
+        return await quality.days(sessions, venues=venues, instruments=instruments, first=_date(asked.first), last=_date(asked.last))
     finally:
         await engine.dispose()
 

@@ -1,9 +1,9 @@
 """What is known of how good each day of a series is. The caller holds the transaction."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy import text
@@ -82,7 +82,7 @@ _DAYS = text("""
     SELECT i.id, v.name, i.name, d.data, d.interval_us, d.day, coalesce(q.built_from >= d.changed, false), q.grade, q.counts, q.checked_at
     FROM series_days d JOIN instruments i ON i.id = d.instrument_id JOIN venues v ON v.id = i.venue_id
     LEFT JOIN series_quality q ON (q.instrument_id, q.data, q.interval_us, q.day) = (d.instrument_id, d.data, d.interval_us, d.day)
-    WHERE d.data = ANY(:data) AND v.name = coalesce(:venue, v.name) AND i.name = coalesce(:instrument, i.name)
+    WHERE d.data = ANY(:data) AND v.name = ANY(coalesce(:venues, ARRAY[v.name])) AND i.name = ANY(coalesce(:instruments, ARRAY[i.name]))
           AND d.day BETWEEN coalesce(:first, d.day) AND coalesce(:last, d.day)
     ORDER BY v.name, i.name, d.data, d.interval_us, d.day""")
 _GRADES = f"""
@@ -91,10 +91,14 @@ _GRADES = f"""
     WHERE d.data IN {KINDS} GROUP BY 1"""  # noqa: S608  names of ours
 
 
-async def days(session: AsyncSession, *, venue: str | None, instrument: str | None, first: date | None, last: date | None) -> list[Found]:
-    """Return the days of some kinds of series, in the order of venue, instrument, kind and day."""
-    values: dict[str, Any] = {"data": list(KINDS), "venue": venue, "instrument": instrument, "first": first, "last": last}
-    return [Found._make((*row[:8], row[8] or {}, row[9])) for row in await session.execute(_DAYS, values)]
+async def days(
+    session: AsyncSession, *, venues: Collection[str] | None, instruments: Collection[str] | None, first: date | None, last: date | None
+) -> list[Found]:
+    """Return the days of all series, or of some venues' and instruments' alone, in the order of venue, instrument, kind and day."""
+    names = {"venues": venues, "instruments": instruments}
+    values = {name: None if some is None else sorted(some) for name, some in names.items()}
+    rows = await session.execute(_DAYS, {"data": list(KINDS), "first": first, "last": last, **values})
+    return [Found._make((*row[:8], row[8] or {}, row[9])) for row in rows]
 
 
 def counted(cursor: Cursor) -> dict[str, int]:

@@ -7,7 +7,7 @@ and so has no snapshots (trades), is read from its table.
 
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -86,11 +86,16 @@ def validate(archive: Archive, *, tell: Tell = _silent) -> Validated:
 
 
 async def days(
-    sessions: Sessions, *, venue: str | None = None, instrument: str | None = None, first: date | None = None, last: date | None = None
+    sessions: Sessions,
+    *,
+    venues: Collection[str] | None = None,
+    instruments: Collection[str] | None = None,
+    first: date | None = None,
+    last: date | None = None,
 ) -> list[Day]:
-    """Return the days of all series, or of a venue's or an instrument's alone, by series, then day."""
+    """Return the days of all series, or of some venues' and instruments' alone, by series, then day."""
     async with sessions() as session:
-        found = await stored.days(session, venue=venue, instrument=instrument, first=first, last=last)
+        found = await stored.days(session, venues=venues, instruments=instruments, first=first, last=last)
     return [day_of(one) for one in found]
 
 

@@ -50,18 +50,18 @@ async def test_only_what_changed_is_looked_at_again_and_with_it_what_is_held_aga
     assert validate(archive).checked == 0
     before = stamps(await days(sessions))
     await bars(libpq_uri, tmp_path, "charlie", range(1440, 1440 + 600), close=106)
-    assert [one.grade for one in await days(sessions, venue="charlie")] == [None]
+    assert [one.grade for one in await days(sessions, venues=["charlie"])] == [None]
     found = validate(archive)
     assert (found.days, found.checked, dict(found.grades)) == (5, 3, {Grade.GOOD: 4, Grade.DOUBTFUL: 0, Grade.BAD: 1})
     after = stamps(await days(sessions))
     assert {key for key, at in after.items() if at != before.get(key)} == {(venue, date(2023, 3, 9)) for venue in ("alfa", "bravo", "charlie")}
-    (charlie,) = await days(sessions, venue="charlie", instrument="BTC/USDC", first=DAY, last=date(2023, 3, 9))
+    (charlie,) = await days(sessions, venues=["charlie"], instruments=["BTC/USDC"], first=DAY, last=date(2023, 3, 9))
     assert (charlie.counts["outliers"], charlie.counts["rows"], charlie.grade, charlie.is_current) == (600, 600, Grade.BAD, True)
     assert [one.check for one in charlie.found] == ["outliers"]
     await bars(libpq_uri, tmp_path, "charlie", range(2100, 2101))
-    (charlie,) = await days(sessions, venue="charlie")
+    (charlie,) = await days(sessions, venues=["charlie"])
     assert (charlie.grade, charlie.is_current) == (Grade.BAD, False)
-    assert await days(sessions, venue="charlie", last=DAY) == []
+    assert await days(sessions, venues=["charlie"], last=DAY) == []
 
 
 async def test_a_damaged_snapshot_is_bad_until_it_is_mended(libpq_uri: str, archive: Archive, sessions: Sessions, tmp_path: Path) -> None:
