@@ -25,7 +25,7 @@ class Metric:
 class AttributionLine:
     """A line of the attribution."""
 
-    line: str = field(description="gross, slippage, leg_misses, fees, gas, transfers, redemption (with a desk), peg, inventory or hold.")
+    line: str = field(description="gross, slippage, leg_misses, fees, gas, transfers, funding, variation, redemption, peg, inventory or hold.")
     amount: float = field(description="Its part of the change, in the numeraire.")
 
 

@@ -13,7 +13,7 @@ from app.api.types import PageInfo, field
 
 @strawberry.enum(description="The direction of an order.")
 class Side(Enum):
-    """Buy or sell."""
+    """Buy or sell: `engine.events.SIDES`."""
 
     BUY = strawberry.enum_value("buy", description="Base currency comes in, quote currency goes out.")
     SELL = strawberry.enum_value("sell", description="Base currency goes out, quote currency comes in.")
@@ -21,7 +21,7 @@ class Side(Enum):
 
 @strawberry.enum(description="What became of an order.")
 class Outcome(Enum):
-    """How an order ended."""
+    """How an order ended: `engine.events.OUTCOMES`."""
 
     FILLED = strawberry.enum_value("filled", description="The whole quantity was traded.")
     PARTIAL = strawberry.enum_value("partial", description="A part of it was traded.")
@@ -36,10 +36,11 @@ class Outcome(Enum):
 
 @strawberry.enum(description="What an order was for.")
 class OrderRole(Enum):
-    """A leg of a package, what its legs left, or the end of a position."""
+    """A leg of a package, what its legs left, or the end of a position: `engine.events.ROLES`."""
 
     LEG = strawberry.enum_value("leg", description="One of the orders that make a package.")
     RESIDUAL = strawberry.enum_value("residual", description="Trades away what unequal legs left.")
+    LIQUIDATION = strawberry.enum_value("liquidation", description="Closes a position of which the margin did not carry what it lost, by the venue.")
     STOP = strawberry.enum_value("stop", description="Sells a position that fell too far below what it cost.")
     TIME = strawberry.enum_value("time", description="Sells a position that was held for too long.")
 
@@ -66,14 +67,16 @@ class Fill:
     flow: Amount = field(description="What changed hands in quote currency, before the fee: into the wallet on a sale, out of it on a purchase.")
     fee: Amount = field(description="The venue's fee, in the currency charged.")
     fee_currency: str | None = field(description="The currency that the fee was charged in; null where nothing was traded.")
+    gas: Amount = field(description="What a swap burnt, filled or reverted, in the currency of its gas; 0 elsewhere.")
+    gas_currency: str | None = field(description="The currency that gas was burnt in; null where none was.")
     outcome: Outcome = field(description="What became of it.")
     edge_bps: float = field(description="The package's edge after fees when it was decided, in basis points.")
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """Return a row of the frame of fills; of earlier versions, without what they did not know."""
-        whole: dict[str, Any] = {"role": "leg", "notice": None, "fee_currency": None, **row}
-        exact = {name: amount(row[name]) for name in ("planned", "filled", "flow", "fee")}
+        whole: dict[str, Any] = {"role": "leg", "notice": None, "fee_currency": None, "gas": 0.0, "gas_currency": None, **row}
+        exact = {name: amount(whole[name]) for name in ("planned", "filled", "flow", "fee", "gas")}
         kinds = {"side": Side(row["side"]), "outcome": Outcome(row["outcome"]), "role": OrderRole(whole["role"])}
         return cls(**{name: whole[name] for name in cls.__annotations__} | exact | kinds)
 

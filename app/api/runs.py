@@ -42,7 +42,7 @@ class Run:
     run: strawberry.Private[models.Run]
     id: strawberry.ID = field(description="Its identifier, a UUID of version 7.")
     name: str = field(description="The name in its spec.")
-    strategy: str = field(description="The kind of strategy: spatial or triangular.")
+    strategy: str = field(description="The kind of strategy, as its spec says: spatial, triangular, peg, basis or dex_cex.")
     state: RunState = field(description="Where it stands.")
     stage: str | None = field(description="What the worker does at the moment, or did last; null before it started.")
     progress: float = field(description="How much of the work is done, 0 to 1.")

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import polars as pl
 import pytest
 import structlog
 from redis.asyncio import Redis
@@ -156,7 +157,7 @@ async def test_a_result_of_an_earlier_version_is_shown_without_what_it_did_not_k
     summary["counts"] = {name: value for name, value in summary["counts"].items() if "absent" not in name and name != "transfers"}  # type: ignore[attr-defined]
     summary["quality"] = [{"bars": row["rows"], **{k: v for k, v in row.items() if k not in {"rows", "data"}}} for row in summary["quality"]]  # type: ignore[attr-defined]
     fills = io.BytesIO()
-    weekend()[1].fills.drop("role", "notice", "fee_currency").write_parquet(fills)
+    weekend()[1].fills.drop("role", "notice", "fee_currency", "gas", "gas_currency").write_parquet(fills)
     product = leases.Product(summary=summary, manifest={}, manifest_hash="1f" * 32, files={"fills.parquet": fills.getvalue()})
     assert await leases.finish(sessions, await claim(sessions, run), product)
     result = (await ask(client, "RunResult", id=str(run.id)))["run"]["result"]
@@ -165,6 +166,17 @@ async def test_a_result_of_an_earlier_version_is_shown_without_what_it_did_not_k
     assert [(row["data"], row["rows"]) for row in result["quality"]] == [("BARS", row["rows"]) for row in weekend()[1].summary["quality"]]  # type: ignore[attr-defined]
     (first,) = (await ask(client, "RunFills", id=str(run.id), first=1))["run"]["result"]["fills"]["edges"]
     assert (first["node"]["role"], first["node"]["notice"], first["node"]["feeCurrency"]) == ("LEG", None, None)
+    assert (Decimal(first["node"]["gas"]), first["node"]["gasCurrency"]) == (0, None)
+
+
+async def test_fills_say_what_a_swap_burnt_and_which_orders_the_venue_sent(client: httpx2.AsyncClient, sessions: Sessions) -> None:
+    run, fills = await submit(sessions), io.BytesIO()
+    burnt = (pl.lit("liquidation").alias("role"), pl.lit(0.25).alias("gas"), pl.lit("ETH").alias("gas_currency"))
+    weekend()[1].fills.with_columns(*burnt).write_parquet(fills)
+    product = leases.Product(summary=weekend()[1].summary, manifest={}, manifest_hash="2f" * 32, files={"fills.parquet": fills.getvalue()})
+    assert await leases.finish(sessions, await claim(sessions, run), product)
+    (first,) = (await ask(client, "RunFills", id=str(run.id), first=1))["run"]["result"]["fills"]["edges"]
+    assert [first["node"][name] for name in ("role", "gas", "gasCurrency")] == ["LIQUIDATION", "0.25", "ETH"]
 
 
 async def test_the_attribution_sums_to_the_change_of_equity(client: httpx2.AsyncClient, done: UUID) -> None:

@@ -1,6 +1,7 @@
 """The schema and the operations of `graphql/` are what the code serves, and read as documentation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from enum import Enum
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from graphql import (
 )
 
 from app import contract
-from app.api import runs
+from app.api import fills, markets, runs
 from app.api.schema import sdl
 from app.db import models
+from app.services import market as stored
+from engine import events
 
 CONTRACT = Path(__file__).parents[3] / "graphql"
 
@@ -60,8 +63,24 @@ def test_every_type_field_argument_and_value_has_a_description() -> None:
     assert len(list(_described())) > 150
 
 
-def test_the_states_of_a_run_are_those_of_its_table() -> None:
-    assert [(s.name, str(s.value)) for s in runs.RunState] == [(s.name, str(s.value)) for s in models.RunState]
+@pytest.mark.parametrize(
+    ("shown", "known"),
+    [
+        (runs.RunState, models.RunState),
+        (fills.Side, events.SIDES),
+        (fills.Outcome, events.OUTCOMES),
+        (fills.OrderRole, events.ROLES),
+        (markets.SeriesData, ("bars", *stored.TABLES)),
+    ],
+)
+def test_an_enum_has_every_value_that_there_is_by_its_name(shown: type[Enum], known: Iterable[str]) -> None:
+    assert {member.value for member in shown} == {str(value) for value in known}
+    assert all(member.name == member.value.upper() for member in shown)
+
+
+def test_every_enum_of_the_contract_is_held_against_what_it_shows() -> None:
+    enums = {name for name, kind in build_schema(sdl()).type_map.items() if isinstance(kind, GraphQLEnumType) and not name.startswith("__")}
+    assert enums == {"RunState", "Side", "Outcome", "OrderRole", "SeriesData", "Role"}  # a role is nobody's but the API's
 
 
 def test_the_contract_folder_holds_no_python() -> None:
