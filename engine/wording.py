@@ -29,14 +29,14 @@ FIGURES = (
     ("turnover", "turnover", "money", "all that was paid and received in fills, buys and sells added up"),
     ("peak_capital", "most tied up at one time", "money", "what orders had reserved and transfers had under way, at the worst moment"),
     ("breakeven_bps", "further cost that would take it all", "bps", "of turnover: below 0 the excess is a loss already"),
-    ("mean_edge_bps", "mean net edge when decided", "bps", "what packages promised after fees, before anything went wrong"),
+    ("mean_edge_bps", "mean edge when decided", "bps", "what packages promised after fees, before anything went wrong"),
     ("hit_rate", "packages that paid", "share", "that were above 0 after slippage, missed legs and fees"),
     ("miss_rate", "packages with a leg missed, whole or in part", "share", "where less was filled than was planned, so that the legs were not equal"),
     ("markout_short_bps", "mid moved our way 1 s (bars: 1) after fills", "bps", "below 0 the market moved against us: we met those who knew more"),
     ("markout_medium_bps", "5 s (bars: 5) after", "bps", "the same, later"),
     ("markout_long_bps", "60 s (bars: 15) after", "bps", "the same, later still"),
     ("mean_age_s", "mean age of what was decided on", "seconds", "how old the prices were, by the venue's clock, when we decided"),
-    ("median_episode_s", "median length of episodes", "seconds", "half of all stretches with an edge were over by then"),
+    ("median_episode_s", "median length of episodes", "seconds", "half of all episodes were over by then"),
     ("outlast_rate", "episodes that outlast the orders' latency", "share", "the others were gone before an order could have arrived"),
 )
 """Metrics in the order in which they are shown: name, label, kind, and what it means to somebody who sees it for the first time."""
@@ -58,8 +58,22 @@ PASSED_OVER = {
 }
 """What became of an opportunity that was not sent, in words."""
 
-SENT_AS = {kind: strategy.sent_as for kind, strategy in STRATEGIES.items()}
-"""What a package of a strategy is made of."""
+NAMES = {kind: strategy.names for kind, strategy in STRATEGIES.items()}
+"""What a strategy calls its figures."""
+
+
+def meanings_of(strategy: str) -> dict[str, str]:
+    """Return what the lines of the attribution mean in a run of a strategy."""
+    return LINE_MEANINGS | {"gross": NAMES[strategy].gross_means}
+
+
+def figures_of(strategy: str) -> tuple[tuple[str, str, str, str], ...]:
+    """Return the metrics of a run of a strategy, as `FIGURES`, by its own words, without what means nothing there."""
+    named = NAMES[strategy]
+    own = {"mean_edge_bps": (f"mean {named.edge} when decided", named.edge_means), "miss_rate": (named.missed, named.missed_means)}
+    shown = [figure for figure in FIGURES if named.pays or figure[0] != "hit_rate"]
+    return tuple((name, *((own[name][0], kind, own[name][1]) if name in own else (label, kind, meaning))) for name, label, kind, meaning in shown)
+
 
 STOPS = {"drawdown": "the drawdown", "misses": "packages missed in a row"}
 """What a limit that stopped a run was on."""

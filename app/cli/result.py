@@ -14,7 +14,7 @@ from rich.text import Text
 from app.cli import output
 from app.cli.output import table
 from engine.report import checks
-from engine.wording import FLAGS, LINE_MEANINGS, PASSED_OVER, SENT_AS, STOPS, STRESS
+from engine.wording import FLAGS, NAMES, PASSED_OVER, STOPS, STRESS, meanings_of
 
 Summary = Mapping[str, Any]
 
@@ -58,13 +58,13 @@ def completed(summary: Summary) -> Summary:
 
 def attribution(summary: Summary) -> Table:
     """Return the lines of the attribution, what they add up to, whether that is what happened, and what trading back leaves of it."""
-    lines = {row["line"]: float(row["amount"]) for row in summary["attribution"]}
+    lines, meanings = {row["line"]: float(row["amount"]) for row in summary["attribution"]}, meanings_of(summary["strategy"])
     traded = math.fsum(amount for line, amount in lines.items() if line != _HOLD)
     total = traded + lines[_HOLD]
     found = table("", summary["numeraire"], "what it is", numbers={summary["numeraire"]})
     for line, amount in lines.items():
         if line != _HOLD and (amount or line not in _OPTIONAL):
-            found.add_row(line.replace("_", " "), _money(amount), _soft(LINE_MEANINGS[line]))
+            found.add_row(line.replace("_", " "), _money(amount), _soft(meanings[line]))
     found.add_section()
     back, at_mark = summary["trade_back"], ", ".join(summary["trade_back"]["at_mark"])
     found.add_row("= excess over holding", _money(traded), _agreement(traded, summary["excess"], "at marks"), style="bold")
@@ -72,7 +72,7 @@ def attribution(summary: Summary) -> Table:
     found.add_row("trading back", _money(back["amount"]), _soft(f"to the starting balances, at the last bids and asks{unseen}"))
     found.add_row("= after trading back", _money(traded + back["amount"]), _agreement(traded + back["amount"], back["excess"]), style="bold")
     found.add_section()
-    found.add_row("hold", _money(lines[_HOLD]), _soft(LINE_MEANINGS[_HOLD]))
+    found.add_row("hold", _money(lines[_HOLD]), _soft(meanings[_HOLD]))
     change = summary["equity_end"] - summary["equity_start"]
     ends = f"{summary['equity_start']:,.2f} to {summary['equity_end']:,.2f}"
     found.add_row("= change of equity", _money(total), _agreement(total, change, f"{ends}, before trading back"), style="bold")
@@ -95,7 +95,7 @@ def trades(summary: Summary) -> Table:
     found = _plain_table()
     passed_over = f"in {counts['episodes']:,} episodes; passed over: {_parts(counts, _PASSED)}"
     found.add_row("opportunities", f"{counts['opportunities']:,}", _soft(passed_over))
-    found.add_row("packages sent", f"{counts['packages']:,}", _soft(SENT_AS[summary["strategy"]]))
+    found.add_row("packages sent", f"{counts['packages']:,}", _soft(NAMES[summary["strategy"]].package))
     if counts["residual_orders"]:
         found.add_row("residual orders", f"{counts['residual_orders']:,}", _soft("for what unequal legs left"))
     found.add_row("orders filled", f"{counts['fills']:,}", _soft(f"{counts['partial']:,} of them in part"))
@@ -128,14 +128,15 @@ def _add_perpetual(found: Table, held: Mapping[str, Any]) -> None:
 
 def figures(summary: Summary) -> Table:
     """Return the figures that say most; all of them are in summary.json and the report."""
-    metrics, money = summary["metrics"], summary["numeraire"]
+    metrics, money, named = summary["metrics"], summary["numeraire"], NAMES[summary["strategy"]]
     found = _plain_table()
     found.add_row("turnover", _figure(metrics["turnover"], ",.0f"), _soft(money))
-    found.add_row("mean edge", _figure(metrics["mean_edge_bps"], ".1f"), _soft("bps, after fees, as decided"))
+    found.add_row(f"mean {named.edge}", _figure(metrics["mean_edge_bps"], ".1f"), _soft("bps, after fees, as decided"))
     found.add_row("breakeven", _figure(metrics["breakeven_bps"], ".1f"), _soft("bps of turnover: a further cost that would take all of the excess"))
     found.add_row("return", _figure(metrics["excess_return_bps"], "+.1f"), _soft("bps of the starting equity: the excess over holding"))
-    found.add_row("packages that paid", _figure(metrics["hit_rate"], ".0%"), _soft("after costs, before revaluation"))
-    found.add_row("packages that missed", _figure(metrics["miss_rate"], ".0%"), _soft("a leg filled less than was planned"))
+    if named.pays:
+        found.add_row("packages that paid", _figure(metrics["hit_rate"], ".0%"), _soft("after costs, before revaluation"))
+    found.add_row("packages that missed", _figure(metrics["miss_rate"], ".0%"), _soft(named.missed_means))
     first, second, third = (_figure(metrics.get(f"markout_{when}_bps"), "+.1f") for when in ("short", "medium", "long"))
     found.add_row("after fills", first, _soft(f"bps that mids moved our way, 1 bar (quotes: 1 s) on; later {second}, {third}"))
     found.add_row("tied up at most", _figure(metrics.get("peak_capital"), ",.0f"), _soft(f"{money}, by orders and transfers under way"))

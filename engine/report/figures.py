@@ -75,8 +75,7 @@ def spread_marks(spread: pl.DataFrame, packages: pl.DataFrame) -> list[Marks]:
 def _marks(table: pl.DataFrame, rows: Bools, style: str) -> Marks:
     shown = table.filter(pl.Series(rows, dtype=pl.Boolean))
     told = [
-        f"{row['ts']:%Y-%m-%d %H:%M:%S} UTC: package {row['package']:,}, {row['legs']}, "
-        f"edge {row['edge_bps']:.1f} bps as decided, PnL {row['pnl']:+,.2f}"
+        f"{row['ts']:%Y-%m-%d %H:%M:%S} UTC: package {row['package']:,}, {row['legs']}, {row['edge_bps']:.1f} bps as decided, PnL {row['pnl']:+,.2f}"
         for row in shown.head(_TOLD + 1).iter_rows(named=True)
     ]
     return Marks(x=_times(shown["ts"]).astype(np.float64), y=shown["spread_bps"].to_numpy(), style=style, told=told if shown.height <= _TOLD else ())
@@ -88,7 +87,7 @@ def waterfall_chart(lines: Sequence[tuple[str, float]], *, excess: float, back: 
     sums = [Step(name="excess, at marks", amount=excess, is_sum=True), Step(name="trading back", amount=back)]
     last = Step(name="excess after trading back", amount=excess + back, is_sum=True)
     said = "; ".join(f"{name} {amount:+z,.2f}" for name, amount in lines)
-    caption = Caption(ident="chart-waterfall", title=f"From gross edge to what is left, {unit}", description=f"{said}.", unit=unit)
+    caption = Caption(ident="chart-waterfall", title=f"From gross to what is left, {unit}", description=f"{said}.", unit=unit)
     return drawn(waterfall(caption, [*steps, *sums, last]))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
+from engine.attribution import TRADE_LINES
 from engine.headline import costs_of, gross_of
 from engine.report import figures
 from engine.report.forms import figure
@@ -13,11 +14,14 @@ from engine.report.words import COUNTS, LINES, PERPETUAL_COUNTS, WORDS
 from engine.schema import SeriesKey
 from engine.statistics.episodes import by_episode, package_episodes
 from engine.strategies.combination import label_parts
-from engine.wording import FIGURES, FLAGS, LINE_MEANINGS, NOT_MODELLED, PASSED_OVER, SENT_AS, STOPS, STRESS
+from engine.strategies.names import Names
+from engine.wording import FLAGS, NAMES, NOT_MODELLED, PASSED_OVER, STOPS, STRESS, figures_of, meanings_of
 
 _SHOWN = 50
 _LONGEST = 10
 _WAITING = ("mean_age_s", "median_episode_s", "outlast_rate", "markout_short_bps", "markout_medium_bps", "markout_long_bps")
+
+_OPTIONAL = ("gas", "transfers")  # lines that are shown only where there is something
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -42,32 +46,42 @@ def render(summary: Mapping[str, object], manifest: Mapping[str, object], tables
         flags=[words for name, words in FLAGS.items() if summary[name]],
         detail=str(summary["verdict"]).removeprefix(str(summary["headline"])).strip(),
         not_modelled=NOT_MODELLED,
-        words=WORDS,
+        words=_words(NAMES[str(summary["strategy"])]),
         **_lists(summary, tables),
         **_figures(summary),
         **_charts(summary, tables),
     )
 
 
+def _words(named: Names) -> dict[str, str]:
+    own = {"package": f"what is decided together: {named.package}", "edge": named.edge_means}
+    own |= {} if named.pays else {"gross": named.gross_means}
+    return {named.edge if word == "edge" else word: own.get(word, meaning) for word, meaning in WORDS.items()}
+
+
 def _figures(summary: Mapping[str, object]) -> dict[str, object]:
     metrics, counts = _mapping(summary["metrics"]), _mapping(summary["counts"])
-    lines = _lines(summary)
+    lines, strategy = _lines(summary), str(summary["strategy"])
+    named = NAMES[strategy]
+    own = {"opportunities": named.chance, "packages": named.package}
     passed = {words: counts["alarms" if name == "alarm" else f"dropped_{name}"] for name, words in PASSED_OVER.items()}
     return {
         "lines": lines,
-        "meanings": LINE_MEANINGS,
-        "names": LINES,
+        "shown_lines": _shown_lines(lines),
+        "meanings": meanings_of(strategy),
+        "names": LINES | {"gross": named.gross},
         "gross": gross_of(lines),
         "net": gross_of(lines) + sum(costs_of(lines).values()),
         "sure": gross_of(lines) + sum(min(amount, 0.0) for amount in costs_of(lines).values()),
         "costs": costs_of(lines),
         "turnover": metrics["turnover"],
-        "figures": [(name, label, figure(metrics[name], kind), meaning) for name, label, kind, meaning in FIGURES],
+        "figures": [(name, label, figure(metrics[name], kind), meaning) for name, label, kind, meaning in figures_of(strategy)],
         "waiting": _WAITING,
-        "counts": [(label, counts[name], meaning) for name, label, meaning in COUNTS] + _of_perpetual(summary),
+        "counts": [(label, counts[name], own.get(name, meaning)) for name, label, meaning in COUNTS] + _of_perpetual(summary),
         "passed_over": {words: count for words, count in passed.items() if count},
         "stress": STRESS,
-        "sent_as": SENT_AS,
+        "named": named,
+        "trading": sum(lines[name] for name in (*TRADE_LINES, "transfers")),
         "stops": STOPS,
     }
 
@@ -94,7 +108,8 @@ def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
     capacity = summary.get("capacity") or []
     assert isinstance(excess, float)
     assert isinstance(capacity, Sequence)
-    steps = [(LINES.get(name, name), amount) for name, amount in lines.items() if name != "hold"]
+    named = LINES | {"gross": NAMES[str(summary["strategy"])].gross}
+    steps = [(named.get(name, name), amount) for name, amount in _shown_lines(lines).items()]
     legs = str(tables["spread"]["legs"][0])
     fee_bps = _fee_bps(summary, legs)
     return {
@@ -142,6 +157,10 @@ def _lines(summary: Mapping[str, object]) -> dict[str, float]:
     rows = summary["attribution"]
     assert isinstance(rows, Sequence)
     return {row["line"]: row["amount"] for row in rows}
+
+
+def _shown_lines(lines: Mapping[str, float]) -> dict[str, float]:
+    return {line: amount for line, amount in lines.items() if line != "hold" and (amount or line not in _OPTIONAL)}
 
 
 def _mapping(value: object) -> dict[str, float]:

@@ -1,9 +1,9 @@
 """What counts and words mean, for somebody who has never seen the system."""
 
 COUNTS = (
-    ("opportunities", "opportunities", "times at which two venues were far enough apart to pay for all fees"),
+    ("opportunities", "opportunities", "times at which something could be sent"),
     ("episodes", "episodes", "unbroken stretches of such times of one pair or cycle; each counts once"),
-    ("packages", "packages sent", "a sell at one venue and a buy at another, decided together"),
+    ("packages", "packages sent", "what was decided together"),
     ("fills", "orders filled", "that traded, whole or in part"),
     ("partial", "of them in part", "that traded less than was planned"),
     ("missed", "orders missed", "that traded nothing"),
@@ -24,7 +24,6 @@ PERPETUAL_COUNTS = (
 """The same of the perpetual of a run that has one."""
 
 LINES = {
-    "gross": "gross edge",
     "leg_misses": "missed legs",
     "variation": "variation: the position revalued",
     "redemption": "redemption at par",

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from engine.schema import SeriesKey
 from engine.strategies.combination import BUY, SELL, Combination, Step
+from engine.strategies.names import Names
 from engine.strategies.strategy import Strategy
 from engine.units import Duration
 
@@ -26,7 +27,17 @@ class Basis(Strategy):
     stop_bps: Annotated[float, Field(gt=0, lt=10_000)] | None = None
     """The position is closed where an exit would cost so much, fees included [bps]; none: never."""
 
-    sent_as: ClassVar[str] = "spot against the perpetual, in or out"
+    names: ClassVar[Names] = Names(
+        package="spot against the perpetual, in or out",
+        edge_means="the basis that packages went in or out at, after fees; of an entry with the funding that the spec counts on",
+        gross="gross basis",
+        gross_means="basis as decided, at marks: what entries gain of it, less what exits give",
+        chances="Times to enter or leave",
+        chance="times at which the perpetual was dear enough to enter, or near enough to spot to leave",
+        lasts="how long the basis stays",
+        stands="entering, or leaving, reached its threshold",
+        pays=False,
+    )
 
     @model_validator(mode="after")
     def _means_to_earn(self) -> Self:

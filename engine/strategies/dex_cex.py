@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from engine.schema import SeriesKey
 from engine.strategies.combination import Combination
+from engine.strategies.names import Names
 from engine.strategies.strategy import Strategy
 from engine.units import Amount
 
@@ -21,7 +22,9 @@ class DexCex(Strategy):
     min_profit: Annotated[Amount, Field(ge=0)] = Decimal(0)
     """Least gain of a package as decided, after all fees and the gas of its swap [comparison currency]."""
 
-    sent_as: ClassVar[str] = "a swap and an order on a book each"
+    names: ClassVar[Names] = Names(
+        package="a swap and an order on a book each", chance="times at which pool and book were far enough apart to pay for both fees"
+    )
 
     @property
     def is_listed(self) -> bool:

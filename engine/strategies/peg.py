@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from engine.schema import STABLECOINS, SeriesKey
 from engine.spec.redemption import Redemption
 from engine.strategies.combination import BUY, SELL, Combination, Step
+from engine.strategies.names import Names
 from engine.strategies.strategy import Sends, Strategy
 from engine.units import Duration, format_duration
 
@@ -40,7 +41,20 @@ class Peg(Strategy):
     redemption: Redemption | None = None
     """The issuer's desk, which takes coins at par; none: they are sold at market alone."""
 
-    sent_as: ClassVar[str] = "a buy or a sell each"
+    names: ClassVar[Names] = Names(
+        package="a buy or a sell each",
+        edge="distance",
+        edge_means="how far below par, or its mean, a buy was, after the fee; how far above what it had cost a sell was",
+        gross="fills at marks",
+        gross_means="what was bought and sold at, against marks then: half the spread, mostly, and below 0",
+        chances="Times to buy or sell",
+        chance="times at which the coin was cheap enough to be bought, or dear enough to be sold again",
+        lasts="how long a price stays away",
+        stands="one market was cheap enough to buy at, or dear enough to sell at",
+        missed="orders not filled whole",
+        missed_means="of which less was filled than was planned",
+        pays=False,
+    )
 
     @model_validator(mode="after")
     def _signal_has_its_levels(self) -> Self:

@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Literal
 
+from engine.strategies.names import Names
 from engine.strategies.strategy import Strategy
 
 
@@ -10,4 +11,4 @@ class Spatial(Strategy):
 
     kind: Literal["spatial"]
 
-    sent_as: ClassVar[str] = "a sell and a buy each"
+    names: ClassVar[Names] = Names(package="a sell and a buy each")

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from engine.schema import SeriesKey
 from engine.spec.redemption import Redemption
 from engine.strategies.combination import BUY, SELL, Combination, Step
+from engine.strategies.names import Names
 from engine.units import Amount, Duration, Table
 
 Sends = Literal["pairs", "together", "sequence", "alone"]
@@ -30,8 +31,8 @@ class Strategy(Table):
     max_notional: Annotated[Amount, Field(gt=0)] | None = None
     """Largest package [comparison currency]; none: no limit."""
 
-    sent_as: ClassVar[str]
-    """What a package is made of, in words."""
+    names: ClassVar[Names]
+    """What its figures are called."""
     amounts: ClassVar[tuple[str, ...]] = ("fixed_notional", "max_notional")
     """Parameters that grow with the size of a run."""
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from engine.schema import SeriesKey
 from engine.strategies.combination import BUY, SELL, Combination, Step
+from engine.strategies.names import Names
 from engine.strategies.strategy import Sends, Strategy
 from engine.units import Currency
 
@@ -29,7 +30,13 @@ class Triangular(Strategy):
     send: Literal["together", "sequence"] = "together"
     """`together`: all steps at once, each from its own wallet; `sequence`: each at the notice of the one before, with what that brought."""
 
-    sent_as: ClassVar[str] = "the steps of a cycle each"
+    names: ClassVar[Names] = Names(
+        package="the steps of a cycle each",
+        chance="times at which a round through a cycle paid for all its fees",
+        stands="one cycle had an edge after fees",
+        missed="packages with a step missed, whole or in part",
+        missed_means="where less was filled than was planned, so that something was left on the way",
+    )
 
     @model_validator(mode="after")
     def _venues_suit(self) -> Self:

@@ -72,7 +72,7 @@ PACKAGES = pl.DataFrame([{"package": 0, "edge_bps": 12.5, "pnl": 3.0, **PAIR}, {
 def test_packages_are_marked_where_they_were_decided_by_direction() -> None:
     up, down = spread_marks(SPREAD, PACKAGES)
     assert (up.style, up.y.tolist(), down.style, down.y.tolist()) == ("mark-up", [20.0], "mark-down", [-9.0])
-    assert up.told == ["2023-03-10 00:00:01 UTC: package 0, sell a X/Y, buy b X/Y, edge 12.5 bps as decided, PnL +3.00"]
+    assert up.told == ["2023-03-10 00:00:01 UTC: package 0, sell a X/Y, buy b X/Y, 12.5 bps as decided, PnL +3.00"]
     assert down.told[0].startswith("2023-03-10 00:00:03 UTC: package 1, sell b X/Y, buy a X/Y")
 
 

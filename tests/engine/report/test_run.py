@@ -20,6 +20,7 @@ from engine.report.words import LINES as NAMES
 from engine.result import TABLES, Result
 from engine.synth import depeg_weekend
 from engine.wording import FIGURES, LINE_MEANINGS, NOT_MODELLED, PASSED_OVER, STRESS
+from engine.wording import NAMES as STRATEGY_NAMES
 from tests.engine.paper import PATH, SPEC, TRANSFERS
 from tests.engine.report.pages import HOSTILE, Page, rendered
 from tests.engine.small import dear_alfa
@@ -131,8 +132,16 @@ def test_every_line_of_the_change_of_equity_is_there_with_what_it_means(result: 
     assert set(LINE_MEANINGS) == {*LINES, *PERPETUAL_LINES, "redemption"}
     turnover = result.summary["metrics"]["turnover"]  # type: ignore[index]
     for line, amount in [(row["line"], row["amount"]) for row in result.summary["attribution"]]:  # type: ignore[attr-defined]
+        if line in {"gas", "transfers"}:  # there were none
+            assert not any(row and row[0] == line and len(row) == 4 and row[3] == LINE_MEANINGS[line] for row in page.rows)
+            continue
         bps = "" if line == "hold" else f"{1e4 * amount / turnover:z,.2f}"
-        assert [NAMES.get(line, line), f"{amount:+,.2f}" if round(amount, 2) else "0.00", bps, LINE_MEANINGS[line]] in page.rows
+        assert [
+            {"gross": "gross edge", **NAMES}.get(line, line),
+            f"{amount:+,.2f}" if round(amount, 2) else "0.00",
+            bps,
+            LINE_MEANINGS[line],
+        ] in page.rows
     change = result.equity["equity"][-1] - result.equity["hold"][0]
     assert page.row("change of equity")[0] == f"{change:+,.2f}"
 
@@ -233,8 +242,27 @@ def test_every_figure_and_count_has_its_unit_and_what_it_means(result: Result, p
         value, told = page.row(label)
         assert told == meaning
         assert value.endswith("USD") == (name in {"excess", "max_drawdown", "turnover", "peak_capital"}), label
+    own = {"opportunities": STRATEGY_NAMES["spatial"].chance, "packages": "a sell and a buy each"}
     for name, label, meaning in COUNTS:
-        assert page.row(label) == [f"{result.summary['counts'][name]:,}", meaning]  # type: ignore[index]
+        assert page.row(label) == [f"{result.summary['counts'][name]:,}", own.get(name, meaning)]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("strategy", sorted(STRATEGY_NAMES))
+def test_each_strategy_has_its_own_words_for_its_figures(result: Result, strategy: str) -> None:
+    named, page = STRATEGY_NAMES[strategy], Page(rendered(result, strategy=strategy))
+    assert page.row(f"mean {named.edge} when decided")[1] == named.edge_means
+    assert page.row(named.missed)[1] == named.missed_means
+    assert all(words in page.text for words in (named.chances, named.chance, named.lasts, named.stands, named.package))
+    assert any(row and row[-1] == named.gross_means and row[0] == named.gross for row in page.rows)
+    assert ("packages that paid" in page.text) == named.pays
+
+
+def test_a_bet_has_no_edge_on_its_page(result: Result) -> None:
+    spread, packages = (getattr(result, name).with_columns(legs=pl.lit("buy alfa USDC/USD")) for name in ("spread", "packages"))
+    text = Page(rendered(result, strategy="peg", headline="A bet", verdict="A bet", tables={"spread": spread, "packages": packages})).text
+    before = text.partition("The manifest names all that")[0].partition("Not modelled in any")[0]
+    assert not re.search(r"\bedges?\b", before)
+    assert "Price of the coin / trading it" in before
 
 
 def test_data_latencies_assumptions_and_what_is_not_modelled_are_there(result: Result, page: Page) -> None:
