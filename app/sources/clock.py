@@ -12,10 +12,11 @@ FROM_US = micros(datetime(2009, 1, 1, tzinfo=UTC))
 TO_US = micros(datetime(2100, 1, 1, tzinfo=UTC))
 """Bars open in [FROM_US, TO_US): within these years a number is a time in one unit only."""
 
-TEXT_TIMES = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+TEXT_TIMES = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y-%m-%d %I:%M%p")
 """Times as text, UTC whether they say so or not."""
 
 _UTC = r"\s*(Z|UTC|[+-]00:?00)$"
+_TWELVE = r" (\d\d)-([AP]M)$"  # CryptoDataDownload's hours: 2020-04-09 11-PM
 
 
 class Unit(StrEnum):
@@ -43,8 +44,8 @@ def describe(value: float) -> str:
     return f"{instant(int(value * US_PER_SECOND // unit.per_second)):%Y-%m-%d %H:%M:%S} in {unit}" if unit else "no time of 2009 to 2099 in any unit"
 
 
-def in_micros(name: str, dtype: pl.DataType, unit: Unit | None) -> pl.Expr:
-    """Return a column as int64 µs: text, times or numbers in `unit`; null where it is no time of 2009 to 2099."""
+def in_micros(name: str, dtype: pl.DataType, unit: Unit | None, *, mixed: bool = False) -> pl.Expr:
+    """Return a column as int64 µs: text, times, numbers in `unit` (each in its own where `mixed`); null where it is no time of 2009 to 2099."""
     raw = pl.col(name)
     if dtype == pl.String:
         found = _from_text(raw)
@@ -52,9 +53,13 @@ def in_micros(name: str, dtype: pl.DataType, unit: Unit | None) -> pl.Expr:
         found = (raw.cast(pl.Datetime("us")) if dtype == pl.Date else raw).dt.epoch("us")
     else:
         assert unit is not None, "numbers have a unit"
-        known = raw.is_between(FROM_US // US_PER_SECOND * unit.per_second, TO_US // US_PER_SECOND * unit.per_second, closed="left")
-        found = _whole(_scaled(pl.when(known).then(raw), unit), dtype)
+        found = pl.coalesce(_in_unit(raw, dtype, one) for one in ([unit] if not mixed else Unit))
     return pl.when(found.is_between(FROM_US, TO_US, closed="left")).then(found)
+
+
+def _in_unit(raw: pl.Expr, dtype: pl.DataType, unit: Unit) -> pl.Expr:
+    known = raw.is_between(FROM_US // US_PER_SECOND * unit.per_second, TO_US // US_PER_SECOND * unit.per_second, closed="left")
+    return _whole(_scaled(pl.when(known).then(raw), unit), dtype)
 
 
 # A time with decimals is the µs next to it: 0.1 + 0.2 s are 300,000 µs.
@@ -69,7 +74,7 @@ def _scaled(raw: pl.Expr, unit: Unit) -> pl.Expr:
 
 
 def _from_text(raw: pl.Expr) -> pl.Expr:
-    plain = raw.str.strip_chars().str.replace(_UTC, "").str.replace("T", " ", literal=True)
+    plain = raw.str.strip_chars().str.replace(_UTC, "").str.replace("T", " ", literal=True).str.replace(_TWELVE, " $1:00$2")
     return pl.coalesce(plain.str.to_datetime(form, time_unit="us", strict=False) for form in TEXT_TIMES).dt.epoch("us")
 
 

@@ -1,8 +1,9 @@
 """Bars of cryptodatadownload.com: a line with the site's address, a header, rows newest first.
 
-Columns: `unix` (s or ms) and `date`, older files `date` alone; `symbol`; open, high, low, close; volumes, each with its currency in its name,
-`Volume BTC,Volume USD`: that of the base is the one that counts (cryptodatadownload.com/data, files of 2017 to 2024). A file's name
-tells venue, pair and length (Binance_BTCUSDT_1h.csv).
+Columns: `unix` (s or ms; of Binance µs since 2025, with the years before in ms below them) and `date`, older files `date` alone, of hours as
+`2020-04-09 11-PM`; `symbol`; open, high, low, close; volumes, each with its currency in its name, `Volume BTC,Volume USD`: that of the base is the
+one that counts; further columns such as `tradecount` (cryptodatadownload.com/data, files of 2017 to 2026). A file's name tells venue, pair and
+length (Binance_BTCUSDT_1h.csv).
 """
 
 import re
@@ -37,8 +38,9 @@ def layout(header: Sequence[str], *, base: str | None, label: str) -> Layout:
         fields=BAR_FIELDS,
         positions=positions,
         names=tuple(header[position].strip() for position in positions),
-        units={"ts": frozenset({Unit.SECONDS, Unit.MILLISECONDS})},
+        units={"ts": frozenset({Unit.SECONDS, Unit.MILLISECONDS, Unit.MICROSECONDS})},
         header=2,
+        mixed=True,
     )
 
 

@@ -26,6 +26,8 @@ class Layout:
     """In which each time may be counted."""
     header: int
     """How many lines stand above the rows."""
+    mixed: bool = False
+    """Whether the unit of a time may change from row to row."""
     optional: bool = False
     """Whether a number may be empty, which reads as nan."""
     sides: Mapping[str, int] = field(default_factory=dict)

@@ -20,7 +20,7 @@ _PRICES = BAR_FIELDS[1:5]
 
 def check(batch: Batch, rules: Rules, last: Numbers | None) -> Checked:
     """Return the rows of a batch that follows the row `last`, oldest first, without those that repeat it, or raise `BadRow`."""
-    frame = batch.frame.with_columns(ts=in_micros("ts", batch.frame.schema["ts"], rules.units["ts"]))
+    frame = batch.frame.with_columns(ts=in_micros("ts", batch.frame.schema["ts"], rules.units["ts"], mixed=rules.layout.mixed))
     marks = frame.select(repeated=_repeated(last), fine=_fine(last, rules))
     if not marks["fine"].all():
         index = int((~marks["fine"]).arg_max() or 0)

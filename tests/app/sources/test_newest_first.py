@@ -64,6 +64,21 @@ def test_the_headers_that_the_site_has_had_are_read(tmp_path: Path, header: str,
     assert bars(path)["volume"].to_list() == [volume]
 
 
+@pytest.mark.usefixtures("blocks")
+def test_microseconds_of_one_year_above_milliseconds_of_the_year_before_are_one_series(tmp_path: Path) -> None:
+    rows = [line(hour) if hour < 4 else line(hour).replace(",", "000,", 1) for hour in range(7, -1, -1)]
+    path = write(tmp_path, [HEADER, *rows], header=f"{SITE},,,,,,,,,", name="Binance_BTCUSDT_1h.csv")
+    assert sorted(minutes(bars(path))) == [60 * hour for hour in range(8)]
+    with pytest.raises(BadRow, match=r"line 4, Unix: .* a time of 2009 to 2099"):
+        bars(download(tmp_path, line(9), line(8).replace(",", "0,", 1)))
+
+
+def test_hours_of_twelve_are_those_of_the_day(tmp_path: Path) -> None:
+    rows = [f"2023-03-08 {hour},BTCUSD,100,110,90,105,1.5,150" for hour in ("11-PM", "12-PM", "11-AM", "12-AM")]
+    path = download(tmp_path, *rows, header="Date,Symbol,Open,High,Low,Close,Volume BTC,Volume USD", name="Coinbase_BTCUSD_1h.csv")
+    assert minutes(bars(path)) == [60 * hour for hour in (0, 11, 12, 23)]
+
+
 def test_a_download_with_other_columns_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"expected the columns unix or date, .*as in Volume BTC, found Date, Symbol, Open"):
         bars(download(tmp_path, "1,2,3", header="Date,Symbol,Open"))
