@@ -48,9 +48,9 @@ def ask(http: httpx2.Client, name: str, **variables: object) -> Form:
     return data
 
 
-def submit(http: httpx2.Client, toml: str) -> Form:
-    """Queue the spec of a TOML text and return the run; SpecError where it cannot be run."""
-    return choose(ask(http, "SubmitRun", spec={"toml": toml})["submitRun"], "Run")
+def submit(http: httpx2.Client, toml: str, wish: Form | None = None) -> Form:
+    """Queue the spec of a TOML text and return the run; SpecError where it cannot be run. `wish`: how soon it is wanted."""
+    return choose(ask(http, "SubmitRun", spec={"toml": toml}, wish=wish)["submitRun"], "Run")
 
 
 def choose(found: Form, wanted: str) -> Form:

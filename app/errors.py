@@ -4,6 +4,7 @@ AppError
 ├── BadInput         the request cannot be right: a file that is not what it claims, a value out of range
 ├── NotFound         no such run, venue, instrument, file
 ├── Conflict         right in itself, but not in the present state: the folder is in use, the run is already finished
+├── QueueFull        as many runs wait as may; the message says when there will be room
 ├── Forbidden        not for this user: the folder belongs to somebody else, the token is not valid
 ├── Unavailable      something needed is not there at the moment: a server that does not answer, a missing package
 ├── DiskFull         no space left on the device
@@ -50,6 +51,18 @@ class Conflict(AppError):
 
     code = "CONFLICT"
     exit_code = 75
+
+
+class QueueFull(AppError):
+    """As many runs wait as may."""
+
+    code = "QUEUE_FULL"
+    exit_code = 73
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        """When there will be room, where anybody can know."""
 
 
 class Forbidden(AppError):
@@ -107,6 +120,7 @@ _OURS: tuple[type[AppError], ...] = (
     BadInput,
     NotFound,
     Conflict,
+    QueueFull,
     Forbidden,
     Unavailable,
     DiskFull,

@@ -22,6 +22,7 @@ from app.api.requests import Requests
 from app.api.responses import refuse
 from app.api.schema import make_schema
 from app.db.session import Sessions
+from app.services.admission import Limits as QueueLimits
 from app.settings import Settings
 
 
@@ -49,8 +50,10 @@ def create_app(
     parts = Parts(sessions=sessions, redis=redis, queue=queue)
     schema, prepare = make_schema(limits=limits, introspection=introspection)
 
+    room = QueueLimits(queued=settings.jobs_queued, queued_per_user=settings.jobs_queued_per_user)
+
     def context(viewer: Viewer) -> Context:
-        return Context(viewer=viewer, sessions=sessions, ring=ring, loaders=make_loaders(sessions), run_memory=run_memory)
+        return Context(viewer=viewer, sessions=sessions, ring=ring, loaders=make_loaders(sessions), run_memory=run_memory, limits=room)
 
     endpoint = Endpoint(schema=schema, prepare=prepare, context=context, metrics=counted, body_bytes=limits.body_bytes, suggestions=introspection)
     closed = [Middleware(Authenticate, settings)]

@@ -8,6 +8,7 @@ import strawberry
 
 from app.api.loaders import Loaders
 from app.db.session import Sessions
+from app.services.admission import Limits
 
 
 @strawberry.enum(description="What a viewer may do; each role includes those before it.")
@@ -38,6 +39,8 @@ class Context:
     loaders: Loaders
     run_memory: int
     """What a run may hold [bytes]; 0: as much as there is."""
+    limits: Limits
+    """How many runs may wait."""
 
 
 Info = strawberry.Info[Context, None]

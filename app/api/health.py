@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -19,6 +18,7 @@ from app.db import migrate, quality
 from app.db.models import Run, RunState
 from app.db.session import Sessions
 from app.services.findings import Grade
+from app.version import code_version
 
 T = TypeVar("T")
 _log = log.get(__name__)
@@ -69,14 +69,6 @@ async def metrics(parts: Parts, counted: Metrics, _request: Request) -> Response
     if depth is not None:
         counted.queue.labels(parts.queue).set(depth)
     return Response(generate_latest(counted.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-
-def code_version() -> str:
-    """Return the version of the code that runs."""
-    try:
-        return version("usdc-arb")
-    except PackageNotFoundError:
-        return "unknown (not installed)"
 
 
 async def _timed(check: Callable[[], Awaitable[str]]) -> str:

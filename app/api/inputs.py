@@ -1,12 +1,16 @@
 """What clients hand over: a spec or a sweep, as JSON or as TOML."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 import strawberry
 from strawberry.scalars import JSON
 
+from app.api.runs import Priority
 from app.api.types import field
+from app.db import models
+from app.services.runs import Wish
 from engine.config import Spec, parse_spec, parse_spec_toml
 from engine.errors import Problem, SpecError
 from engine.sweep import Sweep, parse_sweep, parse_sweep_toml
@@ -49,5 +53,18 @@ def _parsed(
     return of_form(form)
 
 
+@strawberry.input(description="How soon a run is wanted.")
+class WishInput:
+    """Before which others of one's own, and until when at all."""
+
+    priority: Priority = strawberry.field(default=Priority.NORMAL, description="Before which of the same user it is to run.")
+    deadline: datetime | None = strawberry.field(default=None, description="After which nobody wants it: it fails with DEADLINE then.")
+
+    def parse(self) -> Wish:
+        """Return the service's."""
+        return Wish(priority=models.Priority[self.priority.name], deadline_at=self.deadline)
+
+
 SpecArgument = Annotated[SpecInput, strawberry.argument(description="The spec, as JSON or as TOML.")]
+WishArgument = Annotated[WishInput | None, strawberry.argument(description="How soon it is wanted; null: in its turn, however late.")]
 SweepArgument = Annotated[SweepInput, strawberry.argument(description="The sweep, as JSON or as TOML.")]

@@ -8,13 +8,15 @@ import strawberry
 from app import log
 from app.api.context import Context, Info
 from app.api.ids import run_id, sweep_id
-from app.api.inputs import SpecArgument, SweepArgument
+from app.api.inputs import SpecArgument, SweepArgument, WishArgument, WishInput
 from app.api.runs import Run
 from app.api.sweeps import SubmitSweepResult, Sweep, checked, too_large
-from app.api.types import Conflict, InvalidSpec, NotFound, resolver
+from app.api.types import BadInput, Conflict, InvalidSpec, NotFound, QueueFull, resolver
 from app.db.models import RunKind
+from app.errors import BadInput as BadInputError
 from app.errors import Conflict as ConflictError
 from app.errors import NotFound as NotFoundError
+from app.errors import QueueFull as QueueFullError
 from app.services import runs, sweeps
 from engine import sweep as engine_sweep
 from engine.errors import SpecError
@@ -22,7 +24,13 @@ from engine.errors import SpecError
 _RING_SECONDS = 2.0
 _log = log.get(__name__)
 
-SubmitRunResult = Annotated[Run | InvalidSpec, strawberry.union("SubmitRunResult", description="The queued run, or why its spec cannot be run.")]
+SubmitRunResult = Annotated[
+    Run | InvalidSpec | BadInput | QueueFull, strawberry.union("SubmitRunResult", description="The queued run, or why it is not queued.")
+]
+RetryResult = Annotated[
+    Run | Sweep | NotFound | Conflict | QueueFull,
+    strawberry.union("RetryResult", description="What is queued again, or why it is not."),
+]
 CancelSweepResult = Annotated[
     Sweep | NotFound | Conflict, strawberry.union("CancelSweepResult", description="The sweep that will stop, or why it cannot be stopped.")
 ]
@@ -36,15 +44,38 @@ class Mutation:
     """The mutations."""
 
     @resolver("Queue a backtest. Ask for its `state` until that is final.")
-    async def submit_run(self, info: Info, spec: SpecArgument) -> SubmitRunResult:
+    async def submit_run(self, info: Info, spec: SpecArgument, wish: WishArgument = None) -> SubmitRunResult:
         """Submit, and ring for the workers."""
+        context = info.context
         try:
-            parsed = spec.parse()
+            run = await runs.submit(context.sessions, spec=spec.parse(), submitted_by=context.viewer.name, wish=_wish(wish), limits=context.limits)
         except SpecError as error:
             return InvalidSpec.of(error)
-        run = await runs.submit(info.context.sessions, spec=parsed, submitted_by=info.context.viewer.name)
-        await _ring(info.context)
+        except BadInputError as error:
+            return BadInput.of(error)
+        except QueueFullError as error:
+            return QueueFull.of(error)
+        await _ring(context)
         return Run.of(run)
+
+    @resolver("Queue a run or a sweep again that failed or was cancelled. A sweep goes on with the rows that it has.")
+    async def retry(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The identifier of a run or a sweep.")],  # noqa: A002  the contract's name
+    ) -> RetryResult:
+        """Queue it, and ring."""
+        context = info.context
+        try:
+            run = await runs.retry(context.sessions, run_id(id), by=context.viewer.name, limits=context.limits)
+        except NotFoundError as error:
+            return NotFound.of(error)
+        except ConflictError as error:
+            return Conflict.of(error)
+        except QueueFullError as error:
+            return QueueFull.of(error)
+        await _ring(context)
+        return Sweep.of(run) if run.kind == RunKind.SWEEP else Run.of(run)
 
     @resolver("Cancel a run: a queued one at once, a running one within seconds.")
     async def cancel_run(
@@ -66,6 +97,7 @@ class Mutation:
         info: Info,
         sweep: SweepArgument,
         large: Annotated[bool, strawberry.argument(description="Whether it is meant, however large it is.")] = False,
+        wish: WishArgument = None,
     ) -> SubmitSweepResult:
         """Submit, and ring for the workers; ask where it is large."""
         found = await checked(sweep)
@@ -75,7 +107,12 @@ class Mutation:
         measured = await sweeps.measure(context.sessions, found)
         if sweeps.is_large(measured, memory_bytes=context.run_memory) and not large:
             return too_large(measured, context.run_memory)
-        run = await sweeps.submit(context.sessions, sweep=found, submitted_by=context.viewer.name)
+        try:
+            run = await sweeps.submit(context.sessions, sweep=found, submitted_by=context.viewer.name, wish=_wish(wish), limits=context.limits)
+        except BadInputError as error:
+            return BadInput.of(error)
+        except QueueFullError as error:
+            return QueueFull.of(error)
         await _ring(context)
         return Sweep.of(run)
 
@@ -92,6 +129,10 @@ class Mutation:
             return NotFound.of(error)
         except ConflictError as error:
             return Conflict.of(error)
+
+
+def _wish(asked: WishInput | None) -> runs.Wish:
+    return asked.parse() if asked else runs.NO_WISH
 
 
 async def _ring(context: Context) -> None:

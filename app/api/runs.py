@@ -27,11 +27,20 @@ class RunState(Enum):
     CANCELLED = strawberry.enum_value("cancelled", description="Somebody cancelled it.")
 
 
+@strawberry.enum(description="Which of their own runs somebody wants first; between users it counts for nothing.")
+class Priority(Enum):
+    """The priorities of `app.db.models.Priority`."""
+
+    LOW = strawberry.enum_value("low", description="After all others of the same user.")
+    NORMAL = strawberry.enum_value("normal", description="In the order of submission.")
+    HIGH = strawberry.enum_value("high", description="Before all others of the same user.")
+
+
 @strawberry.type(description="Why a run failed.")
 class RunError:
     """Code and message of a failed run."""
 
-    code: str = field(description="The kind of failure in capitals: INVALID_DATA, OUT_OF_MEMORY, POISONED.")
+    code: str = field(description="The kind of failure in capitals: INVALID_DATA, OUT_OF_MEMORY, POISONED, TIMEOUT, DEADLINE.")
     message: str = field(description="What was expected, what was found, and what to do.")
 
 
@@ -52,11 +61,14 @@ class Run:
     started_at: datetime | None = field(description="When a worker first took it.")
     finished_at: datetime | None = field(description="When it came to its final state.")
     spec_hash: str = field(description="Hash of the spec: equal hash, equal spec.")
+    priority: Priority = field(description="Before which of the same user it is to run.")
+    deadline_at: datetime | None = field(description="After which nobody wants it; null where no deadline was given.")
 
     @classmethod
     def of(cls, run: models.Run) -> Self:
         """Return a row as the schema shows it."""
         plain = {name: getattr(run, name) for name in _PLAIN}
+        plain["priority"] = Priority[models.Priority(run.priority).name]
         return cls(run=run, id=strawberry.ID(str(run.id)), state=RunState(run.state), **plain)
 
     @resolver("The spec in its canonical form, every default spelt out.")
@@ -109,4 +121,5 @@ _PLAIN = (
     "started_at",
     "finished_at",
     "spec_hash",
+    "deadline_at",
 )

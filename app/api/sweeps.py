@@ -13,7 +13,7 @@ from app.api.runs import RunError, RunState
 from app.api.scalars import Count
 from app.api.sweep_results import SweepResult
 from app.api.sweep_rows import SWEEP_ROWS, Heat, SweepRows
-from app.api.types import BadInput, Conflict, InvalidSpec, PageInfo, Refusal, field, resolver
+from app.api.types import BadInput, Conflict, InvalidSpec, PageInfo, QueueFull, Refusal, field, resolver
 from app.db import models
 from app.errors import BadInput as BadInputError
 from app.errors import Conflict as ConflictError
@@ -173,7 +173,8 @@ SweepCheck = Annotated[
     ValidSweep | InvalidSpec | BadInput, strawberry.union("SweepCheck", description="A sweep that can be run, or what is wrong with it.")
 ]
 SubmitSweepResult = Annotated[
-    Sweep | InvalidSpec | BadInput | TooLarge, strawberry.union("SubmitSweepResult", description="The queued sweep, or why it is not queued.")
+    Sweep | InvalidSpec | BadInput | TooLarge | QueueFull,
+    strawberry.union("SubmitSweepResult", description="The queued sweep, or why it is not queued."),
 ]
 
 

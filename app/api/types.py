@@ -6,6 +6,7 @@ from typing import Self, TypeVar, cast
 import strawberry
 
 from app.api.context import Role
+from app.errors import QueueFull as QueueFullError
 from app.errors import answer
 from engine.errors import Problem as EngineProblem
 from engine.errors import SpecError
@@ -53,6 +54,19 @@ class Conflict(Refusal):
 @strawberry.type(description="An argument that cannot be right.")
 class BadInput(Refusal):
     """A value out of range, an end before its start."""
+
+
+@strawberry.type(description="As many runs wait as may: nothing was queued, and the message says how long that will last.")
+class QueueFull(Refusal):
+    """No room."""
+
+    retry_after_s: float | None = field(description="After how many seconds there will be room, at the present pace; null where nobody knows.")
+
+    @classmethod
+    def of(cls, error: Exception) -> Self:
+        """Return the refusal for want of room."""
+        assert isinstance(error, QueueFullError)
+        return cls(code=answer(error).code, message=str(error), retry_after_s=error.retry_after_s)
 
 
 @strawberry.type(description="One thing that is wrong with a spec.")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Data, Files, Json, Levels, Out, Spec, Stream, Url, example, group
+from app.cli.options import Data, Files, Json, Levels, Out, Priority, Spec, Stream, Url, Within, example, group
 
 app = group("Backtests: run a spec, look at runs and their results.")
 
@@ -19,10 +19,13 @@ RunId = Annotated[str, typer.Argument(metavar="RUN", help="A run's identifier, o
 )
 def run(
     spec: Spec,
+    *,
     files: Files = None,
     stream: Stream = "auto",
     levels: Levels = 10,
     out: Out = None,
+    priority: Priority = "normal",
+    within: Within = None,
     data: Data = None,
     url: Url = None,
     as_json: Json = False,
@@ -35,7 +38,7 @@ def run(
     else:
         from app.cli import submit
 
-        submit.run(spec, out=out, data=data, url=url, as_json=as_json)
+        submit.run(spec, submit.wish(priority, within), out=out, data=data, url=url, as_json=as_json)
 
 
 @app.command("list", epilog=example("usdc-arb backtest list", "usdc-arb backtest list --limit 100 --json"))

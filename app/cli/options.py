@@ -46,6 +46,12 @@ Stream = Annotated[
 Levels = Annotated[int, typer.Option("--levels", min=1, max=1000, metavar="N", help="Levels of a book that are kept.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder for report, ledger and metrics.", readable=False)]
 
+Priority = Annotated[str, typer.Option("--priority", metavar="NAME", help="Before which of one's own it is to run: high, normal or low.")]
+Within = Annotated[
+    str | None,
+    typer.Option("--within", metavar="DURATION", help="Fail where it is not done so soon: 10m, 2h.", show_default=False),
+]
+
 
 def example(*lines: str) -> str:
     """Return the end of a command's help: lines that can be typed as they stand."""

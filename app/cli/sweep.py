@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.options import Data, Json, Levels, Out, Stream, Url, example, group
+from app.cli.options import Data, Json, Levels, Out, Priority, Stream, Url, Within, example, group
 
 app = group("Sweeps: many backtests of one spec, and whether the best of them is more than luck.")
 
@@ -34,15 +34,18 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="With --files: go on with the trials that an earlier start left.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Run it without asking, however large it is.")] = False,
     threads: Annotated[int | None, typer.Option("--threads", min=1, metavar="N", help="With --files: cores [all].", show_default=False)] = None,
+    priority: Priority = "normal",
+    within: Within = None,
     data: Data = None,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
     """Run a sweep in the box or, with --files, right here without any server; show and save what came out."""
     if files is None:
-        from app.cli import sweep_submit
+        from app.cli import submit, sweep_submit
 
-        sweep_submit.run(sweep, sweep_submit.How(out=out, yes=yes, data=data, url=url, as_json=as_json), local=resume or threads is not None)
+        how_there = sweep_submit.How(wish=submit.wish(priority, within), out=out, yes=yes, data=data, url=url, as_json=as_json)
+        sweep_submit.run(sweep, how_there, local=resume or threads is not None)
         return
     from app.cli import sweep_run
     from app.cli.sweep_file import Source

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -51,6 +51,14 @@ class RunState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Priority(IntEnum):
+    """Which of their own runs somebody wants first."""
+
+    LOW = -1
+    NORMAL = 0
+    HIGH = 1
 
 
 class RunKind(StrEnum):
@@ -214,6 +222,10 @@ class Run(Base):
         CheckConstraint(f"kind IN ({', '.join(repr(kind.value) for kind in RunKind)})", name="kind"),
         Index(None, "state", "created_at"),
         Index("ix_runs_newest", text("created_at DESC"), "id"),
+        Index("ix_runs_waiting", "created_by", text("priority DESC"), "created_at", "id", postgresql_where=text("state = 'queued'")),
+        Index("ix_runs_under_way", "created_by", postgresql_where=text("state = 'running'")),
+        Index("ix_runs_deadline", "deadline_at", postgresql_where=text("state = 'queued' AND deadline_at IS NOT NULL")),
+        Index(None, "finished_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -244,6 +256,9 @@ class Run(Base):
     """Of a sweep: how many there are, at most until it is done."""
     trials_done: Mapped[int | None]
     eta_s: Mapped[float | None]
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    deadline_at: Mapped[datetime | None]
+    """After which nobody wants the result."""
 
 
 class SweepPart(Base):

@@ -47,6 +47,7 @@ class Interruption(StrEnum):
     CANCELLED = "cancelled"
     LOST = "lost"
     TOO_LONG = "too long"
+    LATE = "past its deadline"
     GIVEN_BACK = "given back"
 
 
@@ -122,14 +123,16 @@ async def _compute(pulse: Pulse, child: Child, leave: asyncio.Event) -> End:
 
 
 async def _watch(work: asyncio.Task[Outcome], leaving: asyncio.Task[bool], pulse: Pulse) -> End:
-    deadline = _now() + _most_s(pulse)
+    began, most_s, left_s = _now(), _most_s(pulse), pulse.claim.left_s
     while True:
         await asyncio.wait({work, leaving}, timeout=pulse.rules.look_s, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return _opened(work.result())
         if leaving.done():
             return Interruption.GIVEN_BACK
-        if _now() > deadline:
+        if left_s is not None and _now() - began > left_s:
+            return Interruption.LATE
+        if _now() - began > most_s:
             return Interruption.TOO_LONG
         found = await pulse.beat()
         if found != Standing.HELD:
@@ -188,6 +191,8 @@ async def _write_interruption(sessions: Sessions, claim: Claim, why: Interruptio
         case Interruption.TOO_LONG:
             message = _too_long(claim, rules)
             return await leases.fail(sessions, claim, code=TIMEOUT, message=message)
+        case Interruption.LATE:
+            return await leases.fail(sessions, claim, code=leases.DEADLINE, message="it was not done by its deadline, and was stopped there")
         case Interruption.LOST:
             return False
 

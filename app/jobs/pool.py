@@ -31,6 +31,11 @@ class Pool:
         await asyncio.gather(*self._starting, return_exceptions=True)
         await asyncio.gather(*(child.end() for child in self._children))
 
+    @property
+    def held_bytes(self) -> int:
+        """How much memory the children hold."""
+        return sum(child.held_bytes for child in self._children)
+
     async def borrow(self) -> Child:
         """Wait for a child that is ready; it comes back through `give_back`."""
         while True:

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+import psutil  # type: ignore[import-untyped]
+
 from app.errors import OutOfMemory
 from app.jobs import memory
 from app.jobs.wire import MAX_LINE, PARENT, Broke, Done, File, Likely, Message, Part, Progress, Ready, Refused, Task, decode, encode
@@ -92,6 +94,13 @@ class Child:
     def alive(self) -> bool:
         """Whether the process runs."""
         return self.process.returncode is None
+
+    @property
+    def held_bytes(self) -> int:
+        """How much memory the process holds; 0 once it has ended."""
+        with suppress(psutil.Error):
+            return int(psutil.Process(self.process.pid).memory_info().rss) if self.alive else 0
+        return 0
 
     async def work(self, task: Task, told: Callable[[Progress], None], kept: Kept) -> Outcome:
         """Compute a task; whatever happens to the process comes back as an outcome."""

@@ -1,4 +1,7 @@
-"""The worker: hears rings, claims runs, has children compute them, and keeps the queue of record in order.
+"""The worker: hears rings, claims runs in turn, has children compute them, and keeps the queue of record in order.
+
+A ring says that there is something to do, no more: whoever answers it takes the run whose turn it is, and goes on with the next until there
+is none.
 
 Three rules against what arq does when things go wrong: no hooks (one that raises ends it); runs are tasks of our own, so
 that losing the queue server ends arq's loop and no run; and a ring leaves the queue as soon as its run is claimed.
@@ -25,8 +28,9 @@ from app.jobs.execution import Rules, attend
 from app.jobs.faults import SERVERS
 from app.jobs.pool import Pool
 from app.jobs.process import Child, ChildOptions
-from app.jobs.queue import EXECUTE, QUEUE, dumps, forget
-from app.services import leases
+from app.jobs.queue import EXECUTE, QUEUE, Ring, dumps, forget
+from app.services import leases, workers
+from app.version import code_version
 
 T = TypeVar("T")
 
@@ -50,7 +54,11 @@ class WorkerOptions:
     relay_s: float = 0.2
     """How often the outbox is asked for rings to send."""
     reap_s: float = 5.0
-    """How often expired leases are looked for."""
+    """How often expired leases and deadlines are looked for."""
+    tell_s: float = 5.0
+    """How often a worker says that it is there, and asks whether it is to be drained."""
+    most_running: int | None = None
+    """How many runs of one user may be under way, on all workers together, where their share says nothing else."""
     sweep_s: float = 10.0
     """How often lost rings are looked for."""
     ring_again_s: float = 20.0
@@ -72,6 +80,7 @@ async def serve(sessions: Sessions, redis: ArqRedis, options: WorkerOptions, *, 
             finally:
                 stop.set()
                 await desk.drain()
+                await desk.leave()
     _log.info("worker stopped", worker=options.name)
 
 
@@ -93,6 +102,8 @@ class Desk:
     pool: Pool
     stop: asyncio.Event
     _under_way: set[asyncio.Task[bool]] = field(default_factory=set)
+    _draining: asyncio.Event = field(default_factory=asyncio.Event)
+    _ears: set[Worker] = field(default_factory=set)
 
     async def keep(self) -> None:
         """Listen, relay, sweep and reap until the worker is to stop."""
@@ -102,6 +113,7 @@ class Desk:
             group.create_task(self._every(options.relay_s, lambda: outbox.relay(self.sessions, self.redis)))
             group.create_task(self._every(options.sweep_s, lambda: outbox.sweep(self.sessions, self.redis, older_than_s=options.ring_again_s)))
             group.create_task(self._every(options.reap_s, self._reap))
+            group.create_task(self._every(options.tell_s, self._tell))
 
     async def execute(self, ctx: dict[Any, Any], run_id: str, attempt: int) -> None:
         """Answer a ring. Duplicates, and rings of attempts that are over, find nothing to claim."""
@@ -121,29 +133,48 @@ class Desk:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
+    async def leave(self) -> None:
+        """Say that the worker is no longer there."""
+        try:
+            async with asyncio.timeout(self.options.tell_s):
+                await workers.leave(self.sessions, self.options.name)
+        except SERVERS as error:
+            _log.warning("nobody was told that the worker stopped", error=repr(error))
+
     async def _answer(self, run_id: UUID, attempt: int) -> bool:
         # False: nobody looked whether there is something to claim, so the ring must stay.
-        with log.bound_contextvars(run_id=str(run_id), attempt=attempt):
-            child = await _unless(self.stop, self.pool.borrow())
-            if child is None:
-                return False
+        ring: Ring | None = (run_id, attempt)
+        while child := await _unless(self.stop, self.pool.borrow()):
             try:
-                return await self._claim(run_id, attempt, child)
+                if self._closed:
+                    break
+                if not await self._turn(child, ring):
+                    return True
             finally:
                 self.pool.give_back(child)
+            ring = None
+        return ring is None
 
-    async def _claim(self, run_id: UUID, attempt: int, child: Child) -> bool:
-        if self.stop.is_set():
-            return False
-        rules, name = self.options.rules, self.options.name
-        claim = await leases.claim(self.sessions, run_id=run_id, attempt=attempt, worker=name, lease_s=rules.lease_s)
+    @property
+    def _closed(self) -> bool:
+        return self.stop.is_set() or self._draining.is_set()
+
+    async def _turn(self, child: Child, ring: Ring | None) -> bool:
+        # One run after a ring, or without one: its own ring then stands for nothing more.
+        options = self.options
+        claim = await leases.claim(self.sessions, worker=options.name, lease_s=options.rules.lease_s, most_running=options.most_running)
+        if answered := ring or (claim and (claim.run_id, claim.attempt)):
+            await self._forget(answered)
+        if claim:
+            with log.bound_contextvars(run_id=str(claim.run_id), attempt=claim.attempt):
+                await attend(self.sessions, claim, child, rules=options.rules, leave=self.stop)
+        return claim is not None
+
+    async def _forget(self, ring: Ring) -> None:
         try:
-            await forget(self.redis, run_id, attempt)
+            await forget(self.redis, *ring)
         except SERVERS as error:
             _log.warning("a ring stays in the queue", error=repr(error))
-        if claim:
-            await attend(self.sessions, claim, child, rules=rules, leave=self.stop)
-        return True
 
     def _done(self, task: asyncio.Task[bool]) -> None:
         self._under_way.discard(task)
@@ -153,12 +184,14 @@ class Desk:
     async def _listen(self) -> None:
         while not self.stop.is_set():
             ear = self._ear()
+            self._ears.add(ear)
             try:
                 await _unless(self.stop, ear.async_run())
             except SERVERS as error:
                 _log.warning("queue server lost", error=repr(error), again_in_s=self.options.retry_s)
                 await self._pause(self.options.retry_s)
             finally:
+                self._ears.discard(ear)
                 await _hang_up(ear)
 
     def _ear(self) -> Worker:
@@ -179,7 +212,20 @@ class Desk:
             log_results=False,
         )
 
+    async def _tell(self) -> None:
+        options = self.options
+        busy = len(self._under_way)
+        state = workers.State(slots=options.slots, busy=busy, children_bytes=self.pool.held_bytes, version=code_version())
+        draining = await workers.tell(self.sessions, options.name, state)
+        if draining != self._draining.is_set():
+            _log.info("worker drains" if draining else "worker takes runs again")
+            self._draining.set() if draining else self._draining.clear()
+            for ear in self._ears:
+                ear.allow_pick_jobs = not draining
+
     async def _reap(self) -> None:
+        for run_id in await leases.expire(self.sessions):
+            _log.warning("deadline passed", run_id=str(run_id))
         for run_id, state in (await leases.reap(self.sessions, max_crashes=self.options.rules.max_crashes)).items():
             _log.warning("lease ran out", run_id=str(run_id), now=state)
 

@@ -24,7 +24,7 @@ def options(settings: Settings, plan: Plan) -> WorkerOptions:
     """Return how the worker of this plan computes: so many runs at once, each in a child with its share of memory and threads."""
     environment = {ARCHIVE: archive(settings).text, **plan.run_environment}
     children = ChildOptions(environment=environment, threads=plan.threads_per_run, memory_bytes=plan.memory_per_run)
-    return WorkerOptions(slots=plan.workers, children=children)
+    return WorkerOptions(slots=plan.workers, children=children, most_running=settings.jobs_running_per_user or None)
 
 
 async def _work(settings: Settings, plan: Plan) -> None:

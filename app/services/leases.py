@@ -1,4 +1,4 @@
-"""Runs as workers hold them: claimed for a lease, every write guarded by the claim's fence.
+"""Runs as workers hold them: claimed in turn for a lease, every write guarded by the claim's fence.
 
 A claim raises the run's fence. Whoever holds an older one (frozen, cut off, declared dead) finds no row to write to, so
 each run has one result, however often it was delivered. Times are the database's, so workers' clocks do not matter.
@@ -11,17 +11,23 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, extract, func, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from app.db.jobs import EventKind, RunEvent
 from app.db.models import Json, Outbox, Run, RunFile, RunKind, RunState, SweepPart
 from app.db.session import Sessions
+from app.services import turns
 
 Values = Mapping[str, object]
 
 POISONED = "POISONED"
 """Failure code of a run that ended its worker's process too often to be tried again."""
+
+DEADLINE = "DEADLINE"
+"""Failure code of a run whose deadline passed before it was done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +36,11 @@ class Claim:
 
     run_id: UUID
     fence: int
+    attempt: int
     spec: Json
     kind: RunKind = RunKind.BACKTEST
+    left_s: float | None = None
+    """How long until its deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +82,23 @@ class Product:
     files: Mapping[str, bytes]
 
 
-async def claim(sessions: Sessions, *, run_id: UUID, attempt: int, worker: str, lease_s: float) -> Claim | None:
-    """Take a queued run at one attempt; commits. None if somebody else has it, or it is over, or at another attempt."""
-    taken = (
+async def claim(sessions: Sessions, *, worker: str, lease_s: float, most_running: int | None = None) -> Claim | None:
+    """Take the queued run whose turn it is; commits. None if there is none that may begin."""
+    while True:
+        async with sessions.begin() as session:
+            run_id = await turns.take(session, most_running=most_running)
+            if run_id is None:
+                return None
+            row = (await session.execute(_taken(run_id, worker, lease_s))).one_or_none()
+        if row is not None:  # else its owner cancelled it just now
+            left_s = None if row.left_s is None else float(row.left_s)
+            return Claim(run_id=row.id, fence=row.fence, attempt=row.attempt, spec=row.spec, kind=RunKind(row.kind), left_s=left_s)
+
+
+def _taken(run_id: UUID, worker: str, lease_s: float) -> ReturningUpdate[UUID, int, int, Json, str, int]:
+    return (
         update(Run)
-        .where(Run.id == run_id, Run.attempt == attempt, Run.state == RunState.QUEUED)
+        .where(Run.id == run_id, Run.state == RunState.QUEUED)
         .values(
             state=RunState.RUNNING,
             fence=Run.fence + 1,
@@ -87,11 +108,8 @@ async def claim(sessions: Sessions, *, run_id: UUID, attempt: int, worker: str, 
             progress=0.0,
             stage=None,
         )
-        .returning(Run.id, Run.fence, Run.spec, Run.kind)
+        .returning(Run.id, Run.fence, Run.attempt, Run.spec, Run.kind, extract("epoch", Run.deadline_at - func.now()).label("left_s"))
     )
-    async with sessions.begin() as session:
-        row = (await session.execute(taken)).one_or_none()
-    return row and Claim(run_id=row.id, fence=row.fence, spec=row.spec, kind=RunKind(row.kind))
 
 
 async def heartbeat(sessions: Sessions, held: Claim, *, lease_s: float, reading: Reading) -> Standing:
@@ -157,14 +175,16 @@ async def stop(sessions: Sessions, held: Claim) -> bool:
 
 async def give_back(sessions: Sessions, held: Claim) -> bool:
     """Queue a run again that its worker has no time for, which is no crash; commits. False if the claim is lost."""
+    why = literal("its worker was told to stop")
     async with sessions.begin() as session:
-        return bool(await _requeue(session, _holds(held), _given_back()))
+        return bool(await _requeue(session, _holds(held), _given_back(), EventKind.GIVEN_BACK, why))
 
 
 async def crash(sessions: Sessions, held: Claim, *, reason: str, max_crashes: int) -> RunState | None:
     """Queue a run again whose computation broke, or fail it as poisoned; commits. None if the claim is lost."""
+    why = literal(reason)
     async with sessions.begin() as session:
-        ended = await _requeue(session, _holds(held), _crashed(literal(reason), max_crashes))
+        ended = await _requeue(session, _holds(held), _crashed(why, max_crashes), EventKind.CRASHED, why)
     return next(iter(ended.values()), None)
 
 
@@ -173,7 +193,20 @@ async def reap(sessions: Sessions, *, max_crashes: int, limit: int = 100) -> dic
     overdue = select(Run.id).where(Run.state == RunState.RUNNING, Run.lease_until < func.now()).limit(limit).with_for_update(skip_locked=True)
     reason = func.concat("its worker ", Run.worker, " stopped answering")
     async with sessions.begin() as session:
-        return await _requeue(session, Run.id.in_(overdue), _crashed(reason, max_crashes))
+        lost = list(await session.scalars(overdue))
+        return await _requeue(session, Run.id.in_(lost), _crashed(reason, max_crashes), EventKind.LOST, reason) if lost else {}
+
+
+async def expire(sessions: Sessions, *, limit: int = 100) -> list[UUID]:
+    """Fail queued runs whose deadline has passed, and return them; commits. Skips what another has."""
+    late = and_(Run.state == RunState.QUEUED, Run.deadline_at < func.now())
+    some = select(Run.id).where(late).limit(limit).with_for_update(skip_locked=True)
+    why = "no worker was free for it before its deadline"
+    failed = update(Run).where(Run.id.in_(some)).values(state=RunState.FAILED, finished_at=func.now(), error_code=DEADLINE, error_message=why)
+    async with sessions.begin() as session:
+        rows = (await session.execute(failed.returning(Run.id, Run.attempt))).all()
+        await _record(session, [{"run_id": row.id, "attempt": row.attempt, "event": EventKind.EXPIRED, "reason": why} for row in rows])
+    return [row.id for row in rows]
 
 
 def _holds(held: Claim) -> ColumnElement[bool]:
@@ -219,12 +252,24 @@ def _crashed(reason: ColumnElement[str], max_crashes: int) -> Values:
     }
 
 
-async def _requeue(session: AsyncSession, which: ColumnElement[bool], values: Values) -> dict[UUID, RunState]:
+async def _requeue(
+    session: AsyncSession, which: ColumnElement[bool], values: Values, event: EventKind, reason: ColumnElement[str]
+) -> dict[UUID, RunState]:
     # The next claim raises the fence; until then no row is `running`, which is the other half of the guard.
+    happened = select(Run.id, Run.attempt, literal(event.value), reason).where(which)
+    await session.execute(insert(RunEvent).from_select(["run_id", "attempt", "event", "reason"], happened))
     reset = {"worker": None, "lease_until": None, "progress": 0.0, "stage": None, "eta_s": None}
-    moved = update(Run).where(which).values(**values, **reset).returning(Run.id, Run.attempt, Run.state)
+    moved = update(Run).where(which).values(**values, **reset).returning(Run.id, Run.attempt, Run.state, Run.error_message)
     rows = (await session.execute(moved)).all()
     rings = [{"run_id": row.id, "attempt": row.attempt} for row in rows if row.state == RunState.QUEUED]
     if rings:
         await session.execute(insert(Outbox), rings)
+    poisoned = [row for row in rows if row.state == RunState.FAILED]
+    given_up = [{"run_id": row.id, "attempt": row.attempt, "event": EventKind.POISONED, "reason": row.error_message} for row in poisoned]
+    await _record(session, given_up)
     return {row.id: RunState(row.state) for row in rows}
+
+
+async def _record(session: AsyncSession, events: list[dict[str, object]]) -> None:
+    if events:
+        await session.execute(insert(RunEvent), events)

@@ -1,20 +1,36 @@
-"""Runs as their users see them: submit, look, list, cancel. What a worker does with them is in `leases`."""
+"""Runs as their users see them: submit, look, list, cancel, retry. What a worker does with them is in `leases`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.models import Outbox, Run, RunKind, RunState
+from app.db.jobs import EventKind, RunEvent
+from app.db.models import Outbox, Priority, Run, RunKind, RunState
 from app.db.session import Sessions
 from app.errors import BadInput, Conflict, NotFound
+from app.services.admission import Limits, admit
 from engine.config import Spec
 
 NAMES = {RunKind.BACKTEST: "run", RunKind.SWEEP: "sweep"}
 """How people call them."""
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How soon somebody wants a run: before which of their own, and until when at all."""
+
+    priority: Priority = Priority.NORMAL
+    deadline_at: datetime | None = None
+
+
+NO_WISH = Wish()
+NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +47,8 @@ def refuse_unstored(spec: Spec) -> None:
         raise BadInput(f"{spec.perpetual.key} is a perpetual, and the database keeps no funding: run it on files, with --files DIR")
 
 
-async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str) -> Run:
-    """Queue a backtest; commits the run and the ring that it is owed together. BadInput where its data cannot be stored."""
+async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str, wish: Wish = NO_WISH, limits: Limits = NO_LIMITS) -> Run:
+    """Queue a backtest; commits the run and the ring that it is owed together. BadInput where its data cannot be stored, QueueFull."""
     refuse_unstored(spec)
     run = Run(
         created_by=submitted_by,
@@ -41,12 +57,16 @@ async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str) -> Run:
         spec=spec.canonical(),
         spec_hash=spec.hash(),
     )
-    return await enqueue(sessions, run)
+    return await enqueue(sessions, run, wish=wish, limits=limits)
 
 
-async def enqueue(sessions: Sessions, run: Run) -> Run:
-    """Queue what is to be computed; commits it and the ring that it is owed together."""
+async def enqueue(sessions: Sessions, run: Run, *, wish: Wish, limits: Limits) -> Run:
+    """Queue what is to be computed; commits it and the ring that it is owed together. QueueFull where there is no room."""
+    if wish.deadline_at is not None and wish.deadline_at <= datetime.now(UTC):
+        raise BadInput(f"deadline: expected a time to come, found {wish.deadline_at:%Y-%m-%d %H:%M:%S} UTC")
+    run.priority, run.deadline_at = wish.priority, wish.deadline_at
     async with sessions.begin() as session:
+        await admit(session, run.created_by, limits)
         session.add(run)
         await session.flush()
         session.add(Outbox(run_id=run.id, attempt=run.attempt))
@@ -97,6 +117,37 @@ async def cancel(sessions: Sessions, run_id: UUID, *, kind: RunKind = RunKind.BA
             over = await find(session, run_id, kind=kind)
             raise Conflict(f"{NAMES[kind]} {run_id} is {over.state}; only one that is queued or running can be cancelled")
     return run
+
+
+async def retry(sessions: Sessions, run_id: UUID, *, by: str, kind: RunKind | None = None, limits: Limits = NO_LIMITS) -> Run:
+    """Queue a run again that failed or was cancelled, as if it had never crashed; commits. Conflict if it is in another state."""
+    again = (
+        update(Run)
+        .where(Run.id == run_id, Run.state.in_((RunState.FAILED, RunState.CANCELLED)))
+        .values(state=RunState.QUEUED, attempt=Run.attempt + 1, crashes=0, cancel_requested=False, progress=0.0, stage=None, **_UNENDED)
+        .returning(Run)
+    )
+    async with sessions.begin() as session:
+        before = await find(session, run_id, kind=kind)
+        await admit(session, before.created_by, limits)
+        why = f"{by} queued it again after it {_ENDED.get(before.state, before.state)}"
+        run = await session.scalar(again.execution_options(populate_existing=True))
+        if run is None:
+            named = NAMES[RunKind(before.kind)]
+            raise Conflict(f"{named} {run_id} is {before.state}; only one that failed or was cancelled can be queued again")
+        session.add(Outbox(run_id=run.id, attempt=run.attempt))
+        session.add(RunEvent(run_id=run.id, attempt=run.attempt, event=EventKind.RETRIED, reason=why))
+    return run
+
+
+_UNENDED = {"finished_at": None, "error_code": None, "error_message": None, "deadline_at": None}
+_ENDED = {RunState.FAILED.value: "had failed", RunState.CANCELLED.value: "had been cancelled"}
+
+
+async def events(sessions: Sessions, run_id: UUID) -> Sequence[RunEvent]:
+    """Return what happened to a run out of the ordinary, in order."""
+    async with sessions() as session:
+        return (await session.scalars(select(RunEvent).where(RunEvent.run_id == run_id).order_by(RunEvent.id))).all()
 
 
 def _behind(run: Run) -> ColumnElement[bool]:

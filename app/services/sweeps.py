@@ -13,6 +13,7 @@ from app.db.models import Run, RunKind, RunState, SweepPart
 from app.db.session import Sessions
 from app.errors import BadInput, Conflict
 from app.services import market, results, runs
+from app.services.admission import Limits
 from app.services.wanted import Reach, reaches
 from engine.report.trials import Cells, best_first, grid
 from engine.sweep import PERIODS, Estimate, Sweep, estimate
@@ -31,8 +32,8 @@ class Rows:
     total: int
 
 
-async def submit(sessions: Sessions, *, sweep: Sweep, submitted_by: str) -> Run:
-    """Queue a sweep; commits it and the ring that it is owed together. BadInput where its data cannot be stored."""
+async def submit(sessions: Sessions, *, sweep: Sweep, submitted_by: str, wish: runs.Wish = runs.NO_WISH, limits: Limits = runs.NO_LIMITS) -> Run:
+    """Queue a sweep; commits it and the ring that it is owed together. BadInput where its data cannot be stored, QueueFull."""
     runs.refuse_unstored(sweep.spec)
     run = Run(
         kind=RunKind.SWEEP,
@@ -44,7 +45,7 @@ async def submit(sessions: Sessions, *, sweep: Sweep, submitted_by: str) -> Run:
         trials=sweep.most_trials,
         trials_done=0,
     )
-    return await runs.enqueue(sessions, run)
+    return await runs.enqueue(sessions, run, wish=wish, limits=limits)
 
 
 async def measure(sessions: Sessions, sweep: Sweep, *, threads: int | None = None) -> Estimate:

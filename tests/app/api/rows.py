@@ -24,8 +24,9 @@ async def submit(sessions: Sessions, *, by: str = "tester") -> models.Run:
 
 
 async def claim(sessions: Sessions, run: models.Run) -> leases.Claim:
-    held = await leases.claim(sessions, run_id=run.id, attempt=0, worker="test", lease_s=60)
+    held = await leases.claim(sessions, worker="test", lease_s=60)
     assert held is not None
+    assert held.run_id == run.id
     return held
 
 

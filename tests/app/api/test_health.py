@@ -20,6 +20,7 @@ from app.contract import operation
 from app.db import migrate
 from app.db.session import Sessions, make_sessions
 from app.settings import Settings
+from app.version import code_version
 from engine.synth import depeg_weekend
 from tests.app.api.asking import ask, client_of, post
 from tests.app.api.conftest import QUEUE
@@ -39,7 +40,7 @@ async def stranger_on(url: URL, redis: Redis, settings: Settings) -> AsyncIterat
 async def test_a_living_process_tells_its_version_and_schema_to_anybody(stranger: httpx2.AsyncClient) -> None:
     response = await stranger.get("/healthz")
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "version": health.code_version(), "schema": migrate.head()}
+    assert response.json() == {"status": "ok", "version": code_version(), "schema": migrate.head()}
 
 
 async def test_it_is_ready_where_database_queue_and_schema_are(stranger: httpx2.AsyncClient) -> None:

@@ -12,11 +12,13 @@ import polars as pl
 import pytest
 import structlog
 from redis.asyncio import Redis
+from sqlalchemy import update
 from starlette.applications import Starlette
 
 from app.api.application import create_app
 from app.api.auth import issue_token
 from app.db import models
+from app.db.jobs import Share
 from app.db.session import Sessions
 from app.services import leases, runs
 from app.settings import Settings
@@ -286,7 +288,7 @@ async def test_each_operation_sends_as_many_statements_as_it_needs(
         ("RunFills", {"id": id_}, 1),
         ("RunFiles", {"id": id_}, 2),
         ("Runs", {"first": 50}, 1),
-        ("SubmitRun", {"spec": SPECS[0]()}, 2),  # the run, the ring that it is owed
+        ("SubmitRun", {"spec": SPECS[0]()}, 3),  # whether there is room, the run, the ring that it is owed
         ("CancelRun", {"id": queued}, 1),
     ]
     for name, variables, count in expected:
@@ -309,3 +311,28 @@ async def test_the_files_of_many_runs_are_named_by_one_statement(
 
 def _snake(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name)
+
+
+async def test_a_wish_is_kept_and_shown(client: httpx2.AsyncClient) -> None:
+    wish = {"priority": "HIGH", "deadline": "2999-01-01T00:00:00Z"}
+    run = (await ask(client, "SubmitRun", spec={"toml": depeg_weekend(1).spec_toml}, wish=wish))["submitRun"]
+    answer = await post(client, "query Q($id: ID!) { run(id: $id) { priority deadlineAt } }", variables={"id": run["id"]})
+    assert answer["data"]["run"] == {"priority": "HIGH", "deadlineAt": "2999-01-01T00:00:00Z"}
+    past = (await ask(client, "SubmitRun", spec={"toml": depeg_weekend(1).spec_toml}, wish={"deadline": "2001-01-01T00:00:00Z"}))["submitRun"]
+    assert (past["__typename"], past["code"]) == ("BadInput", "BAD_INPUT")
+
+
+async def test_a_full_queue_is_refused_and_a_retry_finds_room_again(client: httpx2.AsyncClient, sessions: Sessions, rings: list[str]) -> None:
+    first = (await ask(client, "SubmitRun", spec={"toml": depeg_weekend(1).spec_toml}))["submitRun"]
+    async with sessions.begin() as session:
+        await session.execute(update(Share).values(max_queued=1))
+    full = (await ask(client, "SubmitRun", spec={"toml": depeg_weekend(1).spec_toml}))["submitRun"]
+    assert (full["__typename"], full["code"], full["retryAfterS"]) == ("QueueFull", "QUEUE_FULL", None)
+    assert (await ask(client, "Retry", id=first["id"]))["retry"]["code"] == "QUEUE_FULL"
+    await ask(client, "CancelRun", id=first["id"])
+    again = (await ask(client, "Retry", id=first["id"]))["retry"]
+    assert (again["__typename"], again["state"], len(rings)) == ("Run", "QUEUED", 2)
+    async with sessions.begin() as session:
+        await session.execute(update(Share).values(max_queued=None))
+    assert (await ask(client, "Retry", id=first["id"]))["retry"]["code"] == "CONFLICT"
+    assert (await ask(client, "Retry", id="nothing"))["retry"]["code"] == "NOT_FOUND"

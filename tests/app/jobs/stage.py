@@ -41,7 +41,7 @@ def options(folder: Path, *, rules: Rules | None = None, memory_bytes: int = 0, 
     return WorkerOptions(**{"slots": 1, "children": children, "rules": quick, **_QUICK, **others})
 
 
-_QUICK = {"poll_s": 0.05, "relay_s": 0.05, "reap_s": 0.1, "sweep_s": 0.1, "ring_again_s": 0.5, "retry_s": 0.1}
+_QUICK = {"poll_s": 0.05, "relay_s": 0.05, "reap_s": 0.1, "sweep_s": 0.1, "ring_again_s": 0.5, "retry_s": 0.1, "tell_s": 0.2}
 
 
 @asynccontextmanager

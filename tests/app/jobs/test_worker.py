@@ -4,20 +4,24 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import pytest
 from arq.connections import ArqRedis
 from sqlalchemy import func, select, text
 
+from app.db.jobs import WorkerRow
 from app.db.models import Outbox, Run, RunFile, RunState
 from app.db.session import Sessions
-from app.errors import OutOfMemory
+from app.errors import NotFound, OutOfMemory
 from app.jobs import queue
 from app.jobs.execution import TIMEOUT, Rules
-from app.services import leases, results, runs
+from app.services import leases, results, runs, workers
+from app.services.runs import Wish
 from tests.app.jobs.actor import FILLS
-from tests.app.jobs.stage import acts, begun, children, ends, gone, options, reaches, submit, until, working
+from tests.app.jobs.stage import acts, begun, children, ends, gone, options, reaches, spec, submit, until, working
 
 
 async def test_a_submitted_run_is_done_with_its_summary_and_files(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
@@ -234,6 +238,42 @@ async def test_an_idle_child_that_died_is_replaced_before_a_run_gets_it(sessions
         await gone(idle.pid)
         run = await ends(sessions, await submit(sessions, "quick"))
     assert (run.state, run.crashes) == (RunState.DONE, 0)
+
+
+async def test_a_worker_that_is_drained_ends_what_it_has_and_takes_nothing_more_until_it_may(
+    sessions: Sessions, redis: ArqRedis, tmp_path: Path
+) -> None:
+    async with working(sessions, redis, options(tmp_path, name="one")):
+        running = await submit(sessions, "sleep 1")
+        await acts(sessions, running)
+        (there,) = await until(lambda: busy(sessions), "a worker that says that it is busy")
+        assert (there.name, there.slots, there.children_bytes > 10 << 20) == ("one", 1, True)
+        await workers.drain(sessions, "one")
+        assert (await ends(sessions, running)).state == RunState.DONE
+        waiting = await submit(sessions, "quick")
+        await asyncio.sleep(0.7)
+        assert (await runs.get(sessions, waiting)).state == RunState.QUEUED
+        async with working(sessions, redis, options(tmp_path, name="two")):
+            assert (await ends(sessions, waiting)).worker == "two"
+        await workers.drain(sessions, "one", draining=False)
+        assert (await ends(sessions, await submit(sessions, "quick"))).worker == "one"
+    assert await workers.present(sessions) == []
+    with pytest.raises(NotFound, match="there is no worker 'one' up; there is none"):
+        await workers.drain(sessions, "one")
+
+
+async def busy(sessions: Sessions) -> list[WorkerRow]:
+    return [worker for worker in await workers.present(sessions) if worker.busy]
+
+
+async def test_a_run_is_stopped_at_its_deadline(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    async with working(sessions, redis, options(tmp_path)):
+        await ends(sessions, await submit(sessions, "quick"))
+        soon = Wish(deadline_at=datetime.now(UTC) + timedelta(seconds=1))
+        run_id = (await runs.submit(sessions, spec=spec("sleep 60"), submitted_by="tester", wish=soon)).id
+        run = await ends(sessions, run_id)
+        await gone(begun(tmp_path, run_id)[0])
+    assert (run.state, run.error_code, run.crashes) == (RunState.FAILED, leases.DEADLINE, 0)
 
 
 async def test_a_worker_that_stops_gives_its_run_back_and_leaves_no_process(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:

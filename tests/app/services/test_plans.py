@@ -97,10 +97,11 @@ async def charts_and_runs(url: URL) -> None:
     page = await runs.page(sessions, first=20)
     await runs.page(sessions, first=20, after=page.runs[-1].id)
     waiting = (await runs.page(sessions, first=5, state=RunState.QUEUED)).runs[0].id
-    held = await leases.claim(sessions, run_id=waiting, attempt=0, worker="w", lease_s=60)
+    held = await leases.claim(sessions, worker="w", lease_s=60)
     assert held is not None
     await leases.standing(sessions, held)
     await leases.reap(sessions, max_crashes=3)
+    await leases.expire(sessions)
     await runs.get(sessions, UUID(int=waiting.int))
     await engine.dispose()
 

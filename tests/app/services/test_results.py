@@ -17,7 +17,7 @@ FRAME = pl.DataFrame({"order": range(250), "price": [float(n) for n in range(250
 
 async def finished(sessions: Sessions) -> UUID:
     run_id = await submit(sessions, "a")
-    claim = await leases.claim(sessions, run_id=run_id, attempt=0, worker="w", lease_s=60)
+    claim = await leases.claim(sessions, worker="w", lease_s=60)
     assert claim is not None
     parquet = io.BytesIO()
     FRAME.write_parquet(parquet)

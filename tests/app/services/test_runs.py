@@ -78,7 +78,7 @@ async def test_a_run_that_is_cancelled_while_it_is_claimed_is_never_both(session
     for _ in range(20):
         run_id = await submit(sessions, "a")
         claim, run = await asyncio.gather(
-            leases.claim(sessions, run_id=run_id, attempt=0, worker="w", lease_s=60),
+            leases.claim(sessions, worker="w", lease_s=60),
             runs.cancel(sessions, run_id),
         )
         assert (claim is None) == (run.state == RunState.CANCELLED)

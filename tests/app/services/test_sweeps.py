@@ -34,8 +34,9 @@ async def queued(sessions: Sessions, **more: Any) -> UUID:
 
 
 async def claimed(sessions: Sessions, sweep_id: UUID, *, lease_s: float = 60) -> Claim:
-    claim = await leases.claim(sessions, run_id=sweep_id, attempt=0, worker="w", lease_s=lease_s)
+    claim = await leases.claim(sessions, worker="w", lease_s=lease_s)
     assert claim is not None
+    assert claim.run_id == sweep_id
     return claim
 
 
