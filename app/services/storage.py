@@ -15,13 +15,13 @@ WITHOUT: Mapping[Edition, tuple[str, ...]] = MappingProxyType(
     {
         Edition.FULL: (),
         Edition.APACHE: (
-            "no columnstore: rows take about ten times the room, and long reads as much longer",
+            "no columnstore: rows take four to ten times the room, and long reads as much longer",
             "no continuous aggregates: candles of 5m, 1h and 1d are worked out from bars at every question",
             "no policies: `usdc-arb db maintain` lets go what is past its time, once a day from a timer",
         ),
         Edition.NONE: (
             "no chunks: one index a table, which is slow to write once it is larger than the database's memory; old rows are deleted, not dropped",
-            "no columnstore: rows take about ten times the room, and long reads as much longer",
+            "no columnstore: rows take four to ten times the room, and long reads as much longer",
             "no continuous aggregates: candles of 5m, 1h and 1d are worked out from bars at every question",
             "no policies: `usdc-arb db maintain` lets go what is past its time, once a day from a timer",
         ),

@@ -132,7 +132,8 @@ def parts(venues: int, data: Mapping[SeriesKey, pl.DataFrame]) -> str:
     walked = walking.walked(one, world, funding, rows)[1]
     walking_s = cpu_of(5, lambda: walking.walked(one, world, funding, rows))
     count = rows.at_us.size
-    rates = f"alignment and edge {venues * QUOTES_EACH / scanning / 1e6:.1f}M quotes/s a core; path {1e9 * walking_s / count:.0f} ns a candidate"
+    aligned = f"{venues * QUOTES_EACH / scanning / 1e6:.1f}M quotes/s, {venues * int(place.instants) / scanning / 1e6:.0f}M row·venues/s"
+    rates = f"alignment and edge {aligned} a core; path {1e9 * walking_s / count:.0f} ns a candidate"
     of = f"{count:,} of {int(place.instants):,} instants; {walked.opportunities.size:,} opportunities, {walked.orders.size:,} orders"
     return f"{venues} venues: {rates} ({of})"
 

@@ -54,6 +54,13 @@ def full_process() -> Iterator[URL]:
     """Run the server of the full edition."""
     if not shutil.which("npm"):
         pytest.skip("TimescaleDB with its timescale licence: needs Node.js with npm")
+    with licensed() as url:
+        yield url
+
+
+@contextmanager
+def licensed() -> Iterator[URL]:
+    """Run the server of the full edition, and yield the address of its one database."""
     port = _free_port()
     process = subprocess.Popen(["node", "serve.mjs", str(port)], cwd=_installed(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
