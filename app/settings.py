@@ -110,6 +110,7 @@ class Settings(BaseSettings):
     quotes_keep_days: Kept = Field(default=0, examples=["365"])
     trades_keep_days: Kept = Field(default=0, examples=["365"])
     pool_states_keep_days: Kept = Field(default=0, examples=["365"])
+    funding_rates_keep_days: Kept = Field(default=0, examples=["0"])
     jobs_queued: int = Field(default=200_000, ge=1, examples=["200000"])
     jobs_queued_per_user: int = Field(default=100_000, ge=1, examples=["1000"])
     jobs_running_per_user: int = Field(default=0, ge=0, examples=["4"])

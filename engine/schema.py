@@ -117,9 +117,17 @@ class SeriesKey(NamedTuple):
         return self.instrument.partition("/")[2]
 
 
+_FUNDING_NAME = " funding"
+
+
 def funding_key(key: SeriesKey) -> SeriesKey:
     """Return what the funding of a perpetual is called beside its prices."""
-    return SeriesKey(key.venue, f"{key.instrument} funding")
+    return SeriesKey(key.venue, f"{key.instrument}{_FUNDING_NAME}")
+
+
+def instrument_key(key: SeriesKey) -> SeriesKey:
+    """Return the instrument that a series is of: of funding, the perpetual that pays it."""
+    return SeriesKey(key.venue, key.instrument.removesuffix(_FUNDING_NAME))
 
 
 def check_columns(frame: pl.DataFrame, *, key: SeriesKey) -> pl.DataFrame:

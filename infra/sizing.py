@@ -106,6 +106,7 @@ BOX: Final = Layout(
         "quotes": chunks.quotes(4, rows_a_day=500_000),
         "trades": chunks.trades(4, rows_a_day=200_000),
         "pool_states": chunks.pools(4),
+        "funding_rates": chunks.funding(4),
     },
 )
 """Somebody's own machine: the database is modest, and other programs need room."""
@@ -125,6 +126,7 @@ HOST: Final = Layout(
         "quotes": chunks.quotes(10, rows_a_day=1_000_000),
         "trades": chunks.trades(10, rows_a_day=400_000),
         "pool_states": chunks.pools(10),
+        "funding_rates": chunks.funding(10),
     },
 )
 """A machine that is there for this system alone, with all of it on it."""

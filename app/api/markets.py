@@ -45,6 +45,7 @@ class SeriesData(Enum):
     TRADES = strawberry.enum_value("trades", description="Single trades, as the venue printed them.")
     POOL = strawberry.enum_value("pool", description="States of a pool after its changes: price, liquidity, active range.")
     POOL_BARS = strawberry.enum_value("pool_bars", description="The state of a pool at the end of each interval.")
+    FUNDING = strawberry.enum_value("funding", description="Payments of a perpetual, by when they are paid.")
 
 
 @strawberry.type(description="What is stored of an instrument, of one kind.")
@@ -53,8 +54,8 @@ class Coverage:
 
     data: SeriesData = field(description="What the rows are.")
     interval: Interval | None = field(description="Length of bars of all kinds; null for rows that have none.")
-    first: datetime = field(description="Open time of the first bar, arrival of the first of other rows.")
-    last: datetime = field(description="Open time of the last bar, arrival of the last of other rows.")
+    first: datetime = field(description="Open time of the first bar, when the first payment of funding is due, arrival of the first of other rows.")
+    last: datetime = field(description="Open time of the last bar, when the last payment of funding is due, arrival of the last of other rows.")
     series: strawberry.Private[tuple[SeriesKey, Kind]]
     rows: Count = field(description="Number of rows; of bars, fewer than the time between the ends would hold where there are gaps.")
 

@@ -46,7 +46,7 @@ def import_(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Bring files of bars, quotes, trades and states of pools into the database; a file that was imported before changes nothing."""
+    """Bring files of bars, quotes, trades, states of pools and funding into the database; a file that was imported before changes nothing."""
     from app.cli import market
 
     market.import_files(

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from app.cli import output, saved, specs
-from app.services.folder import read_folder, read_funding
-from app.services.wanted import perpetuals, wanted
+from app.services.folder import read_folder
+from app.services.wanted import wanted
 from app.sources.detect import Said
 from engine import backtest
 
@@ -16,7 +16,6 @@ def run(path: Path, folder: Path, *, stream: str, levels: int, out: Path | None,
     with output.progress() as report:
         report("reading files", 0.0)
         data = read_folder(folder, wanted(spec), said=Said(stream=stream, levels=levels), tell=told.append)
-        data |= read_funding(folder, perpetuals(spec))
         found = backtest.run(spec, data, on_progress=report)
         files = found.files()
     for sentence in told:

@@ -30,6 +30,7 @@ _OF_BARS = {"no trade": "no_trade", "missing": "missing"}
 _OF_QUOTES = {"crossed": "crossed", "no price": "no_price"}
 _OF_TRADES = {"no side": "no_side"}
 _OF_POOLS = {"no liquidity": "no_liquidity"}
+_OF_FUNDING = {"unpublished": "unpublished"}
 _COLUMNS: Mapping[Data, Mapping[str, str]] = {
     "bars": _OF_BARS,
     "quotes": _OF_QUOTES,
@@ -37,6 +38,7 @@ _COLUMNS: Mapping[Data, Mapping[str, str]] = {
     "trades": _OF_TRADES,
     "pool": _OF_POOLS,
     "pool_bars": _OF_POOLS,
+    "funding": _OF_FUNDING,
 }
 _SHOWN = frozenset({*(name for counts in _COLUMNS.values() for name in counts.values()), "least_delay_us"})
 
@@ -124,7 +126,7 @@ def show(*, data: Path | None, venue: str | None, as_json: bool) -> None:
 
 def show_imports(found: Sequence[ImportSummary], what: str = "file") -> None:
     """Print what became of files, or of what else rows came from."""
-    kinds = [[one for one in found if _COLUMNS[one.data] is counts] for counts in (_OF_BARS, _OF_QUOTES, _OF_TRADES, _OF_POOLS)]
+    kinds = [[one for one in found if _COLUMNS[one.data] is counts] for counts in (_OF_BARS, _OF_QUOTES, _OF_TRADES, _OF_POOLS, _OF_FUNDING)]
     tables = [_table(of, _COLUMNS[of[0].data]) for of in kinds if of]
     total, new, seconds = (sum(values) for values in zip(*((one.rows_read, one.rows_new, one.seconds) for one in found), strict=True))
     many = f"{len(found)} {what}{'s' if len(found) > 1 else ''}"

@@ -10,9 +10,9 @@ import typer
 from app.cli import output, specs
 from app.errors import BadInput
 from app.ops import hardware
-from app.services.folder import read_folder, read_funding
+from app.services.folder import read_folder
 from app.services.sweeps import is_large
-from app.services.wanted import perpetuals, wanted
+from app.services.wanted import wanted
 from app.sources.detect import Said
 from engine.schema import SeriesKey, micros
 from engine.sweep import Estimate, Sweep, check, estimate, json_schema, parse_sweep_toml
@@ -37,7 +37,6 @@ class Source:
         with output.progress() as report:
             report("reading files", 0.0)
             data = read_folder(self.folder, wanted(sweep.spec), said=Said(stream=self.stream, levels=self.levels), tell=told.append)
-            data |= read_funding(self.folder, perpetuals(sweep.spec))
         for sentence in told:
             output.note(sentence)
         return data

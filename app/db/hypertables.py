@@ -48,8 +48,11 @@ TABLES = (
     Hypertable(name="quotes", time="at", order=("at", "seq")),
     Hypertable(name="trades", time="at", order=("at", "seq"), segment=("instrument_id",)),
     Hypertable(name="pool_states", time="at", order=("at", "seq")),
+    Hypertable(name="funding_rates", time="ts", order=("ts",), segment=("instrument_id",)),
 )
-_CHUNKS = MappingProxyType({"bars": 7 * DAY_HOURS, "quotes": DAY_HOURS, "trades": DAY_HOURS, "pool_states": 7 * DAY_HOURS})
+_CHUNKS = MappingProxyType(
+    {"bars": 7 * DAY_HOURS, "quotes": DAY_HOURS, "trades": DAY_HOURS, "pool_states": 7 * DAY_HOURS, "funding_rates": 28 * DAY_HOURS}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

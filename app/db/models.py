@@ -189,13 +189,24 @@ class PoolState(Base):
     sqrt_price_x96: Mapped[Decimal | None] = mapped_column(Numeric(49, 0))
 
 
+class FundingRate(Base):
+    """One payment of a perpetual by its time, in the units of `engine.schema.FUNDING`; without `published` its rate is known when it is paid."""
+
+    __tablename__ = "funding_rates"
+
+    instrument_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    ts: Mapped[datetime] = mapped_column(primary_key=True)
+    published: Mapped[datetime | None]
+    rate: Mapped[float]
+
+
 class Import(Base):
     """What was read from one file, and how much of it was new."""
 
     __tablename__ = "imports"
     __table_args__ = (
         Index(None, "instrument_id", "interval_us"),
-        CheckConstraint("data IN ('bars', 'quotes', 'quote_bars', 'trades', 'pool', 'pool_bars')", name="data"),
+        CheckConstraint("data IN ('bars', 'quotes', 'quote_bars', 'trades', 'pool', 'pool_bars', 'funding')", name="data"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)

@@ -10,15 +10,14 @@ import polars as pl
 from app.errors import BadInput, NotFound
 from app.services import sequence
 from app.services.sequence import Clash
-from app.sources import funding
 from app.sources.detect import Found, Said, detect_all
 from app.sources.files import Source, expand
-from app.sources.kinds import Kind
+from app.sources.kinds import FUNDING, Kind
 from app.sources.names import hints
 from app.sources.read import Books, Read, read
 from app.sources.rows import NOISE
 from engine.config import POOLS
-from engine.schema import BARS, POOL_STATES, SeriesKey, funding_key
+from engine.schema import BARS, POOL_STATES, SeriesKey, instrument_key
 
 Tell = Callable[[str], None]
 """Told what each file of quotes was taken for, and what was left aside in it."""
@@ -29,31 +28,25 @@ def read_folder(
 ) -> dict[SeriesKey, pl.DataFrame]:
     """Return the rows of each series from the files of a folder; several files of a series are put together."""
     found, others = _look(expand([folder]), wanted, said)
-    parts = {key: [one for one in found if (one.key, one.kind) == (key, kind)] for key, kind in sorted(wanted.items())}
-    missing = [f"{key} {wanted[key]}" for key, files in parts.items() if not files]
+    parts = {key: [one for one in found if (one.key, one.kind) == (instrument_key(key), kind)] for key, kind in sorted(wanted.items())}
+    missing = [key for key, files in parts.items() if not files]
     if missing:
         has = sorted([f"{one.key} {one.kind}" for one in found] + others)
-        raise NotFound(f"{folder}: expected files of {', '.join(missing)}, found {_listed(has)}; add them, or name them like kraken_BTC-USDC_1m.csv")
+        expected = ", ".join(f"{instrument_key(key)} {wanted[key]}" for key in missing)
+        raise NotFound(f"{folder}: expected files of {expected}, found {_listed(has)}; add them, or name them like {_name(missing, wanted)}")
     return {key: _together(key, files, tell) for key, files in parts.items()}
 
 
-def read_funding(folder: Path | str, wanted: Collection[SeriesKey]) -> dict[SeriesKey, pl.DataFrame]:
-    """Return the funding of perpetuals from the files of a folder, by `engine.schema.funding_key`; several files of one are put together."""
-    files = [(funding.key_of(source), source) for source in expand([folder])] if wanted else []
-    found = {}
-    for key in sorted(wanted):
-        frames = [funding.read(source) for named, source in files if named == key]
-        if not frames:
-            name = f"{key.venue}_{key.instrument.replace('/', '-')}_funding.csv"
-            raise NotFound(f"{folder}: expected the funding of {key}, a perpetual, found none; add {name} with the columns ts, published, rate")
-        found[funding_key(key)] = pl.concat(frames).unique(maintain_order=True).sort("ts", maintain_order=True)
-    return found
+def _name(missing: Collection[SeriesKey], wanted: Mapping[SeriesKey, Kind]) -> str:
+    for key in map(instrument_key, (key for key in missing if wanted[key] == FUNDING)):
+        return f"{key.venue}_{key.instrument.replace('/', '-')}_funding.csv, with the columns ts, published, rate"
+    return "kraken_BTC-USDC_1m.csv"
 
 
 # A file whose name says another instrument is not opened; one whose name says nothing may be anything.
 def _look(sources: Sequence[Source], wanted: Collection[SeriesKey], said: Said | None) -> tuple[list[Found], list[str]]:
-    named = {source: hints(source.name).instrument for source in sources if funding.key_of(source) is None}
-    instruments = {key.instrument for key in wanted}
+    named = {source: hints(source.name).instrument for source in sources}
+    instruments = {instrument_key(key).instrument for key in wanted}
     others = [source.name if name is None else f"{source.name} ({name})" for source, name in named.items() if name not in instruments]
     return detect_all([source for source, name in named.items() if name in instruments], said), others
 
@@ -65,6 +58,8 @@ def _listed(names: Sequence[str]) -> str:
 def _together(key: SeriesKey, files: Sequence[Found], tell: Tell) -> pl.DataFrame:
     books: Books = {}
     frames = [_whole(one, books, tell) for one in files]
+    if files[0].kind == FUNDING:
+        return pl.concat(frames).unique(maintain_order=True).sort("ts", maintain_order=True).rechunk()
     if len(frames) == 1:
         return frames[0].rechunk()
     if files[0].kind.data in POOLS:

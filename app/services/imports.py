@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from app.errors import AppError, BadInput
-from app.services.import_bars import import_bars
 from app.services.import_job import ImportSummary, Job, Meter, Progress, go_on
 from app.services.import_recording import import_recording
+from app.services.import_timed import STORES, import_timed
 from app.services.quarantine import opened
 from app.sources.detect import LEVELS, Found, Said, detect_all
 from app.sources.files import expand
@@ -80,7 +80,7 @@ def _import_chain(chain: Sequence[Found], job: Job, done: dict[str, ImportSummar
     try:
         for one in chain:
             go_on(job)
-            done[one.source.label] = import_bars(one, job) if one.kind.data == "bars" else import_recording(one, job)
+            done[one.source.label] = import_timed(one, job) if one.kind.data in STORES else import_recording(one, job)
     except BaseException:
         job.stop.set()
         raise

@@ -13,7 +13,7 @@ from adbc_driver_manager.dbapi import Cursor
 from sqlalchemy import select, text
 
 from app.db import bars as stored
-from app.db import pool_states, quotes, series, trades
+from app.db import funding_rates, pool_states, quotes, series, trades
 from app.db.candles import CANDLES
 from app.db.models import Venue
 from app.db.placed import Table
@@ -21,7 +21,7 @@ from app.db.session import Sessions
 from app.errors import BadInput, NotFound
 from app.services.wanted import Reach
 from app.sources.kinds import Data, Kind
-from engine.schema import BARS, SeriesKey
+from engine.schema import BARS, SeriesKey, instrument_key
 
 _THINNED = text("""
     WITH bins AS (
@@ -138,14 +138,16 @@ def _finer(key: SeriesKey, interval_us: int, start: datetime, end: datetime, kno
 def covers(cursor: Cursor, wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, Coverage]:
     """Return what is stored of each series; NotFound, with what there is, where nothing is within its reach."""
     known = _instruments(series.coverage(cursor))
-    return {key: _covering(key, reach, known) for key, reach in wanted.items()}
+    return {key: _covering(instrument_key(key), reach, known) for key, reach in wanted.items()}
 
 
 def rows(cursor: Cursor, cover: Coverage, start: datetime, end: datetime) -> pl.DataFrame:
-    """Return the rows of a series in [start, end), by open time of bars, by arrival of others, in the schema of their kind."""
+    """Return the rows of a series in [start, end), by open time of bars, due time of funding, arrival of others, in the schema of their kind."""
     place = series.Series(cover.instrument_id, cover.interval_us)
     if cover.data == "bars":
         return stored.load(cursor, place, start, end)
+    if cover.data == "funding":
+        return funding_rates.load(cursor, place, start, end)
     return TABLES[cover.data].load(cursor, place, start, end)
 
 

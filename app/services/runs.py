@@ -41,15 +41,8 @@ class Page:
     more: bool
 
 
-def refuse_unstored(spec: Spec) -> None:
-    """Raise BadInput where the spec reads what the database does not keep."""
-    if spec.perpetual is not None:
-        raise BadInput(f"{spec.perpetual.key} is a perpetual, and the database keeps no funding: run it on files, with --files DIR")
-
-
 async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str, wish: Wish = NO_WISH, limits: Limits = NO_LIMITS) -> Run:
-    """Queue a backtest; commits the run and the ring that it is owed together. BadInput where its data cannot be stored, QueueFull."""
-    refuse_unstored(spec)
+    """Queue a backtest; commits the run and the ring that it is owed together. QueueFull where there is no room."""
     run = Run(
         created_by=submitted_by,
         name=spec.name,

@@ -24,11 +24,11 @@ from app.services import market, snapshot_files
 from app.services.market import Coverage
 from app.services.wanted import Reach
 from app.sources.kinds import Data
-from engine.schema import BARS, POOL_STATES, SeriesKey, quote_levels, quotes_schema
+from engine.schema import BARS, FUNDING, POOL_STATES, SeriesKey, instrument_key, quote_levels, quotes_schema
 
-_DAYS_AT_ONCE = {"bars": 31}  # of others a day alone may be millions of rows
-_KINDS = ("bars", "quotes", "quote_bars", "pool", "pool_bars")
-SCHEMAS: Mapping[str, pl.Schema] = {"bars": BARS, "pool": POOL_STATES, "pool_bars": POOL_STATES}
+_DAYS_AT_ONCE = {"bars": 31, "funding": 366}  # of others a day alone may be millions of rows
+_KINDS = ("bars", "quotes", "quote_bars", "pool", "pool_bars", "funding")
+SCHEMAS: Mapping[str, pl.Schema] = {"bars": BARS, "pool": POOL_STATES, "pool_bars": POOL_STATES, "funding": FUNDING}
 """Of what runs read of each kind; of others quotes, of as many levels as there are."""
 
 Tell = Callable[[str, float], None]
@@ -191,13 +191,13 @@ def _joined(frames: Sequence[pl.DataFrame], cover: Coverage, reach: Reach) -> pl
     return pl.concat(ends).rechunk()  # in one piece, a column is read as it lies
 
 
-# By open time of bars; of others by arrival, which is the latest time so far: the first row of a day arrived on it.
+# By open time of bars, by due time of funding; of others by arrival, which is the latest time so far: the first row of a day arrived on it.
 def _within(frame: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
-    at = frame["ts"] if frame.schema == BARS else frame.select(pl.coalesce("received", "ts").cum_max()).to_series()
+    at = frame["ts"] if "received" not in frame.columns else frame.select(pl.coalesce("received", "ts").cum_max()).to_series()
     first, after = (at.search_sorted(time, side="left") for time in (start, end))
     return frame.slice(first, after - first)
 
 
 def _named(key: SeriesKey, cover: Coverage, day: Day) -> dict[str, object]:
-    what = {"venue": key.venue, "instrument": key.instrument, "data": cover.data, "interval_us": cover.interval_us}
+    what = {"venue": key.venue, "instrument": instrument_key(key).instrument, "data": cover.data, "interval_us": cover.interval_us}
     return {**what, "day": day.day.isoformat(), "rows": day.rows, "sha256": day.sha256}

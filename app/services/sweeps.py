@@ -33,8 +33,7 @@ class Rows:
 
 
 async def submit(sessions: Sessions, *, sweep: Sweep, submitted_by: str, wish: runs.Wish = runs.NO_WISH, limits: Limits = runs.NO_LIMITS) -> Run:
-    """Queue a sweep; commits it and the ring that it is owed together. BadInput where its data cannot be stored, QueueFull."""
-    runs.refuse_unstored(sweep.spec)
+    """Queue a sweep; commits it and the ring that it is owed together. QueueFull where there is no room."""
     run = Run(
         kind=RunKind.SWEEP,
         created_by=submitted_by,

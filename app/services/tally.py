@@ -36,12 +36,16 @@ class Tally:
         if not frame.height:
             return
         self.rows += frame.height
-        self.no_trade += int((frame["volume"] == 0).sum())
+        self.look(frame)
         first, last = frame["ts"][0], frame["ts"][-1]
         between = [] if self.first is None or self.last is None else [abs(first - self.last), abs(self.first - last)]
         longest = max(longest_step(frame["ts"], None), min(between) // timedelta(microseconds=1) if between else 0)
         self.longest_gap_us = max(self.longest_gap_us, longest if longest > self.interval_us else 0)
         self.first, self.last = min(self.first or first, first), max(self.last or last, last)
+
+    def look(self, frame: pl.DataFrame) -> None:
+        """Count what only rows of this kind can have."""
+        self.no_trade += int((frame["volume"] == 0).sum())
 
     def counts(self) -> dict[str, int]:
         """Return what is odd by name; `missing` is what the time from first to last would hold beyond the bars that are there."""
@@ -49,6 +53,23 @@ class Tally:
         assert self.last is not None, "and so a last"
         span = round((self.last - self.first).total_seconds() * US_PER_SECOND) // self.interval_us + 1
         return {"missing": span - self.rows, "no_trade": self.no_trade, **dict(sorted(self.aside.items()))}
+
+
+@dataclass(slots=True, kw_only=True)
+class FundingTally(Tally):
+    """What was counted of payments so far, which have no length."""
+
+    interval_us: int = 0
+    unpublished: int = 0
+    """Payments of which nobody says when their rate was known."""
+
+    def look(self, frame: pl.DataFrame) -> None:
+        """Count payments without a time of publication."""
+        self.unpublished += frame["published"].null_count()
+
+    def counts(self) -> dict[str, int]:
+        """Return that by name."""
+        return {"unpublished": self.unpublished, **dict(sorted(self.aside.items()))}
 
 
 @dataclass(slots=True, kw_only=True)

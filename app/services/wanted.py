@@ -3,10 +3,14 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from app.sources.kinds import Kind
+from app.sources.clock import FROM_US, TO_US
+from app.sources.kinds import FUNDING, Kind
 from app.sources.quote_rows import APART_US
 from engine.config import LASTING_US, MARK_MAX_AGE_US, Instrument, Spec
-from engine.schema import SeriesKey
+from engine.schema import SeriesKey, funding_key, instant
+
+_EVER = instant(FROM_US), instant(TO_US)
+"""Of funding a run reads all: how far apart payments are is told by all of them, and a rate may be known long before."""
 
 
 class Reach(NamedTuple):
@@ -18,19 +22,16 @@ class Reach(NamedTuple):
 
 
 def wanted(spec: Spec) -> dict[SeriesKey, Kind]:
-    """Return the kinds of a spec's series, by key."""
-    return {one.key: Kind(one.data) if one.data in LASTING_US else Kind(one.data, spec.interval_us) for one in spec.instruments}
-
-
-def perpetuals(spec: Spec) -> list[SeriesKey]:
-    """Return the instruments of a spec that pay funding."""
-    return [one.key for one in spec.instruments if one.perpetual is not None]
+    """Return the kinds of a spec's series, by key; the funding of a perpetual stands beside its prices."""
+    prices = {one.key: Kind(one.data) if one.data in LASTING_US else Kind(one.data, spec.interval_us) for one in spec.instruments}
+    return prices | {funding_key(one.key): FUNDING for one in spec.instruments if one.perpetual is not None}
 
 
 def reaches(spec: Spec) -> dict[SeriesKey, Reach]:
     """Return what a run may read of each series; it reads by event times, between which and arrivals there is less than an hour."""
     kinds = wanted(spec)
-    return {one.key: _reach(spec, one, kinds[one.key]) for one in spec.instruments}
+    prices = {one.key: _reach(spec, one, kinds[one.key]) for one in spec.instruments}
+    return prices | {key: Reach(kind, *_EVER) for key, kind in kinds.items() if kind == FUNDING}
 
 
 def _reach(spec: Spec, instrument: Instrument, kind: Kind) -> Reach:

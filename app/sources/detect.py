@@ -16,7 +16,7 @@ from app.sources.clock import Unit, describe, in_micros, unit_of
 from app.sources.errors import BadRow
 from app.sources.files import Source, opened
 from app.sources.formats import FORMATS, VENUES, Format, check_format, first_row, layout_of, told
-from app.sources.kinds import POOL, QUOTES, TRADES, Data, Kind
+from app.sources.kinds import FUNDING, POOL, QUOTES, TRADES, Data, Kind
 from app.sources.layout import Layout
 from app.sources.names import INTERVALS_US, Hints, check_interval, hints, instrument_of, overridden
 from app.sources.rules import Rules
@@ -26,7 +26,7 @@ from engine.units import format_duration
 HEAD = 1 << 18
 """Bytes that are looked at, unpacked."""
 
-_TIMES = {"ts": "event", "received": "receive"}
+_TIMES = {"ts": "event", "received": "receive", "published": "publication"}
 
 LEVELS = 10
 """Levels of a book that are kept, where nothing else is said."""
@@ -149,7 +149,7 @@ def _kind(data: Data, interval_us: int | None, sample: Batch, units: Mapping[str
         found = f"bars of {format_duration(interval_us)} by name or --interval"
         what = "states of a pool" if data == "pool" else data
         raise BadInput(f"{source.label}: expected {what}, as the columns say, found {found}; rename it")
-    return {"quotes": QUOTES, "trades": TRADES, "pool": POOL}[data]
+    return {"quotes": QUOTES, "trades": TRADES, "pool": POOL, "funding": FUNDING}[data]
 
 
 # Bars are told apart by their times whatever their order; of trades the order is all that tells, and quotes may come in any.

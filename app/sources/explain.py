@@ -17,6 +17,7 @@ _HEADER: Mapping[Data, tuple[str, str]] = MappingProxyType(
         "quotes": ("a header that names a bid and an ask", "with open, high, low and close instead it would be bars, with a price and a size trades"),
         "trades": ("a header that names a price and a size, and none of bars or quotes", "with a bid and an ask it would be quotes"),
         "pool": ("a header that names a price and a liquidity", "with a size instead it would be trades"),
+        "funding": ("a header that names a rate of funding", "with a price and a size it would be trades"),
     }
 )
 _OTHERS: Mapping[Format, tuple[str, str]] = MappingProxyType(

@@ -165,8 +165,7 @@ def _with_header(header: Sequence[str], source: Source, levels: int) -> tuple[Da
     if pool_tables.is_one(header):
         return "pool", pool_tables.layout(header, label=source.label)
     if funding.is_one(header):
-        advice = "backtest run --files DIR reads it beside the prices, by a name like binance-futures_BTC-USDT_funding.csv"
-        raise BadInput(f"{source.label}: expected a table of bars or quotes, found one of funding, which is not imported; {advice}")
+        return "funding", funding.layout(header, label=source.label)
     return "bars", plain.layout(header, label=source.label)
 
 

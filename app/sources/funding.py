@@ -1,16 +1,17 @@
-"""Funding of perpetuals: tables of payments with a header, CSV or Parquet, by a name such as binance-futures_BTC-USDT_funding.csv."""
+"""Funding of perpetuals: tables of payments with a header, CSV or Parquet, in any order, and the rules of their rows."""
 
-import io
 import re
 from collections.abc import Sequence
 
 import polars as pl
 
 from app.errors import BadInput
-from app.sources.clock import in_micros, is_number, unit_of
-from app.sources.files import Source, opened
-from app.sources.plain import listed, words
-from engine.schema import FUNDING, TIMESTAMP, SeriesKey
+from app.sources.batch import Batch
+from app.sources.clock import in_micros
+from app.sources.layout import TIMES, Layout
+from app.sources.plain import cleaned, listed, units, words
+from app.sources.rules import OUT, Checked, Complaint, Numbers, Rules, no_time, refusal
+from engine.schema import FUNDING, TIMESTAMP
 
 NAMES = {
     "ts": ("ts", "time", "timestamp", "funding_time", "fundingtime", "calc_time"),
@@ -19,14 +20,7 @@ NAMES = {
 }
 """What columns are called, in any case; times may end in their unit: ts_ms. Without `published` a rate is known when it is paid."""
 
-_NAMED = re.compile(r"(?P<venue>[a-z0-9.-]+)_(?P<base>[A-Z0-9]{2,12})[-_](?P<quote>[A-Z0-9]{2,12})_funding(?:[._-].*)?", re.IGNORECASE)
 _UNIT = r"(?:_(?:s|ms|us|ns))?"
-
-
-def key_of(source: Source) -> SeriesKey | None:
-    """Return the perpetual whose funding a file holds by its name; None where it is no such file."""
-    found = _NAMED.fullmatch(source.name.rpartition(".")[0] or source.name)
-    return SeriesKey(found["venue"].lower(), f"{found['base']}/{found['quote']}".upper()) if found else None
 
 
 def is_one(header: Sequence[str]) -> bool:
@@ -34,52 +28,58 @@ def is_one(header: Sequence[str]) -> bool:
     return not set(NAMES["rate"]).isdisjoint(words(header))
 
 
-def read(source: Source) -> pl.DataFrame:
-    """Return the payments of a file in the schema `FUNDING`, by time; BadInput where it is no such table."""
-    raw = _table(source)
-    columns = {field: name for field in NAMES if (name := _column(raw.columns, field, source)) is not None}
-    times = {field: _times(raw, name, source) for field, name in columns.items() if field != "rate"}
-    rate = raw[columns["rate"]].cast(pl.Float64, strict=False)
-    _refuse_missing(rate, "rate", "a fraction of the notional, such as 0.0001", source)
-    published = times.get("published", pl.Series([None], dtype=TIMESTAMP).new_from_index(0, raw.height))
-    return pl.DataFrame({"ts": times["ts"], "published": published, "rate": rate}, schema=FUNDING).sort("ts", maintain_order=True)
+def layout(header: Sequence[str], *, label: str) -> Layout:
+    """Return where our columns stand in a header; other columns are left aside."""
+    found = {field: position for field in NAMES if (position := _position(header, field, label)) is not None}
+    names = tuple(cleaned(header[position]) for position in found.values())
+    return Layout(
+        width=len(header),
+        fields=tuple(found),
+        positions=tuple(found.values()),
+        names=names,
+        units={field: units(name.lower()) for field, name in zip(found, names, strict=True) if field in TIMES},
+        header=1,
+    )
 
 
-def _table(source: Source) -> pl.DataFrame:
-    try:
-        with opened(source) as stream:
-            whole = b"".join(iter(lambda: stream.read(1 << 20), b""))
-        return pl.read_parquet(io.BytesIO(whole)) if whole.startswith(b"PAR1") else pl.read_csv(io.BytesIO(whole), infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise BadInput(
-            f"{source.label}: expected a table of funding with a header, found {str(error).splitlines()[0]}; get the file again"
-        ) from error
+def check(batch: Batch, rules: Rules, _last: Numbers | None) -> Checked:
+    """Return the payments of a batch in the schema `FUNDING`, by time, or raise `BadRow`."""
+    layout = rules.layout
+    frame = batch.frame.with_columns(in_micros(name, batch.frame.schema[name], rules.units[name]).alias(name) for name in layout.times)
+    fine = frame.select(_fine(layout))["fine"]
+    if not fine.all():
+        index = int((~fine).arg_max() or 0)
+        row = batch.row(index)
+        raise refusal(row, _complaint(row.texts, frame.row(index), rules), rules, index)
+    return Checked(_payments(frame), 0, None)
 
 
-def _column(header: Sequence[str], field: str, source: Source) -> str | None:
-    pattern = re.compile(f"(?:{'|'.join(NAMES[field])}){'' if field == 'rate' else _UNIT}")
-    found = [name for name, word in zip(header, words(header), strict=True) if pattern.fullmatch(word)]
-    if len(found) > 1 or (not found and field != "published"):
-        raise BadInput(f"{source.label}: expected one column of {field} ({', '.join(NAMES[field])}), found the columns {listed(header)}; rename them")
-    return found[0] if found else None
-
-
-def _times(raw: pl.DataFrame, name: str, source: Source) -> pl.Series:
-    column = raw[name]
-    first = column.drop_nulls().first()
-    if isinstance(first, str) and is_number(first):
-        column = column.cast(pl.Float64, strict=False)
-    elif isinstance(first, str):
-        column = column.str.strip_chars()
-    value = column.drop_nulls().first() if column.dtype.is_numeric() else None
-    unit = unit_of(float(value)) if isinstance(value, int | float) else None
-    if isinstance(value, int | float) and unit is None:
-        raise BadInput(f"{source.label}: expected times of 2009 to 2099 in {name}, found {value}; correct them or the column's name")
-    found = column.to_frame().select(in_micros(name, column.dtype, unit).cast(TIMESTAMP))[name]
-    _refuse_missing(found, name, "a time of 2009 to 2099 in UTC", source)
+def _payments(frame: pl.DataFrame) -> pl.DataFrame:
+    missing = {} if "published" in frame.columns else {"published": pl.lit(None)}
+    found = frame.with_columns(**missing).select(pl.col("ts", "published").cast(TIMESTAMP), "rate").sort("ts", maintain_order=True)
+    assert found.schema == FUNDING, "readers yield the columns of the contract"
     return found
 
 
-def _refuse_missing(column: pl.Series, name: str, expected: str, source: Source) -> None:
-    if column.null_count():
-        raise BadInput(f"{source.label}, row {(column.is_null().arg_max() or 0) + 1}: expected {expected} in {name}; correct it or take the row out")
+def _fine(layout: Layout) -> pl.Expr:
+    known = (pl.col(name).is_not_null() for name in layout.times)
+    in_time = [pl.col("published") <= pl.col("ts")] if "published" in layout.fields else []
+    return pl.all_horizontal(*known, pl.col("rate").abs() < 1, *in_time).fill_null(value=False).alias("fine")
+
+
+def _complaint(texts: Sequence[str], row: Numbers, rules: Rules) -> Complaint:
+    fields = rules.layout.fields
+    for field in range(len(rules.layout.times)):
+        if row[field] is None:
+            return no_time(texts, field, rules)
+        if row[field] > row[0]:
+            return Complaint(field, f"a time at or before {rules.layout.names[0]}, when it is paid", OUT)
+    return Complaint(fields.index("rate"), "a fraction of the notional between -1 and 1, such as 0.0001", OUT)
+
+
+def _position(header: Sequence[str], field: str, label: str) -> int | None:
+    pattern = re.compile(f"(?:{'|'.join(NAMES[field])}){'' if field == 'rate' else _UNIT}")
+    found = [position for position, word in enumerate(words(header)) if pattern.fullmatch(word)]
+    if len(found) > 1 or (not found and field != "published"):
+        raise BadInput(f"{label}: expected one column of {field} ({', '.join(NAMES[field])}), found the columns {listed(header)}; rename them")
+    return found[0] if found else None

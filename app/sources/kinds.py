@@ -5,12 +5,14 @@ from typing import Literal, NamedTuple
 
 from engine.units import format_duration
 
-Data = Literal["bars", "quotes", "quote_bars", "trades", "pool", "pool_bars"]
-"""What a series is made of, in the words of a spec's `instrument.data`; of trades a run reads the bars that are made of them."""
+Data = Literal["bars", "quotes", "quote_bars", "trades", "pool", "pool_bars", "funding"]
+"""What a series is made of, in the words of a spec's `instrument.data`; of trades a run reads the bars that are made of them.
+
+Funding is that of a perpetual, beside its prices."""
 
 
 class Kind(NamedTuple):
-    """Kind of a series; quotes, trades and states of a pool have no length."""
+    """Kind of a series; bars of any kind have a length."""
 
     data: Data
     interval_us: int = 0
@@ -25,8 +27,9 @@ class Kind(NamedTuple):
         return _ROWS.get(self.data, str(self))
 
 
-_ROWS: Mapping[Data, str] = {"pool": "states", "pool_bars": "states"}
+_ROWS: Mapping[Data, str] = {"pool": "states", "pool_bars": "states", "funding": "payments"}
 
 QUOTES = Kind("quotes")
 TRADES = Kind("trades")
 POOL = Kind("pool")
+FUNDING = Kind("funding")

@@ -7,7 +7,7 @@ from app.sources.clock import Unit
 from engine.schema import level_columns
 
 BAR_FIELDS = ("ts", "open", "high", "low", "close", "volume")
-TIMES = frozenset({"ts", "received"})
+TIMES = frozenset({"ts", "received", "published"})
 WORDS = frozenset({"side", "trade_id", "liquidity_raw", "sqrt_price_x96"})
 
 

@@ -47,7 +47,7 @@ _OURS = re.compile(
     rf"(?P<venue>[a-z0-9.-]+)_(?P<base>[A-Z0-9]{{2,12}})[-_](?P<quote>[A-Z][A-Z0-9]{{1,11}})(?:_{_INTERVAL})?(?:[._-].*)?", re.IGNORECASE
 )
 _BINANCE = re.compile(rf"(?P<pair>[A-Z0-9]{{5,24}})-{_INTERVAL}(?:-\d{{4}}-\d\d(?:-\d\d)?)?")
-_BINANCE_TRADES = re.compile(r"(?P<pair>[A-Z0-9]{5,24})-(?:aggTrades|trades)(?:-\d{4}-\d\d(?:-\d\d)?)?")
+_BINANCE_TRADES = re.compile(r"(?P<pair>[A-Z0-9]{5,24})-(?:aggTrades|trades|fundingRate)(?:-\d{4}-\d\d(?:-\d\d)?)?")
 _DOWNLOAD = re.compile(r"(?P<venue>[A-Za-z0-9.]+)_(?P<pair>[A-Z0-9]{5,24})(?:_\d{4})?_(?P<size>minute|hour|day|daily|1min|1h|1hr|d)(?:_\d{4})?")
 _KRAKEN = re.compile(r"(?P<pair>[A-Z0-9]{5,24})_(?P<minutes>\d+)")
 _CAPTURE = re.compile(r"(?:(?:spot|usdm|um|futures|perp)[_-])?(?P<pair>[A-Z0-9]{5,24})[_-](?:20\d{6}|20\d\d-\d\d-\d\d)", re.IGNORECASE)

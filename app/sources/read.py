@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from app.errors import BadInput
-from app.sources import coinbase, lean, parquet, pool_tables, quote_rows, rows, text, trade_rows, uniswap
+from app.sources import coinbase, funding, lean, parquet, pool_tables, quote_rows, rows, text, trade_rows, uniswap
 from app.sources.batch import Batch
 from app.sources.capture import trades
 from app.sources.capture.book import Book
@@ -43,6 +43,7 @@ _CHECKS: Mapping[Data, Callable[[Batch, Rules, Numbers | None], Checked]] = Mapp
         "trades": trade_rows.check,
         "pool": pool_tables.check,
         "pool_bars": uniswap.check,
+        "funding": funding.check,
     }
 )
 

@@ -77,7 +77,7 @@ def test_the_example_of_a_basis_runs_on_real_captures_into_which_no_funding_fall
         (tmp_path / name).symlink_to(CAPTURES / name)
     spec = ROOT / "examples" / "basis-binance-capture.toml"
     without = cli("backtest", "run", spec, "--files", tmp_path)
-    assert "expected the funding of binance-usdm BTC/USDT, a perpetual, found none" in without.stderr
+    assert "expected files of binance-usdm BTC/USDT funding, found " in without.stderr
     (tmp_path / "binance-usdm_BTC-USDT_funding.csv").write_text("ts,rate\n2024-08-08T16:00:00Z,0.0001\n2024-08-09T00:00:00Z,0.0001\n")
     ended = cli("backtest", "run", spec, "--files", tmp_path, "--json")
     assert ended.returncode == 0, ended.stderr

@@ -57,13 +57,13 @@ def test_the_smallest_machine_of_a_layout_has_room_for_its_chunks(layout: Layout
 def test_a_host_with_16_gib() -> None:
     """40 % for the database are 6,550 MiB (in steps of 25 MiB), 1,637.5 MiB of it for the newest chunks.
 
-    The shortest of bars (a day of 200 series), quotes, trades (an hour of each) and pools (3 hours) take 38.5 + 67.6 + 20.7 + 2.0 MiB, and of
-    the rest each table has 377.2 MiB. Bars take 269 MiB in 7 days and 538 in 14, quotes 405 MiB in 6 hours, trades 248 in 12, pools 227 in 14
-    days.
+    The shortest of bars (a day of 200 series), quotes, trades (an hour of each), pools (3 hours) and funding (28 days, the longest that there
+    is) take 38.5 + 67.6 + 20.7 + 2.0 + 0.1 MiB, and of the rest each table has 301.7 MiB. Bars take 269 MiB in 7 days and 538 in 14, quotes 270
+    in 4 hours and 405 in 6, trades 248 in 12 hours, pools 227 in 14 days and 454 in 28.
     """
     found = plan(Hardware(cores=8, memory=16 * GIB, disk=500 * GIB))
     assert found.postgres_memory == 6_550 * MIB
-    assert found.chunk_hours == {"bars": 7 * 24, "quotes": 6, "trades": 12, "pool_states": 14 * 24}
+    assert found.chunk_hours == {"bars": 7 * 24, "quotes": 4, "trades": 12, "pool_states": 14 * 24, "funding_rates": 28 * 24}
 
 
 def test_a_database_without_room_for_its_chunks_is_refused_with_what_is_missing() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from graphql import (
@@ -17,10 +18,11 @@ from graphql import (
 )
 
 from app import contract
-from app.api import fills, markets, runs
+from app.api import fills, markets, quality, runs
 from app.api.schema import sdl
 from app.db import models
-from app.services import market as stored
+from app.services import findings
+from app.sources.kinds import Data
 from engine import events
 
 CONTRACT = Path(__file__).parents[3] / "graphql"
@@ -70,7 +72,9 @@ def test_every_type_field_argument_and_value_has_a_description() -> None:
         (fills.Side, events.SIDES),
         (fills.Outcome, events.OUTCOMES),
         (fills.OrderRole, events.ROLES),
-        (markets.SeriesData, ("bars", *stored.TABLES)),
+        (markets.SeriesData, get_args(Data)),
+        (quality.DayGrade, findings.Grade),
+        (runs.Priority, [priority.name.lower() for priority in models.Priority]),
     ],
 )
 def test_an_enum_has_every_value_that_there_is_by_its_name(shown: type[Enum], known: Iterable[str]) -> None:
@@ -80,7 +84,7 @@ def test_an_enum_has_every_value_that_there_is_by_its_name(shown: type[Enum], kn
 
 def test_every_enum_of_the_contract_is_held_against_what_it_shows() -> None:
     enums = {name for name, kind in build_schema(sdl()).type_map.items() if isinstance(kind, GraphQLEnumType) and not name.startswith("__")}
-    assert enums == {"RunState", "Side", "Outcome", "OrderRole", "SeriesData", "Role"}  # a role is nobody's but the API's
+    assert enums == {"RunState", "Side", "Outcome", "OrderRole", "SeriesData", "DayGrade", "Priority", "Role"}  # a role is nobody's but the API's
 
 
 def test_the_contract_folder_holds_no_python() -> None:

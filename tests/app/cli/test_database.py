@@ -30,7 +30,7 @@ def test_status_says_what_there_is_and_what_is_lost(capsys: pytest.CaptureFixtur
     assert any(line.strip().startswith("no policies: `usdc-arb db maintain`") for line in said)
     database.show_status(data=None, as_json=True)
     form = json.loads(capsys.readouterr().out)
-    names = ["bars", "quotes", "trades", "pool_states"]
+    names = ["bars", "quotes", "trades", "pool_states", "funding_rates"]
     assert (form["edition"], form["extension"], [one["name"] for one in form["tables"]]) == ("none", None, names)
 
 

@@ -23,7 +23,7 @@ START = datetime(2023, 3, 8, 0, 2, tzinfo=UTC)
 COUNT = 2_000
 EDITIONS = list(Edition)
 FIXTURES = {Edition.NONE: "empty_database_url", Edition.APACHE: "apache_server", Edition.FULL: "full_server"}
-HOURS = {"bars": 24, "quotes": 6, "trades": 6, "pool_states": 48}
+HOURS = {"bars": 24, "quotes": 6, "trades": 6, "pool_states": 48, "funding_rates": 96}
 KEPT = Lifecycle(chunk_hours=HOURS)
 SHORT = Lifecycle(chunk_hours=HOURS, keep_days={"bars": 400, "quotes": 30})
 OLD = """
@@ -141,6 +141,7 @@ async def test_policies_are_made_anew_at_every_migration_and_are_there_once(full
             ("bars_1d", "policy_refresh_continuous_aggregate", {"end_offset": "24:00:00", "start_offset": "399 days"}),
             ("bars_1h", "policy_refresh_continuous_aggregate", {"end_offset": "01:00:00", "start_offset": "399 days"}),
             ("bars_5m", "policy_refresh_continuous_aggregate", {"end_offset": "00:05:00", "start_offset": "399 days"}),
+            ("funding_rates", "policy_compression", {"compress_after": "14 days"}),
             ("pool_states", "policy_compression", {"compress_after": "14 days"}),
             ("quotes", "policy_compression", {"compress_after": "14 days"}),
             ("quotes", "policy_retention", {"drop_after": "30 days"}),
@@ -149,9 +150,11 @@ async def test_policies_are_made_anew_at_every_migration_and_are_there_once(full
         assert (await chunk_hours(connection, Edition.FULL)).items() >= HOURS.items()
         settings = """
             SELECT segmentby, replace(orderby, '"', '') FROM timescaledb_information.hypertable_columnstore_settings
-            WHERE hypertable::text IN ('bars', 'quotes', 'trades', 'pool_states')"""
+            WHERE hypertable::text IN ('bars', 'quotes', 'trades', 'pool_states', 'funding_rates')"""
         key = "instrument_id,interval_us"
-        assert sorted(map(tuple, await rows(connection, settings))) == [("instrument_id", "at,seq"), (key, "at,seq"), (key, "at,seq"), (key, "ts")]
+        assert sorted(map(tuple, await rows(connection, settings))) == [
+            ("instrument_id", "at,seq"), ("instrument_id", "ts"), (key, "at,seq"), (key, "at,seq"), (key, "ts"),
+        ]  # fmt: skip
 
 
 async def test_old_rows_are_compressed_then_let_go_while_their_candles_stay(full_server: URL) -> None:

@@ -101,7 +101,7 @@ async def test_a_database_of_the_version_before_keeps_its_imports_as_imports_of_
     await engine.dispose()
 
 
-async def test_states_of_pools_find_their_table_beside_what_was_stored_before(empty_database_url: URL) -> None:
+async def test_states_of_pools_and_funding_find_their_tables_beside_what_was_stored_before(empty_database_url: URL) -> None:
     await upgrade(empty_database_url, "0006")
     old = OLD_IMPORT.format("00000000-0000-7000-8000-000000000001")
     engine = create_async_engine(empty_database_url)
@@ -112,12 +112,14 @@ async def test_states_of_pools_find_their_table_beside_what_was_stored_before(em
         await connection.execute(text(old.replace("id, path", "data, id, path").replace("VALUES (", "VALUES ('trades', ")))
     await upgrade(empty_database_url)
     async with engine.begin() as connection:
-        for number, data in ((2, "pool"), (3, "trades")):  # of code of now, and of code of before beside it
+        for number, data in ((2, "pool"), (3, "trades"), (4, "funding")):  # of code of now, and of code of before beside it
             row = OLD_IMPORT.format(f"00000000-0000-7000-8000-00000000000{number}")
             await connection.execute(text(row.replace("id, path", "data, id, path").replace("VALUES (", f"VALUES ('{data}', ")))
     await engine.dispose()
-    assert await on(empty_database_url, "SELECT data, changed FROM series_days ORDER BY data") == [("pool", 1), ("trades", 2)]
-    assert await on(empty_database_url, "SELECT count(*), (SELECT count(*) FROM pool_states) FROM trades") == [(1, 0)]
+    assert await on(empty_database_url, "SELECT data, changed FROM series_days ORDER BY data") == [("funding", 1), ("pool", 1), ("trades", 2)]
+    assert await on(empty_database_url, "SELECT count(*), (SELECT count(*) FROM pool_states), (SELECT count(*) FROM funding_rates) FROM trades") == [
+        (1, 0, 0)
+    ]
 
 
 async def test_days_of_what_was_imported_before_snapshots_are_marked_and_code_of_before_marks_its_own(empty_database_url: URL) -> None:

@@ -17,13 +17,13 @@ from app.db.session import make_sessions
 from app.services import leases, market, runs
 from app.services.snapshots import Archive, load
 from app.services.wanted import Reach
-from app.sources.kinds import POOL, QUOTES, Kind
-from engine.schema import SeriesKey
+from app.sources.kinds import FUNDING, POOL, QUOTES, Kind
+from engine.schema import SeriesKey, funding_key
 
 START = datetime(2023, 3, 8, tzinfo=UTC)
 KEY = SeriesKey("v", "B3/USD")
 MINUTE_US = 60_000_000
-LARGE = {"bars", "quotes", "pool_states", "series_days", "runs", "run_files"}
+LARGE = {"bars", "quotes", "pool_states", "funding_rates", "series_days", "runs", "run_files"}
 FILL = (
     "INSERT INTO venues (name) VALUES ('v')",
     "INSERT INTO instruments (venue_id, name, base, quote) SELECT 1, 'B' || n || '/USD', 'B' || n, 'USD' FROM generate_series(1, 30) n",
@@ -35,9 +35,11 @@ FILL = (
        SELECT gen_random_uuid(), 'a', 'b', 'c', i, 'bars', 60000000, 1, 1, '2023-03-08Z', '2023-03-10 23:59Z' FROM generate_series(1, 30) i""",
     """INSERT INTO pool_states SELECT i, 0, timestamptz '2023-03-08Z' + n * interval '10 s', 0, timestamptz '2023-03-08Z' + n * interval '10 s',
        NULL, n, 1, 2, 3, 4, NULL, NULL FROM generate_series(1, 10) i, generate_series(0, 9999) n""",
+    """INSERT INTO funding_rates SELECT i, timestamptz '2023-03-09 03:46Z' - n * interval '1 hour', NULL, 0.0001
+       FROM generate_series(1, 10) i, generate_series(0, 999) n""",
     """INSERT INTO imports (id, path, sha256, format, instrument_id, data, interval_us, rows_read, rows_new, first_ts, last_ts)
        SELECT gen_random_uuid(), 'a', 'b', 'c', i, data, 0, 1, 1, '2023-03-08Z', '2023-03-09 03:46Z'
-       FROM generate_series(1, 10) i, unnest('{quotes, pool}'::text[]) data""",
+       FROM generate_series(1, 10) i, unnest('{quotes, pool, funding}'::text[]) data""",
     "INSERT INTO series_days SELECT i + 1000, 'bars', 60000000, date '2020-01-01' + n, 1 FROM generate_series(1, 20) i, generate_series(1, 1000) n",
     """INSERT INTO runs (id, created_by, name, strategy, spec, spec_hash, state, created_at) SELECT gen_random_uuid(), 'a', 'b', 'c', '{}', 'd',
        CASE WHEN n % 1000 = 0 THEN 'queued' ELSE 'done' END, now() - n * interval '1 minute' FROM generate_series(1, 20000) n""",
@@ -79,6 +81,7 @@ async def test_no_question_scans_a_large_table(filled: str, database_url: URL, t
     wanted = {KEY: Reach(Kind("bars", MINUTE_US), START + timedelta(hours=3), START + timedelta(days=1))}
     half = START, START + timedelta(hours=5)
     others = {SeriesKey("v", "B4/USD"): Reach(QUOTES, *half), SeriesKey("v", "B5/USD"): Reach(POOL, *half)}
+    others[funding_key(SeriesKey("v", "B6/USD"))] = Reach(FUNDING, *half)
     archive = Archive(libpq_uri=filled, read_uri=filled, place=Place(url=str(tmp_path)))
     assert load(archive, wanted | others).frames[KEY].height == 21 * 60
     with adbc.transaction(filled) as cursor:

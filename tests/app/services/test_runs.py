@@ -8,11 +8,10 @@ from sqlalchemy import func, select
 
 from app.db.models import Outbox, RunState
 from app.db.session import Sessions
-from app.errors import BadInput, Conflict, NotFound
+from app.errors import Conflict, NotFound
 from app.services import leases, runs
 from engine.config import parse_spec
 from tests.app.jobs.stage import spec, submit
-from tests.engine.futures import basis
 
 
 async def test_a_submitted_run_is_queued_with_its_spec_and_owed_a_ring(sessions: Sessions) -> None:
@@ -24,11 +23,6 @@ async def test_a_submitted_run_is_queued_with_its_spec_and_owed_a_ring(sessions:
     async with sessions() as session:
         rings = (await session.execute(select(Outbox.run_id, Outbox.attempt, Outbox.sent_at))).all()
     assert [tuple(ring) for ring in rings] == [(run.id, 0, None)]
-
-
-async def test_a_perpetual_is_sent_to_files_since_its_funding_is_not_stored(sessions: Sessions) -> None:
-    with pytest.raises(BadInput, match="bravo BTC/USD is a perpetual, and the database keeps no funding: run it on files, with --files DIR"):
-        await runs.submit(sessions, spec=basis().spec, submitted_by="ada")
 
 
 async def test_an_unknown_run_is_not_found(sessions: Sessions) -> None:

@@ -27,7 +27,7 @@ def test_each_file_is_explained_whatever_the_others_are(tmp_path: Path) -> None:
 
 def test_every_format_has_an_explanation() -> None:
     assert set(_OTHERS) == set(Format) - {Format.CSV, Format.PARQUET}
-    assert {"bars", "quotes", "trades", "pool"} == set(_HEADER)
+    assert {"bars", "quotes", "trades", "pool", "funding"} == set(_HEADER)
 
 
 def test_a_capture_is_explained_without_columns(tmp_path: Path) -> None:
