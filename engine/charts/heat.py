@@ -45,15 +45,15 @@ def heat_map(
     return svg.drawing(caption.ident, caption.title, caption.description, height=_HEAD + _ROW * len(rows), parts=parts)
 
 
-def legend(ident: str, largest: float, unit: str) -> str:
-    """Return what the colours stand for: from the largest loss over 0 to the largest gain."""
+def legend(ident: str, largest: float, unit: str, *, form: str = "{:.3g}") -> str:
+    """Return what the colours stand for: from the largest loss over 0 to the largest gain, written in a form."""
     shares = (-1.0, -0.5, 0.0, 0.5, 1.0)
     width = 1 / len(shares)
     parts: list[str] = []
     for k, share in enumerate(shares):
-        said = f"{share * largest:+.3g}" if share else "0"
+        said = ("+" if share > 0 else "") + form.format(share * largest) if share else "0"
         parts += _cell(said, f"{said} {unit}", (k * width, 0.0, width), share=share, is_best=False)
-    return svg.drawing(ident, "Legend", f"Colours from a loss of {largest:.3g} {unit} to a gain of as much.", height=_ROW, parts=parts)
+    return svg.drawing(ident, "Legend", f"Colours from a loss of {form.format(largest)} {unit} to a gain of as much.", height=_ROW, parts=parts)
 
 
 def colour(share: float) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from engine.report import figures
 from engine.report.forms import figure
 from engine.report.page import rendered
 from engine.report.toml import as_toml
-from engine.report.words import COUNTS, LINES, PERPETUAL_COUNTS, WORDS
+from engine.report.words import COUNTS, PERPETUAL_COUNTS, WORDS, names_of, shown_lines, steps_of
 from engine.schema import SeriesKey
 from engine.statistics.episodes import by_episode, package_episodes
 from engine.strategies.combination import label_parts
@@ -20,8 +20,6 @@ from engine.wording import FLAGS, NAMES, NOT_MODELLED, PASSED_OVER, STOPS, STRES
 _SHOWN = 50
 _LONGEST = 10
 _WAITING = ("mean_age_s", "median_episode_s", "outlast_rate", "markout_short_bps", "markout_medium_bps", "markout_long_bps")
-
-_OPTIONAL = ("gas", "transfers")  # lines that are shown only where there is something
 
 Tables = Mapping[str, pl.DataFrame]
 
@@ -67,9 +65,9 @@ def _figures(summary: Mapping[str, object]) -> dict[str, object]:
     passed = {words: counts["alarms" if name == "alarm" else f"dropped_{name}"] for name, words in PASSED_OVER.items()}
     return {
         "lines": lines,
-        "shown_lines": _shown_lines(lines),
+        "shown_lines": shown_lines(lines),
         "meanings": meanings_of(strategy),
-        "names": LINES | {"gross": named.gross},
+        "names": names_of(strategy),
         "gross": gross_of(lines),
         "net": gross_of(lines) + sum(costs_of(lines).values()),
         "sure": gross_of(lines) + sum(min(amount, 0.0) for amount in costs_of(lines).values()),
@@ -108,8 +106,6 @@ def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
     capacity = summary.get("capacity") or []
     assert isinstance(excess, float)
     assert isinstance(capacity, Sequence)
-    named = LINES | {"gross": NAMES[str(summary["strategy"])].gross}
-    steps = [(named.get(name, name), amount) for name, amount in _shown_lines(lines).items()]
     legs = str(tables["spread"]["legs"][0])
     fee_bps = _fee_bps(summary, legs)
     return {
@@ -120,7 +116,7 @@ def _charts(summary: Mapping[str, object], tables: Tables) -> dict[str, object]:
         "spread_legs": legs,
         "spread_sides": _pair(label_parts(legs)),
         "spread_alone": _alone(label_parts(legs)),
-        "waterfall_chart": figures.waterfall_chart(steps, excess=excess, back=back, unit=unit),
+        "waterfall_chart": figures.waterfall_chart(steps_of(lines, str(summary["strategy"])), excess=excess, back=back, unit=unit),
         "capacity": capacity,
         "capacity_chart": figures.capacity_chart(capacity, unit) if len(capacity) > 1 else None,
     }
@@ -157,10 +153,6 @@ def _lines(summary: Mapping[str, object]) -> dict[str, float]:
     rows = summary["attribution"]
     assert isinstance(rows, Sequence)
     return {row["line"]: row["amount"] for row in rows}
-
-
-def _shown_lines(lines: Mapping[str, float]) -> dict[str, float]:
-    return {line: amount for line, amount in lines.items() if line != "hold" and (amount or line not in _OPTIONAL)}
 
 
 def _mapping(value: object) -> dict[str, float]:

@@ -18,7 +18,7 @@ from engine.report.forms import label, short
 from engine.report.page import drawn, rendered
 from engine.report.trials import best_first, grid
 from engine.report.trust import checks, headline
-from engine.report.words import LINES, SWEEP_WORDS
+from engine.report.words import SWEEP_WORDS, steps_of
 from engine.wording import FLAGS, NOT_MODELLED
 
 _BEST = 20
@@ -96,12 +96,13 @@ def _winner(kept: Sequence[Kept]) -> dict[str, object]:
         return {"winner": None}
     summary, tables = kept[0].summary, kept[0].tables
     unit, lines = str(summary["numeraire"]), {row["line"]: row["amount"] for row in summary["attribution"]}
-    steps = [(LINES.get(name, name), amount) for name, amount in lines.items() if name != "hold"]
     return {
         "winner": summary,
         "winner_more": str(summary["verdict"]).removeprefix(str(summary["headline"])).strip(),
         "equity_chart": figures.equity_chart(tables["equity"], unit),
-        "waterfall_chart": figures.waterfall_chart(steps, excess=summary["excess"], back=summary["trade_back"]["amount"], unit=unit),
+        "waterfall_chart": figures.waterfall_chart(
+            steps_of(lines, str(summary["strategy"])), excess=summary["excess"], back=summary["trade_back"]["amount"], unit=unit
+        ),
         "capacity_chart": figures.capacity_chart(summary["capacity"], unit) if summary["capacity"] else None,
     }
 
@@ -118,7 +119,7 @@ def _heat(ranked: pl.DataFrame, rank_by: str, paths: Sequence[str], axes: tuple[
     chart = heat_map(caption, cells.values, rows=cells.rows, columns=cells.columns, best=cells.best, form=form)
     return {
         "heat_chart": drawn(chart),
-        "heat_legend": drawn(legend("legend-heat", float(np.abs(known).max()), label(rank_by))) if known.size else None,
+        "heat_legend": drawn(legend("legend-heat", float(np.abs(known).max()), label(rank_by), form=form)) if known.size else None,
         "down": down,
         "across": across,
         "cells": cells,

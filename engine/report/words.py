@@ -1,5 +1,9 @@
 """What counts and words mean, for somebody who has never seen the system."""
 
+from collections.abc import Mapping
+
+from engine.wording import NAMES
+
 COUNTS = (
     ("opportunities", "opportunities", "times at which something could be sent"),
     ("episodes", "episodes", "unbroken stretches of such times of one pair or cycle; each counts once"),
@@ -65,3 +69,21 @@ SWEEP_WORDS = {
     **{word: WORDS[word] for word in ("bps", "excess", "trading back", "package", "indicative")},
 }
 """The words of the page of a sweep."""
+
+_OPTIONAL = ("gas", "transfers")  # lines that are shown only where there is something
+
+
+def names_of(strategy: str) -> dict[str, str]:
+    """Return the lines of the attribution that are called otherwise on the page of a strategy."""
+    return LINES | {"gross": NAMES[strategy].gross}
+
+
+def shown_lines(lines: Mapping[str, float]) -> dict[str, float]:
+    """Return the lines of the attribution that a page shows."""
+    return {line: amount for line, amount in lines.items() if line != "hold" and (amount or line not in _OPTIONAL)}
+
+
+def steps_of(lines: Mapping[str, float], strategy: str) -> list[tuple[str, float]]:
+    """Return the lines of the attribution as the waterfall of a strategy's page names them."""
+    named = names_of(strategy)
+    return [(named.get(line, line), amount) for line, amount in shown_lines(lines).items()]

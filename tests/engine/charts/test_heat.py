@@ -62,4 +62,5 @@ def test_contrast_is_that_of_the_definition() -> None:
 def test_the_legend_goes_from_the_largest_loss_to_the_largest_gain() -> None:
     drawing = legend("l", 5.3, "Sharpe ratio")
     assert words(drawing) == ["-5.3", "-2.65", "0", "+2.65", "+5.3"]
+    assert words(legend("l", 5_320.0, "USD", form="{:z,.0f}")) == ["-5,320", "-2,660", "0", "+2,660", "+5,320"]
     assert [part.get("fill") for part in parsed(drawing).iter("rect")][2] == "#{:02x}{:02x}{:02x}".format(*NEITHER)

@@ -60,6 +60,13 @@ def test_ticks_across_begin_and_end_inside_and_every_other_one_may_go() -> None:
     assert [tick.get("class") for tick in ticks] == ["tick", "tick spare", "tick"]
 
 
+def test_days_stay_on_narrow_screens_and_hours_between_them_go() -> None:
+    axis = Axis(low=0, high=4, ticks=[(1, "12:00"), (2, "9 Mar"), (3, "12:00"), (4, "10 Mar")])
+    drawing = line_chart(CAPTION, axis, [Line(x=np.array([0.0, 4.0]), y=np.array([0.0, 1.0]))])
+    found = [(tick.text, tick.get("class")) for tick in parsed(drawing).iter("text")][-4:]
+    assert found == [("12:00", "tick spare"), ("9 Mar", "tick"), ("12:00", "tick spare"), ("10 Mar", "tick")]
+
+
 def test_levels_in_the_range_are_drawn_and_those_beyond_are_not() -> None:
     drawing = chart([0, 10], levels=[Level(y=5.0, said="fees"), Level(y=-5.0), Level(y=40.0, said="far")])
     assert len(styled(drawing, "level")) == 1

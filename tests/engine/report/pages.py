@@ -8,7 +8,7 @@ from engine.report import render
 from engine.result import TABLES, Result
 
 HOSTILE = '<script>alert("1")</script> & </title>'
-VOID = {"meta", "br", "hr"}
+VOID = {"meta", "br", "hr", "wbr"}
 
 
 class Page(HTMLParser):
