@@ -46,10 +46,11 @@ def maintain(*, data: Path | None, as_json: bool) -> None:
     gone = asyncio.run(_on(settings, lambda engine: storage.maintain(engine, chosen)))
     if as_json:
         output.document({"gone": gone})
-    elif not chosen.keep_days:
-        output.show("all rows are kept for ever: BARS_KEEP_DAYS, QUOTES_KEEP_DAYS and so on say otherwise")
     else:
-        output.show(*(f"{name}: {count:,} let go" for name, count in gone.items()) if gone else ["the database's own policies see to it"])
+        said = [f"{name}: {count:,} let go" for name, count in gone.items()]
+        if not chosen.keep_days:
+            said.append("all market data is kept for ever: BARS_KEEP_DAYS, QUOTES_KEEP_DAYS and so on say otherwise")
+        output.show(*(said or ["the database's own policies see to it"]))
 
 
 def make_roles(*, data: Path | None, as_json: bool) -> None:

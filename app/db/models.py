@@ -273,7 +273,7 @@ class Run(Base):
 
 
 class SweepPart(Base):
-    """Rows of some trials of a sweep that is on its way, as Parquet; gone once its result is whole.
+    """Rows of some trials of a sweep that is on its way, as Parquet; gone once its result is whole, or a while after it ended without one.
 
     No two parts share a trial, whoever computes them, so the first one names a part.
     """

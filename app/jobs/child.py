@@ -17,6 +17,7 @@ from app.services.wanted import reaches
 from engine import backtest
 from engine.config import parse_spec
 from engine.schema import BARS
+from engine.sweep.result import SNAPSHOTS
 
 _READ, _COMPUTED = 0.15, 0.95  # where computing begins and ends in the run's progress
 
@@ -25,7 +26,7 @@ def compute(task: Task, say: Say) -> Mapping[str, bytes]:
     """Return the files of a backtest or of a sweep on snapshots of the database's series."""
     archive = Archive.parse(os.environ[ARCHIVE])
     if task.computes == RunKind.SWEEP:
-        return sweeping.compute(task, say, libpq_uri=archive.libpq_uri, load=lambda sweep: snapshots.load(archive, reaches(sweep.spec)).frames)
+        return sweeping.compute(task, say, libpq_uri=archive.libpq_uri, load=lambda sweep: snapshots.load(archive, reaches(sweep.spec)))
     return _backtest(task, say, archive)
 
 
@@ -37,7 +38,7 @@ def _backtest(task: Task, say: Say, archive: Archive) -> Mapping[str, bytes]:
     say(Likely(data_bytes=_likely_bytes(data.frames.values())))
     result = backtest.run(spec, data.frames, on_progress=lambda stage, fraction: say(Progress(stage=stage, fraction=_within(fraction))))
     say(Progress(stage="writing files", fraction=_COMPUTED))
-    return dataclasses.replace(result, manifest=result.manifest | {"snapshots": data.named}).files()
+    return dataclasses.replace(result, manifest=result.manifest | {SNAPSHOTS: data.named}).files()
 
 
 def _likely_bytes(frames: Iterable[pl.DataFrame]) -> int:

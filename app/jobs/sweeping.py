@@ -1,5 +1,6 @@
 """A sweep in the child: what is kept of an earlier attempt, how far it is, and rows handed on as they are done."""
 
+import dataclasses
 import io
 import time
 from collections.abc import Callable, Mapping
@@ -9,29 +10,31 @@ import polars as pl
 
 from app.jobs.wire import Likely, Message, Part, Progress, Task
 from app.services import sweeps, unfinished
+from app.services.snapshots import Loaded
 from engine import manifest
-from engine.schema import SeriesKey
 from engine.sweep import Sweep, estimate, parse_sweep, run
+from engine.sweep.result import SNAPSHOTS
 
 EVERY_S = 2.0
 """How much work a killed worker may cost."""
 
 Say = Callable[[Message, bytes], None]
-Load = Callable[[Sweep], Mapping[SeriesKey, pl.DataFrame]]
+Load = Callable[[Sweep], Loaded]
 
 
 def compute(task: Task, say: Say, *, libpq_uri: str, load: Load) -> Mapping[str, bytes]:
     """Return the files of a sweep; trials of which an earlier attempt kept the rows are not run again."""
     sweep = parse_sweep(task.spec)
     say(Progress(stage="reading data", fraction=0.0), b"")
-    data = load(sweep)
+    loaded = load(sweep)
+    data = loaded.frames
     say(Likely(data_bytes=estimate(sweep, data, threads=task.threads).memory_bytes), b"")
     made_from = manifest.digest(dict(unfinished.origin(sweep, data)))
     before = sweeps.done(libpq_uri, task.run_id, made_from=made_from)
     keeper = Keeper(say=say, made_from=made_from, trials=sweep.most_trials, before=0 if before is None else before.height)
     found = run(sweep, data, on_progress=keeper.tell, threads=task.threads, done=before, on_rows=keeper.keep)
     say(Progress(stage="writing files", fraction=1.0, trials_done=keeper.done, eta_s=None), b"")
-    return found.files()
+    return dataclasses.replace(found, manifest=found.manifest | {SNAPSHOTS: loaded.named}).files()
 
 
 @dataclass(slots=True, kw_only=True)

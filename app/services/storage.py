@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db import hypertables, migrate, roles, standing
 from app.db.hypertables import Edition, Lifecycle
+from app.db.models import Run, RunState, SweepPart
 from app.db.standing import Standing, Versions
 from app.errors import Forbidden
+
+UNFINISHED_KEPT = timedelta(days=30)
+"""For how long the rows of a sweep that came to no result can be looked at."""
 
 WITHOUT: Mapping[Edition, tuple[str, ...]] = MappingProxyType(
     {
@@ -57,9 +63,15 @@ async def status(engine: AsyncEngine) -> Storage:
 
 
 async def maintain(engine: AsyncEngine, lifecycle: Lifecycle) -> dict[str, int]:
-    """Let go what is past its time, where no policy does; return how many chunks, or rows, of each table went. Commits each table."""
+    """Let go what is past its time, where no policy does; return how many chunks, or rows, of each table went. Commits each table.
+
+    Rows of sweeps that were cancelled or failed are kept for a while, to be looked at; no policy knows of them.
+    """
+    ended = select(Run.id).where(Run.state.in_((RunState.CANCELLED, RunState.FAILED)), Run.finished_at < func.now() - UNFINISHED_KEPT)
+    async with engine.begin() as connection:
+        parts = await connection.execute(delete(SweepPart).where(SweepPart.run_id.in_(ended)))
     async with engine.connect() as connection:
-        return await hypertables.maintain(connection, lifecycle)
+        return await hypertables.maintain(connection, lifecycle) | ({SweepPart.__tablename__: parts.rowcount} if parts.rowcount else {})
 
 
 async def make_roles(engine: AsyncEngine) -> tuple[str, ...]:

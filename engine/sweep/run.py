@@ -106,7 +106,7 @@ def run(
         period_us=space.period_us,
         best=best,
         statistics=judge(made, whole_frame, periods.T, order=ranked(whole_frame, sweep.rank_by), period_us=space.period_us),
-        manifest=_manifest(sweep, data),
+        manifest=_manifest(sweep, data, best),
     )
     on_progress("done", 1.0)
     return result
@@ -174,10 +174,12 @@ def _best(made: Design, data: Mapping[SeriesKey, pl.DataFrame], trials: pl.DataF
     return tuple((trial, found[trial]) for trial in chosen)
 
 
-def _manifest(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame]) -> dict[str, object]:
+def _manifest(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame], best: tuple[tuple[int, Result], ...]) -> dict[str, object]:
+    # what the checks counted is that of the best trial, which is run in full: other trials may be checked in other ways
     of_spec = manifest.build(sweep.spec, data, assumptions=summary.assumptions(sweep.spec))
     kept = {name: value for name, value in of_spec.items() if name not in {"spec", "spec_sha256"}}
-    return {"sweep": sweep.canonical(), "sweep_sha256": sweep.hash(), **kept}
+    quality = best[0][1].manifest["quality"] if best else None
+    return {"sweep": sweep.canonical(), "sweep_sha256": sweep.hash(), **kept, "quality": quality}
 
 
 def forms_of(made: Design, trial: int) -> dict[str, str]:

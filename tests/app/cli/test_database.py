@@ -44,7 +44,7 @@ def test_maintenance_lets_go_what_is_past_its_time_and_nothing_unasked(
 ) -> None:
     servers_portal.call(_execute, libpq_uri, BARS)
     database.maintain(data=None, as_json=False)
-    assert capsys.readouterr().out.startswith("all rows are kept for ever")
+    assert capsys.readouterr().out.startswith("all market data is kept for ever")
     monkeypatch.setenv("BARS_KEEP_DAYS", "25")
     database.maintain(data=None, as_json=False)
     assert capsys.readouterr().out == "bars: 3 let go\n"

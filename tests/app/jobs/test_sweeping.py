@@ -1,6 +1,7 @@
 """A sweep as a job: computed by a child as the engine computes it, with rows that outlive whoever computed them."""
 
 import asyncio
+import dataclasses
 import io
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import psutil
 import pytest
 from arq.connections import ArqRedis
 
+from app.db import adbc, snapshots
 from app.db.models import Run, RunKind, RunState
 from app.db.objects import Place
 from app.db.session import Sessions
@@ -20,7 +22,7 @@ from app.jobs.process import ChildOptions
 from app.jobs.wire import ARCHIVE, Message, Part, Progress, Task
 from app.jobs.worker import WorkerOptions
 from app.services import leases, results, runs, sweeps
-from app.services.snapshots import Archive
+from app.services.snapshots import Archive, Loaded
 from engine import sweep as engine_sweep
 from engine.sweep import Sweep
 from engine.synth import Weekend
@@ -37,7 +39,7 @@ SLOW: list[dict[str, Any]] = [
 def told(sweep: Sweep, weekend: Weekend, libpq_uri: str, run_id: UUID, say: Any) -> Any:
     """Compute a sweep as a child does, with every row handed on at once."""
     task = Task(run_id=str(run_id), spec=sweep.canonical(), memory_bytes=0, computes="sweep", threads=1)
-    return sweeping.compute(task, say, libpq_uri=libpq_uri, load=lambda _sweep: weekend.bars)
+    return sweeping.compute(task, say, libpq_uri=libpq_uri, load=lambda _sweep: Loaded(frames=dict(weekend.bars), named=[]))
 
 
 def computing(libpq_uri: str, folder: Path) -> WorkerOptions:
@@ -62,9 +64,14 @@ async def test_a_sweep_through_the_queue_is_the_sweep_of_the_engine(
         run = await ends(sessions, await submit(sessions, sweep))
     assert run.state == RunState.DONE, run.error_message
     direct = engine_sweep.run(sweep, weekend.bars)
-    assert (run.summary, run.manifest, run.trials, run.trials_done) == (direct.summary, direct.manifest, 6, 6)
+    named = (run.manifest or {})["snapshots"]
+    assert (run.summary, run.manifest, run.trials, run.trials_done) == (direct.summary, {**direct.manifest, "snapshots": named}, 6, 6)
+    with adbc.transaction(libpq_uri) as cursor:
+        assert {one["sha256"] for one in named} == snapshots.known(cursor)
+    assert run.manifest_hash == direct.summary["manifest_hash"]
     files = {name: await results.file(sessions, run_id=run.id, name=name) for name in direct.files()}
-    assert files == direct.files()
+    whole = {"manifest.json", "report.html"}  # these name the snapshots
+    assert {name: files[name] for name in files.keys() - whole} == {n: content for n, content in direct.files().items() if n not in whole}
     assert (await sweeps.rows(sessions, run, offset=0, limit=9)).frame["trial"][0] == direct.best[0][0]
 
 
@@ -137,4 +144,5 @@ async def test_trials_whose_rows_are_kept_are_not_run_again(
     counts = [message.trials_done for message in heard if isinstance(message, Progress) and message.trials_done is not None]
     assert (counts[0], counts[-1]) == (3, 6)
     assert counts == sorted(counts)
-    assert files == engine_sweep.run(sweep, weekend.bars).files()
+    direct = engine_sweep.run(sweep, weekend.bars)
+    assert files == dataclasses.replace(direct, manifest={**direct.manifest, "snapshots": []}).files()

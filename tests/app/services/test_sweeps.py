@@ -1,17 +1,19 @@
 """Sweeps as their users see them: beside runs, with rows that are kept on the way and go when the result is whole."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import polars as pl
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from app.db.hypertables import Lifecycle
 from app.db.models import Run, RunKind, RunState, SweepPart
 from app.db.session import Sessions
 from app.errors import BadInput, Conflict, NotFound
-from app.services import leases, runs, sweeps
+from app.services import leases, runs, storage, sweeps
 from app.services.leases import Claim, Part, Product
 from engine.sweep import Estimate, Sweep, parse_sweep
 from engine.synth import Weekend
@@ -96,6 +98,20 @@ async def test_rows_on_the_way_are_ranked_and_stay_where_a_sweep_is_cancelled(se
         await sweeps.rows(sessions, run, by="strategy.cool_down", offset=0, limit=1)
     with pytest.raises(BadInput, match=r"one of strategy\.threshold_bps, strategy\.cool_down, found 'scale'"):
         await sweeps.heat(sessions, run, across="scale", down=None)
+
+
+async def test_rows_of_a_sweep_without_a_result_go_a_month_after_its_end(sessions: Sessions) -> None:
+    lately, long_ago, going_on = [await claimed(sessions, await queued(sessions)) for _ in range(3)]
+    for claim in (lately, long_ago, going_on):
+        assert await leases.keep(sessions, claim, [part([0])])
+    for claim, days in ((lately, 29), (long_ago, 31)):
+        assert await leases.fail(sessions, claim, code="X", message="x")
+        async with sessions.begin() as session:
+            await session.execute(update(Run).where(Run.id == claim.run_id).values(finished_at=datetime.now(UTC) - timedelta(days=days)))
+    assert await storage.maintain(sessions.kw["bind"], Lifecycle()) == {"sweep_parts": 1}
+    left = [(await sweeps.rows(sessions, await get(sessions, claim.run_id), offset=0, limit=1)).total for claim in (lately, long_ago, going_on)]
+    assert left == [1, 0, 1]
+    assert await storage.maintain(sessions.kw["bind"], Lifecycle()) == {}
 
 
 async def test_rows_are_kept_once_and_by_the_holder_of_the_claim_alone(sessions: Sessions) -> None:

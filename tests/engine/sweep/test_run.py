@@ -249,7 +249,9 @@ def test_a_result_is_files(whole: sweep.SweepResult) -> None:
     assert files[f"best/{trial}/summary.json"] == whole.best[0][1].files()["summary.json"]
     assert pl.read_parquet(io.BytesIO(files["trials.parquet"])).equals(whole.trials)
     assert pl.read_parquet(io.BytesIO(files["periods.parquet"]))["change"].to_list() == whole.periods.T.tolist()
-    assert json.loads(files["manifest.json"])["sweep_sha256"] == whole.sweep.hash()
+    made_from = json.loads(files["manifest.json"])
+    assert made_from["sweep_sha256"] == whole.sweep.hash()
+    assert made_from["quality"] == whole.best[0][1].manifest["quality"] == winner["quality"]
     assert json.loads(files["summary.json"])["trials"] == 24
 
 
