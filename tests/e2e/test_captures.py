@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,17 @@ from tests.e2e.conftest import ROOT, Cli, made
 
 EXAMPLE = ROOT / "examples" / "spatial-binance-capture.toml"
 SECONDS = 180
+SWEEP = """version = 1
+name = "Thresholds"
+design = "grid"
+rank_by = "excess"
+keep = 1
+base = "{base}"
+statistics = {{ blocks = 2, bootstrap = 100 }}
+[[parameters]]
+path = "strategy.threshold_bps"
+values = [20, 25]
+"""
 
 
 def recorded(folder: Path) -> Path:
@@ -68,18 +81,36 @@ def test_a_recording_gives_the_same_result_in_the_box_and_on_its_files(box: Path
 
 
 @pytest.mark.parametrize(
-    ("market", "spec", "listed"),
+    ("spec", "line", "listed"),
     [
-        ("pool", "dex-cex-synthetic.toml", r"synthetic-pool +ETH/USDC +pool +1,447 "),
-        ("basis", "basis-synthetic.toml", r"synthetic-futures +BTC/USDC +funding +\d+ "),
+        ("dex-cex-synthetic.toml", "gas", r"synthetic-pool +ETH/USDC +pool +1,447 "),
+        ("basis-synthetic.toml", "funding", r"synthetic-futures +BTC/USDC +funding +18 "),
     ],
 )
-def test_invented_markets_give_the_same_result_in_the_box_and_on_their_files(
-    box: Path, cli: Cli, tmp_path: Path, market: str, spec: str, listed: str
+def test_the_example_of_an_invented_market_gives_the_same_in_the_box_and_on_its_files(
+    box: Path, cli: Cli, tmp_path: Path, spec: str, line: str, listed: str
 ) -> None:
-    assert cli("data", "invent", tmp_path / "market", "--market", market).returncode == 0
-    summary = both(cli, ROOT / "examples" / spec, tmp_path / "market", box, tmp_path)
-    assert summary["counts"]["packages"] > 0  # type: ignore[index]
-    again = cli("data", "import", tmp_path / "market", "--data", box)
-    assert " 0 of them new" in again.stdout
+    path = ROOT / "examples" / spec
+    invent, run = (shlex.split(command) for command in re.findall(r"#     usdc-arb (.*)", path.read_text()))
+    assert cli(*invent).returncode == 0
+    market = tmp_path / run[-1]
+    summary: dict[str, Any] = both(cli, path, market, box, tmp_path)
+    assert (summary["synthetic"], summary["warnings"]) == (True, [])
+    assert summary["counts"]["packages"] > 10
+    amounts = {row["line"]: row["amount"] for row in summary["attribution"]}
+    assert amounts[line] != 0
+    assert sum(amounts.values()) == pytest.approx(summary["equity_end"] - summary["equity_start"])
     assert re.search(listed, cli("data", "list", "--data", box).stdout)
+
+
+def test_a_sweep_gives_the_same_in_the_box_and_on_its_files(box: Path, cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(SWEEP.format(base=ROOT / "examples" / "basis-synthetic.toml"))
+    market = tmp_path / "market"
+    for command in (("data", "invent", market), ("data", "import", market, "--data", box)):
+        assert cli(*command).returncode == 0
+    for where in (("--files", market), ("--data", box)):
+        swept = cli("sweep", "run", tmp_path / "sweep.toml", *where, "--out", tmp_path / f"sweep{where[0]}")
+        assert swept.returncode == 0, swept.stderr
+    names = [path.relative_to(tmp_path / "sweep--files") for path in (tmp_path / "sweep--files").rglob("*.*")]
+    assert len(names) > 5
+    assert [name for name in names if made(tmp_path / "sweep--data" / name) != made(tmp_path / "sweep--files" / name)] == []

@@ -57,20 +57,6 @@ def test_an_example_runs_on_real_data(path: Path, cli: Cli) -> None:
     assert sum(row["amount"] for row in summary["attribution"]) == pytest.approx(summary["equity_end"] - summary["equity_start"])
 
 
-def test_the_example_of_a_basis_runs_on_the_market_that_its_header_invents(cli: Cli, tmp_path: Path) -> None:
-    text = (ROOT / "examples" / "basis-synthetic.toml").read_text()
-    invent, run = (shlex.split(line) for line in re.findall(r"#     usdc-arb (.*)", text))
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    assert cli(*invent).returncode == 0
-    ended = cli(*run, "--json")
-    assert ended.returncode == 0, ended.stderr
-    summary = json.loads(ended.stdout)["summary"]
-    assert summary["synthetic"] is True
-    assert summary["counts"]["packages"] > 10
-    assert summary["perpetual"]["funding_payments"] > 0
-    assert sum(row["amount"] for row in summary["attribution"]) == pytest.approx(summary["equity_end"] - summary["equity_start"])
-
-
 @pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"needs real captures in {CAPTURES}")
 def test_the_example_of_a_basis_runs_on_real_captures_into_which_no_funding_falls(cli: Cli, tmp_path: Path) -> None:
     for name in ("spot_btcusdt_20240808.gz", "usdm_btcusdt_20240808.gz"):
