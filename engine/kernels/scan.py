@@ -1,7 +1,7 @@
 """From observations to candidates: the instants at which some pair can reach the threshold (docs/model.md, "Strategy").
 
 This walks every observation, so it keeps what changes seldom: the next time of each series, until when its observation counts,
-and what a unit of each leg brings and costs.
+and what a unit of each leg brings and costs. Which series comes next is as good as random, so nothing branches on it.
 """
 
 import numpy as np
@@ -28,11 +28,9 @@ from engine.kernels.pools import is_pool
 LATER_US = 2**62
 EARLIER_US = -(2**62)
 
-IN_VIEW = np.dtype([("row", np.int64), ("next_us", np.int64), ("until_us", np.int64), ("news", np.bool_), ("renewed", np.bool_)])
-"""(S,) observation of each series (before its first where there is none yet), when the next is available, until when this one is present.
-
-News is a new observation; renewed is what may be present for the first time: news, or what the message of a channel bears out.
-"""
+IN_VIEW = np.dtype([(name, np.int64) for name in ("row", "next_us", "until_us", "came_us")])
+"""(S,) observation of each series (before its first where there is none yet), when the next is available, until when this one is present,
+and when it became available: it is news then."""
 
 UNIT = np.dtype([(name, np.float64) for name in ("received_at", "spent_at", "gets", "pays")])
 """(V,) conversions, and what a unit brings and costs at the loosest fees; nan where a price or a conversion is missing."""
@@ -52,12 +50,10 @@ def next_of(market: Market, series: int, row: int) -> int:
 
 @rule
 def bring_into_view(market: Market, series: int, seen: Records) -> None:
-    """Take all observations of a series that become available at its next time."""
+    """Take the next observation of a series."""
     at_us, row = seen.next_us, seen.row + 1
-    while next_of(market, series, row) == at_us:
-        row += 1
     usable = market.good[row] and market.price[SELL, row, 0] > 0
-    seen.row, seen.next_us, seen.news, seen.renewed = row, next_of(market, series, row), True, True
+    seen.row, seen.next_us, seen.came_us = row, next_of(market, series, row), at_us
     seen.until_us = market.event_us[row] + market.series[series].max_age_us if usable else EARLIER_US
 
 
@@ -67,7 +63,6 @@ def hear(market: Market, view: Records, at_us: int) -> None:
     for series in range(view.size):
         if market.series[series].channel >= 0 and view[series].until_us != EARLIER_US:
             view[series].until_us = known_since(market, series, view[series].row, at_us) + market.series[series].max_age_us
-            view[series].renewed = True
 
 
 @rule
@@ -85,7 +80,7 @@ def value_unit(market: Market, legs: Records, leg: int, view: Records, unit: Rec
 
 
 @rule
-def edge_bound(legs: Records, market: Market, view: Records, units: Records, at_us: int) -> float:
+def edge_bound(view: Records, units: Records, at_us: int) -> float:
     """Return a bound of the edges of all pairs [bps], nan without a price.
 
     The quotient of the largest `gets` and the smallest `pays` bounds every pair's, in floating point as well: an instant
@@ -93,13 +88,9 @@ def edge_bound(legs: Records, market: Market, view: Records, units: Records, at_
     """
     most, least = -np.inf, np.inf
     for leg in range(units.size):
-        if view[leg].until_us < at_us:
-            continue
-        unit = units[leg]
-        if view[leg].renewed or legs[leg].converts:
-            value_unit(market, legs, leg, view, unit, at_us)
-        if not np.isnan(unit.gets):  # nan where there is no conversion
-            most, least = max(most, unit.gets), min(least, unit.pays)
+        present, gets, pays = view[leg].until_us >= at_us, units[leg].gets, units[leg].pays
+        most = gets if present and gets > most else most  # nan, where there is no conversion, is not
+        least = pays if present and pays < least else least
     return edge_bps(most, least) if most > 0 else np.nan
 
 
@@ -117,15 +108,6 @@ def best_cycle(cycles: Records, steps: Records, view: Records, units: Records, a
         if not np.isnan(edge) and not edge <= best:
             best = edge
     return best
-
-
-@rule
-def cycle_bound(market: Market, legs: Records, cycles: tuple[Records, Records], view: Records, units: Records, at_us: int) -> float:
-    """Return the edge of the best cycle at the loosest fees [bps], nan where there is none."""
-    for leg in range(units.size):
-        if view[leg].until_us >= at_us and (view[leg].renewed or legs[leg].converts):
-            value_unit(market, legs, leg, view, units[leg], at_us)
-    return best_cycle(cycles[0], cycles[1], view, units, at_us)
 
 
 @rule
@@ -148,25 +130,36 @@ def note(market: Market, legs: Records, view: Records, units: Records, at_us: in
         absent = view[leg].until_us < at_us or np.isnan(units[leg].gets)
         found.row[at, leg] = ABSENT if absent else view[leg].row
         found.received_at[at, leg], found.spent_at[at, leg] = units[leg].received_at, units[leg].spent_at
-        found.news[at, leg] = view[leg].news
+        found.news[at, leg] = view[leg].came_us == at_us
         for k in range(legs[leg].first_conversion, legs[leg + 1].first_conversion):
-            found.news[at, leg] |= view[market.conversions[k].series].news
+            found.news[at, leg] |= view[market.conversions[k].series].came_us == at_us
 
 
 @rule
-def step(market: Market, view: Records) -> int:
-    """Bring into view what becomes available next; return when that is, or LATER_US where nothing does [µs]."""
-    at_us = LATER_US
-    for series in range(view.size):
-        at_us = min(at_us, view[series].next_us)
-    for series in range(view.size):
-        seen = view[series]
-        seen.news = seen.renewed = False
-        if seen.next_us == at_us and at_us != LATER_US:
-            bring_into_view(market, series, seen)
-    if market.heard_us.size > 0 and at_us != LATER_US:
+def soonest(view: Records) -> int:
+    """Return the series whose next observation becomes available before those of all others, the first of them where several do."""
+    found, at_us = 0, view[0].next_us
+    for series in range(1, view.size):
+        next_us = view[series].next_us
+        found, at_us = (series, next_us) if next_us < at_us else (found, at_us)
+    return found
+
+
+@rule
+def step(market: Market, legs: Records, view: Records, units: Records, series: int) -> int:
+    """Bring into view what becomes available when the next observation of the soonest series does; return the soonest then."""
+    at_us = view[series].next_us
+    while view[series].next_us == at_us:
+        bring_into_view(market, series, view[series])
+        if series < units.size and not legs[series].converts:
+            value_unit(market, legs, series, view, units[series], at_us)
+        series = soonest(view)
+    if market.heard_us.size > 0:
         hear(market, view, at_us)
-    return at_us
+    for leg in range(units.size):
+        if legs[leg].converts and view[leg].until_us >= at_us:  # by what is in view of others
+            value_unit(market, legs, leg, view, units[leg], at_us)
+    return series
 
 
 @compiled
@@ -188,15 +181,17 @@ def scan(market: Market, legs: Records, cycles: tuple[Records, Records], view: R
     if not now.opened:
         now.opened, now.best_bps = True, np.nan
         for series in range(view.size):
-            view[series].next_us, view[series].until_us = next_of(market, series, view[series].row), EARLIER_US
+            seen = view[series]
+            seen.next_us, seen.until_us, seen.came_us = next_of(market, series, seen.row), EARLIER_US, EARLIER_US
+    in_pairs, series = cycles[1].size == 0, soonest(view)
     while now.found < found.at_us.size:
-        at_us = step(market, view)
+        at_us = view[series].next_us
         if at_us > now.end_us:
             return True
-        in_pairs = cycles[1].size == 0
-        bound = edge_bound(legs, market, view, units, at_us) if in_pairs else cycle_bound(market, legs, cycles, view, units, at_us)
+        series = step(market, legs, view, units, series)
         if at_us < now.start_us:
             continue
+        bound = edge_bound(view, units, at_us) if in_pairs else best_cycle(cycles[0], cycles[1], view, units, at_us)
         if bound > now.best_bps or np.isnan(now.best_bps):
             edge = best_pair(view, units, at_us) if in_pairs else bound
             now.best_bps = now.best_bps if edge <= now.best_bps or np.isnan(edge) else edge

@@ -87,6 +87,10 @@ def test_what_was_known_before_the_start_is_in_view_at_it_and_is_no_instant() ->
     assert best == pytest.approx(100.0)
 
 
+def test_what_is_not_there_yet_is_no_news() -> None:
+    assert scanned([flat(0), flat(20)], [flat(10)], threshold=-np.inf)[0].news.tolist() == [[True, False], [False, True], [True, False]]
+
+
 def test_the_end_counts() -> None:
     assert scanned([flat(0), flat(10, 101.0), flat(20, 101.0)], [flat(0)], end=20)[0].at_us.tolist() == [10, 20]
 
