@@ -1,7 +1,8 @@
 """Import of a million one-minute bars beside psql's `\\copy` of the same rows: `python -m tests.bench.bench_import`.
 
 The box's own PostgreSQL, with its settings, in a folder of its own. Equality first: both tables must hold the same rows. Then best of
-five, in turns, a checkpoint before each; `\\copy` reads a file that has the table's own columns, the import one as vendors ship it.
+five, in turns, a checkpoint before each; `\\copy` reads a file that has the table's own columns, the import one as vendors ship it. Then a
+frame that is in memory already, into the table and into one without its key, and back.
 """
 
 import asyncio
@@ -94,6 +95,13 @@ async def measure(box: Box, folder: Path) -> None:
     async def load() -> None:
         await asyncio.to_thread(read, uri)
 
+    def append() -> None:
+        with adbc.transaction(uri) as cursor:
+            bars.append(cursor, Series(1, MINUTE_US), frame)
+
+    async def appended() -> None:
+        await asyncio.to_thread(append)
+
     await copy()
     await import_files(uri, [vendor])
     different = await execute(uri, "SELECT count(*) FROM (TABLE bars EXCEPT TABLE bars_copied UNION ALL (TABLE bars_copied EXCEPT TABLE bars)) d")
@@ -101,11 +109,15 @@ async def measure(box: Box, folder: Path) -> None:
     if different[0][0] or count[0][0] != ROWS:
         sys.exit(f"import and \\copy differ in {different[0][0]} rows of {count[0][0]}")
     print(f"equality: import and \\copy stored the same {ROWS:,} rows")
-    await best(box, "psql \\copy into a table with the same key", copy, "TRUNCATE bars_copied")
-    await best(box, "import of a new series, CSV", lambda: import_files(uri, [vendor]), "TRUNCATE bars, imports")
+    bare = await best(box, "psql \\copy into a table with the same key", copy, "TRUNCATE bars_copied")
+    ours = await best(box, "import of a new series, CSV", lambda: import_files(uri, [vendor]), "TRUNCATE bars, imports")
+    print(f"{bare / ours:.2f} of the speed of \\copy")
     await best(box, "import of a new series, Parquet", lambda: import_files(uri, [parquet]), "TRUNCATE bars, imports")
     await best(box, "import again, nothing new", lambda: import_files(uri, [vendor]))
     await best(box, "table to Polars", load)
+    await best(box, "frame to committed rows", appended, "TRUNCATE bars, imports")
+    await execute(uri, "ALTER TABLE bars DROP CONSTRAINT pk_bars", "SELECT 1")
+    await best(box, "frame to committed rows, without the key", appended, "TRUNCATE bars, imports")
 
 
 async def main() -> None:

@@ -1,5 +1,6 @@
 """What a benchmark says about the machine that it ran on."""
 
+import hashlib
 import os
 import platform
 import statistics
@@ -37,6 +38,12 @@ def copy_gib_per_s() -> float:
     source = np.ones(2**25)
     target = np.empty_like(source)
     return 2 * source.nbytes / 2**30 / best_of(5, lambda: np.copyto(target, source))
+
+
+def sha256_gb_per_s() -> float:
+    """Return how fast one thread hashes memory by SHA-256 [GB/s]: what checking files costs at least."""
+    source = np.random.default_rng(0).bytes(2**26)
+    return len(source) / 1e9 / best_of(5, lambda: hashlib.sha256(source))
 
 
 def gflop_per_s() -> float:
