@@ -55,7 +55,9 @@ def _bytes_of(texts: pl.Series) -> NDArray[np.uint8]:
 
 
 def _known(frame: pl.DataFrame) -> list[pl.Series]:
-    return [frame[name].to_physical() for name in frame.columns if frame[name].null_count() < frame.height]
+    # numbers stay as they are: a conversion goes through the engine of Polars, which is slow on the few rows of a day
+    known = (column for column in frame.get_columns() if column.null_count() < frame.height)
+    return [column.to_physical() if column.dtype.is_temporal() else column for column in known]
 
 
 def _funding(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> list[dict[str, object]]:

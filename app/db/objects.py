@@ -32,6 +32,8 @@ class Objects:
 
     place: Place
     store: ObjectStore
+    folder: str | None = None
+    """Of a place that is one: where there are many small files, the system alone reads them in a third of the time."""
 
     def put(self, name: str, content: bytes) -> None:
         """Write a file, also where one of its name is."""
@@ -40,10 +42,13 @@ class Objects:
         except (BaseError, OSError) as error:
             raise self._refusal(error) from error
 
-    def get(self, name: str) -> memoryview:
+    def get(self, name: str) -> bytes:
         """Return what is in a file; NotFound where there is none."""
         try:
-            return memoryview(obstore.get(self.store, _path(name)).bytes())
+            if self.folder is not None:
+                with open(f"{self.folder}/{_path(name)}", "rb", buffering=0) as file:  # noqa: PTH123 - a Path takes as long as the file
+                    return file.readall()
+            return bytes(obstore.get(self.store, _path(name)).bytes())
         except FileNotFoundError as error:
             raise NotFound(f"{self.place.url}: the file {_path(name)} is not there") from error
         except (BaseError, OSError) as error:
@@ -77,7 +82,8 @@ class Objects:
 def at(place: Place) -> Objects:
     """Return the files at a place; a folder is made."""
     if not place.url.startswith(_S3):
-        return Objects(place, LocalStore(Path(place.url).expanduser().resolve(), mkdir=True))
+        folder = Path(place.url).expanduser().resolve()
+        return Objects(place, LocalStore(folder, mkdir=True), str(folder))
     bucket, _, prefix = place.url.removeprefix(_S3).partition("/")
     if not bucket:
         raise BadInput(f"expected a bucket in {place.url!r}, as in s3://bucket/prefix")

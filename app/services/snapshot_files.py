@@ -7,6 +7,7 @@ those columns. So a read hashes what lies on the disk while Polars decodes what 
 
 import hashlib
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -60,19 +61,14 @@ def check(files: Objects, sha256: str) -> str:
 
 
 def _parts(days: Sequence[Day]) -> Iterator[list[Day]]:
-    part: list[Day] = []
-    for day in days:
-        if part and sum(one.rows for one in part) + day.rows > _ROWS_AT_ONCE:
-            yield part
-            part = []
-        part.append(day)
-    if part:
-        yield part
+    behind = itertools.accumulate(day.rows for day in days)
+    for _, part in itertools.groupby(zip(days, behind, strict=True), key=lambda pair: pair[1] // _ROWS_AT_ONCE):
+        yield [day for day, _ in part]
 
 
 def _content(files: Objects, sha256: str, file_sha256: str | None) -> _Content:
     try:
-        data = bytes(files.get(sha256))
+        data = files.get(sha256)
     except NotFound as error:
         raise _unreadable(files, sha256, error) from error
     return _Content(sha256, data, file_sha256 is not None and _digest(data) == file_sha256)
