@@ -7,16 +7,11 @@ import numpy as np
 
 from engine.arrays import Int64s, Records
 from engine.config import Spec
-from engine.hours import openings
 from engine.kernels.transfers import DESK
-from engine.schema import US_PER_SECOND, micros
+from engine.schema import micros
+from engine.spec.desk_hours import HORIZON_US, Window, closures, windows
 from engine.spec.redemption import Redemption
 from engine.units import atoms
-
-HORIZON_US = 60 * 86_400 * US_PER_SECOND
-"""What is asked for late in a run may wait for an opening after its end."""
-
-Window = tuple[int, int]
 
 
 class Desk(NamedTuple):
@@ -47,16 +42,9 @@ def desk(spec: Spec) -> Desk:
 
 def suspensions(spec: Spec, wallet: tuple[str, str], what: str) -> list[Window]:
     """Return when withdrawals, or deposits, of a wallet are suspended, by time [µs]."""
-    return sorted((micros(s.start), micros(s.end)) for s in spec.suspensions if (s.venue, s.currency) == wallet and s.what in {what, "both"})
+    return closures(spec.suspensions, wallet, what)
 
 
 def _windows(spec: Spec, redemption: Redemption, *, suspended: Sequence[Window]) -> Int64s:
-    found = openings(redemption.hours, micros(spec.start), micros(spec.end) + HORIZON_US)
-    for closes, opens in suspended:
-        found = [part for window in found for part in _without(window, closes, opens)]
+    found = windows(redemption.hours, suspended, micros(spec.start), micros(spec.end) + HORIZON_US)
     return np.array(found, dtype=np.int64).reshape(-1, 2)
-
-
-def _without(window: Window, closes: int, opens: int) -> list[Window]:
-    first, last = window
-    return [(a, b) for a, b in ((first, min(last, closes)), (max(first, opens), last)) if a < b]

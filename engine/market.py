@@ -9,7 +9,7 @@ import numpy as np
 from engine import channels
 from engine.arrays import Floats, Int64s, Records
 from engine.config import POOLS, Instrument, Spec
-from engine.desk import HORIZON_US, desk, suspensions
+from engine.desk import desk, suspensions
 from engine.guard import Guard
 from engine.hours import openings
 from engine.kernels import market as kernel
@@ -18,6 +18,7 @@ from engine.kernels.market import World
 from engine.panel import Panel
 from engine.schema import micros
 from engine.signals import signal
+from engine.spec.desk_hours import HORIZON_US
 from engine.spec.fees import FeeSpan
 from engine.spec.funds import Route
 from engine.strategies.basis import Basis

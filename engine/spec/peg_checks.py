@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 from engine.errors import Problem, suggest
 from engine.hours import openings
-from engine.schema import US_PER_SECOND, micros
+from engine.schema import micros
+from engine.spec.desk_hours import HORIZON_US, first_paid_us
 from engine.spec.redemption import Redemption
 from engine.spec.spec import Spec
 from engine.strategies.peg import Peg
 from engine.units import atoms, format_duration
 
 _PATH = "strategy.redemption"
-_LOOK_US = 60 * 86_400 * US_PER_SECOND
 
 
 def _window(spec: Spec) -> Iterator[Problem]:
@@ -72,8 +72,12 @@ def _terms(spec: Spec) -> Iterator[Problem]:
     least = atoms(redemption.minimum)
     if least and least * (1 - redemption.fee_bps * 1e-4) <= atoms(redemption.fee):
         yield Problem(path=f"{_PATH}.minimum", message=f"of {redemption.minimum} would pay nothing after the fee of {redemption.fee}: raise it")
-    if not openings(redemption.hours, micros(spec.start), micros(spec.end) + _LOOK_US):
+    first_us, last_us = micros(spec.start), micros(spec.end)
+    if not openings(redemption.hours, first_us, last_us + HORIZON_US):
         yield Problem(path=f"{_PATH}.hours", message="never open, neither in the run nor in the 60 days after it: nothing would ever be paid")
+    elif first_paid_us(redemption, spec.legs[0].key.base, spec.suspensions, first_us, last_us) is None:
+        message = f"by its delay and [[suspensions]] {redemption.desk} would pay neither in the run nor in the 60 days after it: change them"
+        yield Problem(path=_PATH, message=message)
 
 
 ALL = (_window, _residuals, _desk, _terms)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, PrivateAttr
 
 from engine.schema import STABLECOINS, US_PER_SECOND, SeriesKey, micros
+from engine.spec.desk_hours import unpaid
 from engine.spec.execution import Execution, QualityRules
 from engine.spec.fees import FeeSpan, spans
 from engine.spec.funds import Rebalance, Route, Suspension, unmoved
@@ -198,4 +199,6 @@ class Spec(Table):
             found.append("risk.depeg_guard watches nothing: no stablecoin beside the numeraire is held or traded")
         redeems, length = self.strategy.redeems, micros(self.end) - micros(self.start)
         others = [r for r in self.routes if redeems is None or redeems.desk not in {r.source, r.destination}]
+        if redeems is not None and self.base is not None:
+            found += unpaid(redeems, self.base, self.suspensions, micros(self.start), micros(self.end))
         return [*found, *self.strategy.doubts(length), *unmoved(self.rebalance, others)]

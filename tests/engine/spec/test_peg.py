@@ -1,5 +1,6 @@
 """Bets on a peg that a spec asks for: what is one, and what is none."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from engine.config import Spec, parse_spec
 from engine.schema import STABLECOINS
 from engine.strategies.combination import BUY, SELL, Step
+from engine.units import iso
 from tests.engine.spec.forms import GONE, changed, said
 
 TERMS = {"tick": 0.0001, "lot": 1, "min_notional": 5, "half_spread_bps": 1}
@@ -27,6 +29,8 @@ PEG: dict[str, Any] = {
 Z = {"kind": "peg", "signal": "zscore", "threshold_bps": 0, "entry_z": 2, "exit_z": 0.5, "window": "2h"}
 BRAVO: tuple[str, object] = ("venues.bravo", {"fee_bps": 1, "feed_latency": "0s", "order_latency": "0s"})
 SUNDAYS = ["2023-03-12", "2023-03-19", "2023-03-26", *(f"2023-04-{day:02}" for day in (2, 9, 16, 23, 30)), "2023-05-07"]
+SHUT = {"venue": "issuer", "currency": "USDC", "what": "withdrawals", "start": "2023-03-01T00:00:00Z", "end": "2023-06-01T00:00:00Z"}
+NEVER = "strategy.redemption: by its delay and [[suspensions]] issuer would pay neither in the run nor in the 60 days after it: change them"
 DESK = {"desk": "issuer", "minimum": 100, "fee": 2, "delay": "1h"}
 
 
@@ -123,10 +127,22 @@ def test_what_is_no_bet_on_a_peg_is_refused_with_a_sentence(changes: list[tuple[
             [("strategy.redemption.hours", {"days": ["sun"], "opens": "09:00", "closes": "10:00", "holidays": SUNDAYS})],
             "strategy.redemption.hours: never open, neither in the run nor in the 60 days after it: nothing would ever be paid",
         ),
+        ([("suspensions", [SHUT])], NEVER),
+        ([("suspensions", [{**SHUT, "currency": "USD", "what": "deposits"}])], NEVER),
     ],
 )
 def test_a_desk_that_cannot_redeem_is_refused_with_a_sentence(changes: list[tuple[str, object]], sentence: str) -> None:
     assert said(redeeming(*changes)) == [sentence]
+
+
+def test_a_desk_that_pays_after_the_run_alone_is_doubted() -> None:
+    late = parse_spec(redeeming(("strategy.redemption.delay", "3d")))
+    when = iso(late.start + timedelta(days=3))
+    assert late.warnings() == [f"strategy.redemption: issuer would pay at {when} at the earliest, after the run's end: nothing is redeemed in it"]
+    until = late.end + timedelta(days=2)
+    shut = parse_spec(redeeming(("suspensions", [{**SHUT, "end": iso(until)}]), ("strategy.redemption.delay", "1h")))
+    when = iso(until + timedelta(hours=1))
+    assert shut.warnings() == [f"strategy.redemption: issuer would pay at {when} at the earliest, after the run's end: nothing is redeemed in it"]
 
 
 def test_a_desk_pays_another_currency_than_it_takes() -> None:
