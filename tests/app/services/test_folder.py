@@ -105,7 +105,7 @@ def test_captures_of_a_series_are_put_together_in_order_of_time_and_the_book_goe
     told: list[str] = []
     frame = read_folder(tmp_path, {CAPTURED: QUOTES}, said=Said(levels=1), tell=told.append)[CAPTURED]
     assert frame.select("bid", "ask").rows() == [(99.5, 101), (99.5, 100.5)]
-    assert told[0].endswith("which begins with the snapshot at line 1; left aside: 1 trade")
+    assert told[0].endswith("which begins with the snapshot at line 1, not trade (--stream); left aside: 1 trade")
 
 
 def test_captures_that_overlap_or_follow_at_once_are_one_series(tmp_path: Path) -> None:
