@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from engine import payments
 from engine.arrays import Floats, Int64s
 from engine.config import Spec
 from engine.observations import window
@@ -61,9 +62,9 @@ def _known(frame: pl.DataFrame) -> list[pl.Series]:
 
 
 def _funding(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> list[dict[str, object]]:
-    # all of it: rates from before the start may be known
+    # rates from before the start may be known
     keys = [funding_key(i.key) for i in spec.instruments if i.perpetual is not None]
-    return [row for key in keys for row in _day_hashes(key, data[key].with_columns(pl.coalesce("published", "ts")))]
+    return [row for key in keys for row in _day_hashes(key, payments.window(spec, data[key]).with_columns(pl.coalesce("published", "ts")))]
 
 
 def _day_hashes(key: SeriesKey, frame: pl.DataFrame) -> list[dict[str, object]]:

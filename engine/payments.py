@@ -9,7 +9,7 @@ import polars as pl
 from engine.arrays import Floats, Int64s
 from engine.config import Spec
 from engine.errors import DataError
-from engine.schema import SeriesKey, check_funding, funding_key, instant, micros
+from engine.schema import US_PER_SECOND, SeriesKey, check_funding, funding_key, instant, micros
 
 
 class Payments(NamedTuple):
@@ -22,6 +22,18 @@ class Payments(NamedTuple):
 
 NONE = Payments(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 """Of a run without a perpetual."""
+
+
+REACH_US = 30 * 86_400 * US_PER_SECOND
+"""How far from a run payments are read: whatever is paid more rarely than that is no funding."""
+
+
+def window(spec: Spec, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the payments that a run reads: those due from 30 days before its start to 30 days after its end.
+
+    What is further off changes neither result nor manifest.
+    """
+    return frame.filter(pl.col("ts").dt.epoch("us").is_between(micros(spec.start) - REACH_US, micros(spec.end) + REACH_US))
 
 
 def read(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Payments:
@@ -37,7 +49,7 @@ def read(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Payments:
     key = funding_key(spec.perpetual.key)
     if key not in data:
         raise DataError(f"{spec.perpetual.key}: expected its funding (ts, published, rate) beside its prices, found none: a perpetual pays it")
-    frame = check_funding(data[key], key=key).with_columns(pl.coalesce("published", "ts"))
+    frame = window(spec, check_funding(data[key], key=key)).with_columns(pl.coalesce("published", "ts"))
     due, known = (frame[name].dt.epoch("us").to_numpy() for name in ("ts", "published"))
     _check_cover(spec, key, due)
     return Payments(due, np.maximum.accumulate(known), frame["rate"].to_numpy())

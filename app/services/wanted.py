@@ -3,14 +3,11 @@
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from app.sources.clock import FROM_US, TO_US
 from app.sources.kinds import FUNDING, Kind
 from app.sources.quote_rows import APART_US
 from engine.config import LASTING_US, MARK_MAX_AGE_US, Instrument, Spec
-from engine.schema import SeriesKey, funding_key, instant
-
-_EVER = instant(FROM_US), instant(TO_US)
-"""Of funding a run reads all: how far apart payments are is told by all of them, and a rate may be known long before."""
+from engine.payments import REACH_US
+from engine.schema import SeriesKey, funding_key
 
 
 class Reach(NamedTuple):
@@ -31,7 +28,8 @@ def reaches(spec: Spec) -> dict[SeriesKey, Reach]:
     """Return what a run may read of each series; it reads by event times, between which and arrivals there is less than an hour."""
     kinds = wanted(spec)
     prices = {one.key: _reach(spec, one, kinds[one.key]) for one in spec.instruments}
-    return prices | {key: Reach(kind, *_EVER) for key, kind in kinds.items() if kind == FUNDING}
+    around, last = timedelta(microseconds=REACH_US), timedelta(microseconds=1)
+    return prices | {key: Reach(kind, spec.start - around, spec.end + around + last) for key, kind in kinds.items() if kind == FUNDING}
 
 
 def _reach(spec: Spec, instrument: Instrument, kind: Kind) -> Reach:

@@ -1,6 +1,7 @@
 """Settlement of a perpetual to its margin wallet, and funding (docs/model.md, "Perpetuals")."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from math import ceil
 
 import polars as pl
@@ -10,13 +11,15 @@ from engine.oracle.position import Payment, Position
 from engine.oracle.state import DUE, PAID, Order, Run, Settled
 from engine.schema import SeriesKey, funding_key, micros
 
+MONTH = timedelta(days=30)
+
 
 def position_of(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Position | None:
     """Return the perpetual of a run before anything is held of it."""
     leg = spec.perpetual
     if leg is None:
         return None
-    rows = data[funding_key(leg.key)].sort("ts").iter_rows(named=True)
+    rows = [row for row in data[funding_key(leg.key)].sort("ts").iter_rows(named=True) if spec.start - MONTH <= row["ts"] <= spec.end + MONTH]
     payments = [Payment(due=micros(r["ts"]), known=micros(r["published"] or r["ts"]), rate=r["rate"]) for r in rows]
     return Position(leg=leg, payments=payments)
 

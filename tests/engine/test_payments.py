@@ -5,6 +5,7 @@ import pytest
 
 from engine import manifest, payments
 from engine.errors import DataError
+from engine.oracle.settlement import position_of
 from engine.schema import FUNDING, check_funding, funding_key
 from tests.engine.futures import FAR, PERPETUAL, basis
 from tests.engine.futures import payments as table
@@ -19,6 +20,18 @@ def test_rates_are_known_from_the_latest_publication_so_far_on() -> None:
     assert found.due_us.tolist() == [after(-60), after(100), after(200), after(900)]
     assert found.known_us.tolist() == [after(-60), after(20), after(20), after(150)]
     assert found.rate.tolist() == [0.1, 0.2, 0.3, 0.4]
+
+
+def test_what_is_due_more_than_30_days_off_is_not_read_and_not_named() -> None:
+    day = 86_400.0
+    near = ((-30 * day, None, 0.1), (-60.0, None, 0.2), (300.0, None, 0.3), (360 + 30 * day, None, 0.4))
+    world = basis(funding=table(*near))
+    far = {**world.data, KEY: table((-30 * day - 1, None, 0.5), *near, (361 + 30 * day, None, 0.5))}
+    assert payments.read(world.spec, far).rate.tolist() == [0.1, 0.2, 0.3, 0.4]
+    position = position_of(world.spec, far)
+    assert position is not None
+    assert [payment.rate for payment in position.payments] == [0.1, 0.2, 0.3, 0.4]
+    assert manifest.build(world.spec, far, assumptions=[]) == manifest.build(world.spec, world.data, assumptions=[])
 
 
 def test_a_run_without_a_perpetual_has_none() -> None:

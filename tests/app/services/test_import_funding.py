@@ -99,8 +99,10 @@ async def test_payments_that_come_late_make_a_new_version_of_their_day_alone(lib
 async def test_a_run_reads_of_the_example_what_its_files_have(libpq_uri: str, tmp_path: Path, archive: Archive) -> None:
     invented.write(tmp_path, market="basis", seed=1, as_json=True)
     spec = parse_spec_toml(EXAMPLE.read_text(encoding="utf-8"))
+    expected = read_folder(tmp_path, wanted(spec))
+    write(tmp_path, ["2025-03-04,0.5"], header="ts,rate", name="synthetic-futures_BTC-USDC_funding_later.csv")
     await import_files(libpq_uri, [tmp_path])
-    found, expected = snapshots.load(archive, reaches(spec)).frames, read_folder(tmp_path, wanted(spec))
+    found = snapshots.load(archive, reaches(spec)).frames
     assert found.keys() == expected.keys()
     perpetual = funding_key(SeriesKey("synthetic-futures", "BTC/USDC"))
     assert found[perpetual].equals(expected[perpetual])
