@@ -10,7 +10,7 @@ import polars as pl
 
 from app.errors import BadInput
 from app.sources.batch import Batch, Row
-from app.sources.clock import is_number, is_whole
+from app.sources.clock import Unit, is_number, is_whole, unit_of
 from app.sources.errors import BadRow
 from app.sources.layout import Layout
 
@@ -75,14 +75,14 @@ def _without_header(block: Block, lines: int) -> Block:
     return block._replace(line=block.line + lines, data=block.data.split(b"\n", lines)[-1]) if lines else block
 
 
-# Times as the first row writes them, which all others are held to.
+# Times as the first row writes them, which all others are held to; seconds may have decimals in any row.
 def _types(first: tuple[str, ...], layout: Layout) -> Types:
     times = {field: _kind(first[layout.fields.index(field)]) for field in layout.times}
     return times | dict.fromkeys(layout.numbers, pl.Float64)
 
 
 def _kind(text: str) -> type[pl.DataType]:
-    if is_whole(text):
+    if is_whole(text) and unit_of(float(text)) is not Unit.SECONDS:
         return pl.Int64
     return pl.Float64 if is_number(text) else pl.String
 

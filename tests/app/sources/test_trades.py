@@ -66,7 +66,8 @@ def test_kraken_trades_have_seconds_with_decimals_and_no_side(tmp_path: Path) ->
     assert trades["ts"].to_list() == [START + timedelta(microseconds=123_457), START + timedelta(microseconds=900_000)]
     assert trades["side"].to_list() == [0, 0]
     assert trades["trade_id"].null_count() == 2
-    whole = write(tmp_path, [f"{MS // 1000},122.0,0.1"], header=None, name="XBTUSD.csv")
+    whole = write(tmp_path, [f"{MS // 1000},122.0,0.1", f"{MS // 1000}.25,123.5,0.2"], header=None, name="XBTUSD.csv")
+    assert frame(whole)["ts"].to_list() == [START, START + timedelta(milliseconds=250)], "as the archive has them: most in whole seconds"
     found = detect(expand([whole])[0])
     assert (found.format, found.key, found.kind) == (Format.KRAKEN_TRADES, SeriesKey("kraken", "BTC/USD"), KIND)
 
