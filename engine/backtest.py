@@ -95,6 +95,7 @@ def _parts(spec: Spec, path: Path, seen: panel.Panel, watch: guard.Guard) -> sum
         capacity=[],
         guard=watch.events,
         quality=seen.quality,
+        unmet=seen.unmet,
         stale_marks=seen.marks.stale,
     )
 

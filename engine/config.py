@@ -9,7 +9,7 @@ from engine.errors import Problem, SpecError
 from engine.hours import Hours
 from engine.migrate_spec import migrate
 from engine.spec.checks import contradictions
-from engine.spec.execution import Execution, QualityRules
+from engine.spec.execution import Demands, Execution, QualityRules
 from engine.spec.fees import FOREVER_US, FeeRow, FeeSpan, Tier
 from engine.spec.funds import Rebalance, Route, Suspension, Target
 from engine.spec.problems import problems
@@ -26,6 +26,7 @@ __all__ = [
     "QUOTE_MAX_AGE_US",
     "Currency",
     "DataKind",
+    "Demands",
     "Execution",
     "FeeRow",
     "FeeSpan",

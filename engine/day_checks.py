@@ -18,7 +18,7 @@ DAY_US = 86_400 * US_PER_SECOND
 _MINUTE_US = 60 * US_PER_SECOND
 
 
-def check_day(frame: pl.DataFrame, *, data: str, interval_us: int, day_us: int) -> dict[str, float]:
+def check_day(frame: pl.DataFrame, *, data: str, interval_us: int, day: tuple[int, int]) -> dict[str, float]:
     """Return what one day of a series shows.
 
     Parameters
@@ -30,8 +30,8 @@ def check_day(frame: pl.DataFrame, *, data: str, interval_us: int, day_us: int) 
         "bars", "quotes", "quote_bars", "trades", "pool" or "pool_bars".
     interval_us : int [µs]
         Length of bars of any kind, a divisor of a day; 0 for others.
-    day_us : int [µs]
-        When the day begins.
+    day : (int, int) [µs]
+        When the day begins and ends; of a run's first and last day, what is of the run.
 
     Notes
     -----
@@ -52,15 +52,15 @@ def check_day(frame: pl.DataFrame, *, data: str, interval_us: int, day_us: int) 
     Trades: `zero_or_negative`: price or size ≤ 0; `no_side`; `duplicates`: rows whose number an earlier one has; times as of quotes.
     """
     if data == "bars":
-        return _bars(frame, interval_us, day_us)
+        return _bars(frame, interval_us, day)
     checked = _judge(frame, data)
     times = _latencies(frame) if frame.height else {}
     observed = frame.filter(checked.good).select(pl.coalesce("ts", "received").cum_max()).to_series().to_physical().to_numpy()
-    found = {**checked.counts, **times, **_stretches(observed, interval_us, day_us)}
+    found = {**checked.counts, **times, **_stretches(observed, interval_us, day)}
     if data in LASTING_US:
-        found["covered"] = _share(observed, LASTING_US[data], day_us)
+        found["covered"] = _share(observed, LASTING_US[data], day)
     elif data == "trades":
-        found["covered"] = _share(np.unique(observed // _MINUTE_US * _MINUTE_US), _MINUTE_US, day_us)
+        found["covered"] = _share(np.unique(observed // _MINUTE_US * _MINUTE_US), _MINUTE_US, day)
     return found
 
 
@@ -82,15 +82,15 @@ def _judge(frame: pl.DataFrame, data: str) -> _Checked:
     return _pools(frame) if data in POOLS else _quotes(frame)
 
 
-def _bars(frame: pl.DataFrame, interval_us: int, day_us: int) -> dict[str, float]:
+def _bars(frame: pl.DataFrame, interval_us: int, day: tuple[int, int]) -> dict[str, float]:
     opened, traded = (part["ts"].to_physical().to_numpy() for part in (frame, frame.filter(pl.col("volume") > 0)))
     within = (opened[-1] - opened[0]) // interval_us + 1 if opened.size else 0
     return {
         "rows": opened.size,
         "no_trade": opened.size - traded.size,
-        "missing": DAY_US // interval_us - opened.size,
+        "missing": (day[1] - day[0]) // interval_us - opened.size,
         "missing_within": int(within) - opened.size,
-        **_stretches(traded, interval_us, day_us),
+        **_stretches(traded, interval_us, day),
     }
 
 
@@ -135,18 +135,19 @@ def _latencies(frame: pl.DataFrame) -> dict[str, float]:
 
 
 # What lies between observations that hold from their time for so long, and before and behind them; they may begin on the day before.
-def _stretches(observed: Int64s, lasting_us: int, day_us: int) -> dict[str, float]:
+def _stretches(observed: Int64s, lasting_us: int, day: tuple[int, int]) -> dict[str, float]:
+    begins, ends = day
     if not observed.size:
-        return {"covered": 0.0, **dict.fromkeys(("longest_gap_s", "late_s", "early_s"), DAY_US / US_PER_SECOND)}
-    late, early = max(0, observed[0] - day_us), max(0, day_us + DAY_US - observed[-1] - lasting_us)
+        return {"covered": 0.0, **dict.fromkeys(("longest_gap_s", "late_s", "early_s"), (ends - begins) / US_PER_SECOND)}
+    late, early = max(0, int(observed[0]) - begins), max(0, ends - int(observed[-1]) - lasting_us)
     longest = max(0, int(np.diff(observed).max(initial=0)) - lasting_us)
-    seconds = {name: float(us / US_PER_SECOND) for name, us in (("longest_gap_s", longest), ("late_s", late), ("early_s", early))}
-    return {"covered": _share(observed, lasting_us, day_us), **seconds}
+    seconds = {name: us / US_PER_SECOND for name, us in (("longest_gap_s", longest), ("late_s", late), ("early_s", early))}
+    return {"covered": _share(observed, lasting_us, day), **seconds}
 
 
 # The share of the day that is less than so long after an observation.
-def _share(observed: Int64s, lasting_us: int, day_us: int) -> float:
+def _share(observed: Int64s, lasting_us: int, day: tuple[int, int]) -> float:
     if not observed.size:
         return 0.0
-    begins, ends = (np.clip(times, day_us, day_us + DAY_US) for times in (observed, np.append(observed[1:], day_us + DAY_US)))
-    return float(np.minimum(ends - begins, np.clip(observed + lasting_us - begins, 0, lasting_us)).sum() / DAY_US)
+    begins, ends = (np.clip(times, *day) for times in (observed, np.append(observed[1:], day[1])))
+    return float(np.minimum(ends - begins, np.clip(observed + lasting_us - begins, 0, lasting_us)).sum() / (day[1] - day[0]))

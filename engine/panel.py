@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from engine import bar_series, marks, payments, pool_series, quality, quote_series
+from engine import bar_series, demands, marks, payments, pool_series, quality, quote_series
 from engine.arrays import Int32s, Int64s
 from engine.config import Instrument, Spec
 from engine.errors import DataError
@@ -31,6 +31,7 @@ class Panel:
     epoch: Int32s  # (2, N) row of the columns at which the best price, bid or ask, began to be what it is
     series: tuple[Series, ...]  # parts of the columns, in the order of `Spec.series`
     quality: list[quality.Row]  # a row of counts a series, in that order
+    unmet: list[demands.Unmet]  # days below what the spec demands
     marks: marks.Marks
     payments: payments.Payments
 
@@ -54,12 +55,13 @@ def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Panel:
     ------
     DataError
         Where a series is missing, breaks its contract, has no good observation in the window, or would overflow int64; where a currency
-        has no mark at the start.
+        has no mark at the start; where a day is below what the spec demands, and it refuses that.
     """
     missing = [key for key in spec.series if key not in data]
     if missing:
         raise DataError(f"{missing[0]}: expected its data, found none; there are {', '.join(map(str, sorted(data))) or 'no series at all'}")
     found = [_READ[instrument.data](spec, instrument, data[instrument.key]) for instrument in spec.instruments]
+    below = demands.unmet(spec, data)
     columns, parts, first = _room(spec, found)
     read = [_FILL[one.instrument.data](spec, one, parts[one.instrument.key]) for one in found]
     marked = marks.build(spec, [observed.series for observed in read])
@@ -67,7 +69,7 @@ def build(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> Panel:
     epoch = epochs(columns.price, columns.good, first)
     paid = payments.read(spec, data)
     parted = tuple(o.series for o in judged)
-    return Panel(columns=columns, epoch=epoch, series=parted, quality=[o.row for o in judged], marks=marked, payments=paid)
+    return Panel(columns=columns, epoch=epoch, series=parted, quality=[o.row for o in judged], unmet=below, marks=marked, payments=paid)
 
 
 def delayed(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame], seen: Panel) -> Panel:

@@ -9,6 +9,7 @@ from engine import bet, capacity, metrics, positions
 from engine.accounts import Accounts
 from engine.attribution import TRADE_LINES, lines_of
 from engine.config import POOLS, Spec
+from engine.demands import Unmet
 from engine.events import OUTCOMES, RESIDUAL, Path
 from engine.headline import Edge
 from engine.headline import headline as edge_headline
@@ -38,6 +39,7 @@ class Parts(Accounts):
     capacity: list[dict[str, float]]  # (engine.capacity.curve)
     guard: list[tuple[int, str, str]]  # (µs, currency, "off" or "back")
     quality: list[Row]
+    unmet: list[Unmet]
     stale_marks: dict[str, int]  # currency → ticks
 
 
@@ -288,11 +290,15 @@ def _counts(path: Path) -> dict[str, int]:
 
 
 def _data_warnings(parts: Parts) -> list[str]:
-    return [
-        f"marks: {currency} had no fresh source at {count} ticks; its last mark stood"
-        for currency, count in sorted(parts.stale_marks.items())
-        if count
-    ] + [sentence for row in parts.quality for sentence in _row_warnings(row)]
+    return (
+        [
+            f"marks: {currency} had no fresh source at {count} ticks; its last mark stood"
+            for currency, count in sorted(parts.stale_marks.items())
+            if count
+        ]
+        + [sentence for row in parts.quality for sentence in _row_warnings(row)]
+        + [f"quality.demands: {day}" for day in parts.unmet]
+    )
 
 
 def _row_warnings(row: Row) -> list[str]:

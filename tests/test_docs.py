@@ -33,6 +33,7 @@ from engine.config import (
     json_schema,
     parse_spec_toml,
 )
+from engine.spec.execution import Demands
 from engine.spec.redemption import Redemption
 from engine.spec.venues import Perpetual
 from engine.strategies.registry import STRATEGIES
@@ -72,7 +73,7 @@ def test_the_reference_has_every_setting_and_no_other() -> None:
 
 
 TABLES = (
-    *(Spec, *STRATEGIES.values(), Redemption, Execution, Risk, Guard, QualityRules, Venue, Window, FeeRow, Tier, Instrument, Route, Hours),
+    *(Spec, *STRATEGIES.values(), Redemption, Execution, Risk, Guard, QualityRules, Demands, Venue, Window, FeeRow, Tier, Instrument, Route, Hours),
     *(Suspension, Rebalance, Target, Perpetual),
 )
 

@@ -138,8 +138,8 @@ def _checked(one: Member, frame: pl.DataFrame | None, beside: Mapping[str, float
         counts: Mapping[str, float] = {"rows": one.day.rows, "damaged": 1}
         made_from = ""  # mended, it has the same hash: look again
     else:
-        at = micros(start_of(one.day.day))
-        counts = {**check_day(frame, data=one.line.data, interval_us=one.line.interval_us, day_us=at), **beside}
+        whole = (micros(start_of(one.day.day)), micros(end_of(one.day.day)))
+        counts = {**check_day(frame, data=one.line.data, interval_us=one.line.interval_us, day=whole), **beside}
     grade = findings.grade(findings.find(SeriesKey(one.venue, one.instrument), one.line.data, counts))
     return Checked(one.line, one.day.day, one.day.changed, one.day.sha256, made_from, grade, counts)
 

@@ -35,7 +35,7 @@ KINDS = ", ".join(sorted(STRATEGIES))
         ("rebalance.wallets.0.flor", "did you mean 'floor'?"),
         ("routes.0.hours.close", "did you mean 'closes'?"),
         ("suspensions.0.whta", "did you mean 'what'?"),
-        ("quality.zzz", "known: wick_bps"),
+        ("quality.zzz", "known: demands, wick_bps"),
         ("execution.zzz", "known: fill_price, max_wait, residual, residual_bps, take_share, tolerance_bps, volume_share"),
     ],
 )
@@ -279,7 +279,7 @@ def test_the_json_schema_describes_what_a_spec_holds() -> None:
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     assert set(definitions) == {
-        *("Execution", "FeeRow", "Guard", "Hours", "Instrument", "Perpetual", "QualityRules", "Rebalance", "Redemption", "Risk", "Route"),
+        *("Demands", "Execution", "FeeRow", "Guard", "Hours", "Instrument", "Perpetual", "QualityRules", "Rebalance", "Redemption", "Risk", "Route"),
         *("Suspension", "Target", "Tier", "Venue", "Window"),
         *(table.__name__ for table in STRATEGIES.values()),
     }

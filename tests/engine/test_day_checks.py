@@ -36,7 +36,7 @@ def pools(*rows: tuple[int, float]) -> pl.DataFrame:
 
 def seen(frame: pl.DataFrame, data: str, interval_us: int = 0) -> dict[str, float]:
     """Return what a day shows."""
-    return check_day(frame, data=data, interval_us=interval_us, day_us=DAY)
+    return check_day(frame, data=data, interval_us=interval_us, day=(DAY, DAY + DAY_US))
 
 
 def test_bars_are_counted_by_what_traded_and_what_is_missing_within_and_around_them() -> None:

@@ -44,6 +44,7 @@ PARTS = summary.Parts(
     capacity=[{"scale": 2.0, "excess": 1.0, "after_trading_back": 0.5}],
     guard=[(after(60), "USDC", "off"), (after(240.5), "USDC", "back")],
     quality=[{**BARS}],
+    unmet=[],
     stale_marks={"BTC": 0, "USD": 0, "USDC": 0},
 )
 IDLY = replace(
