@@ -10,8 +10,8 @@ from app.errors import AppError, BadInput, NotFound
 from app.services.folder import read_folder
 from app.sources.detect import Said
 from app.sources.errors import BadRow
-from app.sources.kinds import QUOTES, Kind
-from engine.schema import SeriesKey, check_bars, check_quotes
+from app.sources.kinds import FUNDING, QUOTES, Kind
+from engine.schema import SeriesKey, check_bars, check_quotes, funding_key
 from tests.app.sources import captures
 from tests.app.sources.files import NAME, minutes, row, write
 
@@ -56,6 +56,13 @@ def test_a_series_that_is_missing_is_named_beside_what_there_is(tmp_path: Path) 
         read_folder(tmp_path, {KEY: BARS})
     with pytest.raises(NotFound, match="no such file or folder"):
         read_folder(tmp_path / "other", {KEY: BARS})
+
+
+def test_a_perpetual_without_its_funding_is_told_how_to_name_the_file_and_what_stands_in_it(tmp_path: Path) -> None:
+    write(tmp_path, map(row, range(3)))
+    said = r"expected files of kraken BTC/USDC funding, .*name them like kraken_BTC-USDC_funding.csv, with the columns ts, published, rate"
+    with pytest.raises(NotFound, match=said):
+        read_folder(tmp_path, {KEY: BARS, funding_key(KEY): FUNDING})
 
 
 def test_a_bad_file_of_a_series_that_is_needed_is_refused(tmp_path: Path) -> None:
