@@ -13,7 +13,7 @@ from engine.units import atoms
 from tests.engine.engines import by_kernel, by_oracle
 from tests.engine.small import Book
 from tests.engine.test_kernel_equals_oracle import assert_same
-from tests.engine.test_model_dex_cex import CROSSED, EVEN, pond
+from tests.engine.test_model_dex_cex import pond
 from tests.profiles import examples
 from tests.strategies import World, iso
 from tests.strategies.dex import POND, dex_world_of, dex_worlds
@@ -80,21 +80,6 @@ def test_equal_prices_and_a_fee_are_no_trade(fee: float) -> None:
     books = {at: Book(state[0], state[0], 50.0, 50.0) for at, state in moves.items()}
     world = pond(moves, {**books}, venues={"pond": {"fee_bps": fee}}, pool={"gas": "0"})
     assert by_kernel(world).orders == by_oracle(world).orders == []
-
-
-def test_lists_in_another_order_and_other_names_give_the_same() -> None:
-    world = pond(book={5: CROSSED[5], 5.5: EVEN}, execution={"residual": "unwind", "residual_bps": 500.0}, venues={"alfa": {"order_latency": "1s"}})
-    found = by_kernel(world)
-    assert by_kernel(world.but(instruments=list(reversed(world.form["instruments"])))).orders == found.orders
-    renamed = world.form["instruments"][1] | {"venue": "zulu"}
-    form = {
-        "instruments": [world.form["instruments"][0], renamed],
-        "venues": {"alfa": world.form["venues"]["alfa"], "zulu": world.form["venues"]["pond"]},
-    }
-    strategy = world.form["strategy"] | {"pools": ["zulu BTC/USD"]}
-    data = {(key if key.venue == "alfa" else key._replace(venue="zulu")): table for key, table in world.data.items()}
-    other = by_kernel(World(form=world.form, spec=world.spec, data=data).but(**form, strategy=strategy))
-    assert [o[4:] for o in other.orders] == [o[4:] for o in found.orders]
 
 
 def test_gas_is_a_line_of_its_own_and_part_of_what_a_package_made() -> None:

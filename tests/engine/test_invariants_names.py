@@ -13,10 +13,17 @@ from engine.backtest import run
 from engine.schema import SeriesKey
 from tests.engine.engines import ENGINES, Chance, Engine, Outcome, by_kernel, by_oracle
 from tests.profiles import examples
-from tests.strategies import World, any_worlds, bystanders, cycles_of, peg_of, world_of, worlds
+from tests.strategies import World, any_worlds, basis_of, basis_worlds, bystanders, cycles_of, peg_of, world_of, worlds
+from tests.strategies.dex import dex_world_of, dex_worlds
 
 both_engines = pytest.mark.parametrize("engine", ENGINES)
 few = examples(20)
+
+
+def every() -> st.SearchStrategy[World]:
+    """Draw worlds of any strategy, those with a position and those with a pool included."""
+    return any_worlds() | basis_worlds() | dex_worlds()
+
 
 Rename = Callable[[str], str]
 
@@ -26,13 +33,13 @@ Rename = Callable[[str], str]
 
 @both_engines
 @few
-@given(world=any_worlds(), draw=st.data())
+@given(world=every(), draw=st.data())
 def test_the_order_in_which_a_spec_is_written_changes_nothing(engine: Engine, world: World, draw: st.DataObject) -> None:
     assert engine(permuted(world, draw)) == engine(world)
 
 
 @examples(10)
-@given(world=any_worlds(), draw=st.data())
+@given(world=every(), draw=st.data())
 def test_the_order_in_which_a_spec_is_written_changes_no_byte(world: World, draw: st.DataObject) -> None:
     shuffled = permuted(world, draw)
     ours, theirs = (run(w.spec, w.data, stress=False) for w in (world, shuffled))
@@ -52,8 +59,7 @@ def permuted(world: World, draw: st.DataObject) -> World:
 
 def _in_any_order(draw: st.DataObject, strategy: dict[str, Any]) -> dict[str, Any]:
     # cycles may be listed in any order, but each is one
-    cycles = {"cycles": draw.draw(st.permutations(strategy["cycles"]))} if "cycles" in strategy else {}
-    return {**strategy, **cycles}
+    return strategy | {name: draw.draw(st.permutations(strategy[name])) for name in ("cycles", "pools") if name in strategy}
 
 
 ORDERED = {"tiers"}
@@ -77,14 +83,14 @@ def _mixed_value(draw: st.DataObject, key: str, value: Any) -> Any:
 
 @both_engines
 @few
-@given(world=any_worlds())
+@given(world=every())
 def test_venues_of_other_names_in_the_same_order_do_the_same(engine: Engine, world: World) -> None:
     assert engine(renamed(world, lambda name: f"x-{name}")) == _renamed_outcome(engine(world), lambda name: f"x-{name}")
 
 
 @both_engines
 @few
-@given(world=worlds(), draw=st.data())
+@given(world=worlds() | dex_worlds(), draw=st.data())
 def test_venues_of_any_names_do_the_same_where_no_tie_decides(engine: Engine, world: World, draw: st.DataObject) -> None:
     world = world.but(rebalance=None, execution={**world.form["execution"], "residual": "unwind"})
     names = dict(zip(sorted(world.spec.venues), draw.draw(st.permutations(sorted(world.spec.venues))), strict=True))
@@ -108,17 +114,30 @@ def renamed(world: World, name: Rename) -> World:
     rule = form.get("rebalance")
     moving = None if rule is None else {**rule, "wallets": [{**w, "venue": name(w["venue"])} for w in rule["wallets"]]}
     found = world.but(
-        venues={name(v): venue for v, venue in form["venues"].items()}, rebalance=moving, strategy=_renamed_cycles(form["strategy"], name), **lists
+        venues={name(v): venue for v, venue in form["venues"].items()}, rebalance=moving, strategy=_renamed_parts(form["strategy"], name), **lists
     )
     return found.on({_renamed_key(key, name): table for key, table in world.data.items()})
 
 
-def _renamed_cycles(strategy: dict[str, Any], name: Rename) -> dict[str, Any]:
+def _renamed_parts(strategy: dict[str, Any], name: Rename) -> dict[str, Any]:
+    # cycles, pools and the desk name venues
+    if "pools" in strategy:
+        return {**strategy, "pools": [_renamed_leg(leg, name) for leg in strategy["pools"]]}
     if "redemption" in strategy:
         return {**strategy, "redemption": {**strategy["redemption"], "desk": name(strategy["redemption"]["desk"])}}
     if "cycles" not in strategy:
         return strategy
-    return {**strategy, "cycles": [[f"{name(venue)} {pair}" for venue, pair in map(str.split, cycle)] for cycle in strategy["cycles"]]}
+    return {**strategy, "cycles": [[_renamed_leg(leg, name) for leg in cycle] for cycle in strategy["cycles"]]}
+
+
+def _renamed_leg(leg: str, name: Rename) -> str:
+    venue, pair = leg.split()
+    return f"{name(venue)} {pair}"
+
+
+def _renamed_position(what: str, name: Rename) -> str:
+    led, _, leg = what.rpartition("the position in ")
+    return f"{led}the position in {_renamed_leg(leg, name)}" if leg != what else what
 
 
 def _renamed_key(key: SeriesKey, name: Rename) -> SeriesKey:
@@ -130,6 +149,7 @@ def _renamed_outcome(found: Outcome, name: Rename) -> Outcome:
         found,
         orders=[o._replace(key=_renamed_key(o.key, name)) for o in found.orders],
         opportunities=[o._replace(steps=tuple((_renamed_key(key, name), side) for key, side in o.steps)) for o in found.opportunities],
+        back_at_marks=[_renamed_position(what, name) for what in found.back_at_marks],
         quality=[{**row, "venue": name(str(row["venue"]))} for row in found.quality],
         balances={(name(venue), currency): parts for (venue, currency), parts in found.balances.items()},
     )
@@ -159,7 +179,7 @@ def _no_episode(o: Chance) -> Chance:
 
 
 def test_threads_bring_the_same_bytes_as_one_after_the_other() -> None:
-    drawn = [make(seed) for make in (world_of, cycles_of, peg_of) for seed in range(4)]
+    drawn = [make(seed) for make in (world_of, cycles_of, peg_of, basis_of, dex_world_of) for seed in range(4)]
     with ThreadPoolExecutor(4) as pool:
         beside = list(pool.map(_bytes, drawn * 2))
     assert beside == [_bytes(world) for world in drawn] * 2
