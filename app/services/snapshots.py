@@ -31,6 +31,9 @@ _KINDS = ("bars", "quotes", "quote_bars", "pool", "pool_bars", "funding")
 SCHEMAS: Mapping[str, pl.Schema] = {"bars": BARS, "pool": POOL_STATES, "pool_bars": POOL_STATES, "funding": FUNDING}
 """Of what runs read of each kind; of others quotes, of as many levels as there are."""
 
+Span = tuple[Line, date, date]
+Days = dict[SeriesKey, list[Day]]
+
 Tell = Callable[[str, float], None]
 """Told which day is built and the fraction that is done."""
 
@@ -82,15 +85,33 @@ class Built:
 def load(archive: Archive, wanted: Mapping[SeriesKey, Reach]) -> Loaded:
     """Return all rows of each series within its reach, from files alone; days that changed since their file was built are built first. Blocks."""
     files = objects.at(archive.place)
-    with adbc.transaction(archive.libpq_uri) as cursor, ThreadPoolExecutor(snapshot_files.READERS) as pool:
-        covers = market.covers(cursor, wanted)
-        stored.share(cursor)
-        days = _built(archive, files, cursor, {key: _span(covers[key], reach) for key, reach in wanted.items()})
+    with adbc.session(archive.libpq_uri) as session:
+        with session.transaction() as cursor:
+            covers = market.covers(cursor, wanted)
+            spans = {key: _span(covers[key], reach) for key, reach in wanted.items()}
+            days = _shared(cursor, spans)
+            stale = [(spans[key][0], day) for key in spans for day in days[key] if day.stale]
+            frames = {} if stale else _read(files, days, covers, wanted)
+        if stale:  # built without the lock, so that what removes files need not wait for it
+            _build(archive, files, stale, _silent)
+            with session.transaction() as cursor:
+                days = _shared(cursor, spans)
+                frames = _read(files, days, covers, wanted)
+    return Loaded(frames=frames, named=[_named(key, covers[key], day) for key in sorted(wanted) for day in days[key] if day.rows])
+
+
+def _shared(cursor: Cursor, spans: Mapping[SeriesKey, Span]) -> Days:
+    stored.share(cursor)
+    return {key: stored.days(cursor, *span) for key, span in spans.items()}
+
+
+def _read(files: Objects, days: Days, covers: Mapping[SeriesKey, Coverage], wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, pl.DataFrame]:
+    with ThreadPoolExecutor(snapshot_files.READERS) as pool:
         frames = {key: _joined(snapshot_files.read(files, days[key], pool), covers[key], wanted[key]) for key in wanted}
     for key, frame in frames.items():
         if not frame.height:
             raise market.nothing(key, covers[key], wanted[key])
-    return Loaded(frames=frames, named=[_named(key, covers[key], day) for key in sorted(wanted) for day in days[key] if day.rows])
+    return frames
 
 
 def build(archive: Archive, *, tell: Tell = _silent) -> Built:
@@ -123,22 +144,9 @@ def verify(archive: Archive, *, tell: Tell = _silent) -> list[str]:
     return wrong
 
 
-Span = tuple[Line, date, date]
-
-
 def _span(cover: Coverage, reach: Reach) -> Span:
     line = Line(cover.instrument_id, cover.data, cover.interval_us)
     return line, max(reach.start, cover.first).date(), min(reach.end, cover.last).date()
-
-
-# The days of each series, built where they changed: looked up once where nothing did.
-def _built(archive: Archive, files: Objects, cursor: Cursor, spans: Mapping[SeriesKey, Span]) -> dict[SeriesKey, list[Day]]:
-    days = {key: stored.days(cursor, *span) for key, span in spans.items()}
-    stale = [(spans[key][0], day) for key in spans for day in days[key] if day.stale]
-    if not stale:
-        return days
-    _build(archive, files, stale, _silent)
-    return {key: stored.days(cursor, *span) for key, span in spans.items()}
 
 
 def _build(archive: Archive, files: Objects, stale: Sequence[tuple[Line, Day]], tell: Tell) -> Built:
