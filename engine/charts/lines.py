@@ -190,7 +190,7 @@ def _across(axis: Axis, x: Scale, height: int) -> list[str]:
     for k, (value, said) in enumerate(axis.ticks):
         share = float(x.at(value)) / WIDTH
         anchor = "start" if share < 0.04 else "end" if share > 0.96 else "middle"
-        style = "tick" if k % 2 == stays else "tick spare"
+        style = "tick" if k % 2 == stays or len(axis.ticks) == 2 else "tick spare"
         found.append(svg.element("line", class_="grid", x1=svg.percent(share), x2=svg.percent(share), y1=height - BOTTOM, y2=height - BOTTOM + 4))
         found.append(svg.text(said, class_=style, x=svg.percent(share), y=height - 6, text_anchor=anchor))
     return found

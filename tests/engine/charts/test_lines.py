@@ -60,6 +60,11 @@ def test_ticks_across_begin_and_end_inside_and_every_other_one_may_go() -> None:
     assert [tick.get("class") for tick in ticks] == ["tick", "tick spare", "tick"]
 
 
+def test_of_two_ticks_both_stay() -> None:
+    drawing = line_chart(CAPTION, Axis(low=0, high=4, ticks=[(0, "best"), (4, "240")]), [Line(x=np.array([0.0, 4.0]), y=np.array([0.0, 1.0]))])
+    assert [tick.get("class") for tick in parsed(drawing).iter("text")][-2:] == ["tick", "tick"]
+
+
 def test_days_stay_on_narrow_screens_and_hours_between_them_go() -> None:
     axis = Axis(low=0, high=4, ticks=[(1, "12:00"), (2, "9 Mar"), (3, "12:00"), (4, "10 Mar")])
     drawing = line_chart(CAPTION, axis, [Line(x=np.array([0.0, 4.0]), y=np.array([0.0, 1.0]))])
