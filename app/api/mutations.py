@@ -108,7 +108,14 @@ class Mutation:
         if sweeps.is_large(measured, memory_bytes=context.run_memory) and not large:
             return too_large(measured, context.run_memory)
         try:
-            run = await sweeps.submit(context.sessions, sweep=found, submitted_by=context.viewer.name, wish=_wish(wish), limits=context.limits)
+            run = await sweeps.submit(
+                context.sessions,
+                sweep=found,
+                submitted_by=context.viewer.name,
+                parts=sweeps.parts_of(measured),
+                wish=_wish(wish),
+                limits=context.limits,
+            )
         except BadInputError as error:
             return BadInput.of(error)
         except QueueFullError as error:

@@ -66,6 +66,8 @@ class RunKind(StrEnum):
 
     BACKTEST = "backtest"
     SWEEP = "sweep"
+    PART = "part"
+    """Some trials of a sweep, which other workers may take beside its other parts."""
 
 
 class Base(DeclarativeBase):
@@ -237,6 +239,7 @@ class Run(Base):
         Index("ix_runs_under_way", "created_by", postgresql_where=text("state = 'running'")),
         Index("ix_runs_deadline", "deadline_at", postgresql_where=text("state = 'queued' AND deadline_at IS NOT NULL")),
         Index(None, "finished_at"),
+        Index(None, "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -270,6 +273,12 @@ class Run(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     deadline_at: Mapped[datetime | None]
     """After which nobody wants the result."""
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    """Of a part: its sweep."""
+    part_first: Mapped[int | None]
+    """Of a part: where it begins, in the order of `engine.sweep.part`; it has `trials` trials."""
+    open_parts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    """Of a sweep: how many parts are not done. Until then it is running without a worker of its own."""
 
 
 class SweepPart(Base):

@@ -25,8 +25,9 @@ _READ, _COMPUTED = 0.15, 0.95  # where computing begins and ends in the run's pr
 def compute(task: Task, say: Say) -> Mapping[str, bytes]:
     """Return the files of a backtest or of a sweep on snapshots of the database's series."""
     archive = Archive.parse(os.environ[ARCHIVE])
-    if task.computes == RunKind.SWEEP:
-        return sweeping.compute(task, say, libpq_uri=archive.libpq_uri, load=lambda sweep: snapshots.load(archive, reaches(sweep.spec)))
+    if task.computes in {RunKind.SWEEP, RunKind.PART}:
+        work = sweeping.compute if task.computes == RunKind.SWEEP else sweeping.compute_part
+        return work(task, say, libpq_uri=archive.libpq_uri, load=lambda sweep: snapshots.load(archive, reaches(sweep.spec)))
     return _backtest(task, say, archive)
 
 

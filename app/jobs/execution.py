@@ -75,10 +75,14 @@ class Pulse:
         self._parts.append(leases.Part(first_trial=part.first_trial, trials=part.trials, made_from=part.made_from, rows=rows))
         try:
             async with asyncio.timeout(self.rules.lease_s):
-                await leases.keep(self.sessions, self.claim, self._parts)
+                await self.hand_over()
         except SERVERS as error:
             _log.warning("rows of a sweep wait for the database", error=repr(error), parts=len(self._parts))
-        else:
+
+    async def hand_over(self) -> None:
+        """Store the rows that wait."""
+        if self._parts:
+            await leases.keep(self.sessions, self.claim, self._parts)
             self._parts.clear()
 
     async def beat(self) -> Standing:
@@ -110,7 +114,7 @@ async def attend(sessions: Sessions, claim: Claim, child: Child, *, rules: Rules
 
 async def _compute(pulse: Pulse, child: Child, leave: asyncio.Event) -> End:
     claim, of = pulse.claim, child.options
-    task = Task(run_id=str(claim.run_id), spec=claim.spec, memory_bytes=of.memory_bytes, computes=claim.kind, threads=of.threads)
+    task = Task(run_id=str(claim.sweep_id), spec=claim.spec, memory_bytes=of.memory_bytes, computes=claim.kind, threads=of.threads, part=claim.part)
     work = asyncio.create_task(child.work(task, pulse.told, pulse.keep))
     leaving = asyncio.create_task(leave.wait())
     try:
@@ -127,7 +131,7 @@ async def _watch(work: asyncio.Task[Outcome], leaving: asyncio.Task[bool], pulse
     while True:
         await asyncio.wait({work, leaving}, timeout=pulse.rules.look_s, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
-            return _opened(work.result())
+            return _opened(work.result(), pulse.claim.kind)
         if leaving.done():
             return Interruption.GIVEN_BACK
         if left_s is not None and _now() - began > left_s:
@@ -140,7 +144,7 @@ async def _watch(work: asyncio.Task[Outcome], leaving: asyncio.Task[bool], pulse
 
 
 def _most_s(pulse: Pulse) -> float:
-    return pulse.rules.sweep_s if pulse.claim.kind == RunKind.SWEEP else pulse.rules.run_s
+    return pulse.rules.run_s if pulse.claim.kind == RunKind.BACKTEST else pulse.rules.sweep_s
 
 
 async def _store(pulse: Pulse, end: End, leave: asyncio.Event) -> None:
@@ -149,6 +153,7 @@ async def _store(pulse: Pulse, end: End, leave: asyncio.Event) -> None:
     _report_crash(end)
     while True:
         try:
+            await pulse.hand_over()
             stored = await _write(pulse.sessions, pulse.claim, end, pulse.rules)
         except SERVERS as error:
             if not passes(error):
@@ -198,14 +203,16 @@ async def _write_interruption(sessions: Sessions, claim: Claim, why: Interruptio
 
 
 def _too_long(claim: Claim, rules: Rules) -> str:
-    if claim.kind == RunKind.SWEEP:
+    if claim.kind != RunKind.BACKTEST:
         return f"the sweep computed for longer than the {rules.sweep_s:,.0f} s that a sweep may; take fewer trials, or a shorter window"
     return f"the run computed for longer than the {rules.run_s:,.0f} s that a run may; shorten its window or lengthen its interval"
 
 
-def _opened(outcome: Outcome) -> Product | Refused | Crashed:
+def _opened(outcome: Outcome, kind: RunKind) -> Product | Refused | Crashed:
     if not isinstance(outcome, Finished):
         return outcome
+    if kind == RunKind.PART:
+        return Product(summary={}, manifest={}, manifest_hash="", files={})
     try:
         summary, manifest = (orjson.loads(outcome.files[name]) for name in ("summary.json", "manifest.json"))
         return Product(summary=summary, manifest=manifest, manifest_hash=summary["manifest_hash"], files=outcome.files)

@@ -5,6 +5,7 @@ import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from app.jobs.wire import Likely, Message, Part, Progress, Task
 from app.services import sweeps, unfinished
 from app.services.snapshots import Loaded
 from engine import manifest
-from engine.sweep import Sweep, estimate, parse_sweep, run
+from engine.sweep import Sweep, estimate, parse_sweep, run, run_part
 from engine.sweep.result import SNAPSHOTS
 
 EVERY_S = 2.0
@@ -23,18 +24,34 @@ Load = Callable[[Sweep], Loaded]
 
 
 def compute(task: Task, say: Say, *, libpq_uri: str, load: Load) -> Mapping[str, bytes]:
-    """Return the files of a sweep; trials of which an earlier attempt kept the rows are not run again."""
+    """Return the files of a sweep; trials of which an earlier attempt, or a part, kept the rows are not run again."""
     sweep = parse_sweep(task.spec)
-    say(Progress(stage="reading data", fraction=0.0), b"")
-    loaded = load(sweep)
-    data = loaded.frames
-    say(Likely(data_bytes=estimate(sweep, data, threads=task.threads).memory_bytes), b"")
-    made_from = manifest.digest(dict(unfinished.origin(sweep, data)))
+    loaded, made_from = _read(sweep, task, say, load)
     before = sweeps.done(libpq_uri, task.run_id, made_from=made_from)
     keeper = Keeper(say=say, made_from=made_from, trials=sweep.most_trials, before=0 if before is None else before.height)
-    found = run(sweep, data, on_progress=keeper.tell, threads=task.threads, done=before, on_rows=keeper.keep)
+    found = run(sweep, loaded.frames, on_progress=keeper.tell, threads=task.threads, done=before, on_rows=keeper.keep)
     say(Progress(stage="writing files", fraction=1.0, trials_done=keeper.done, eta_s=None), b"")
     return dataclasses.replace(found, manifest=found.manifest | {SNAPSHOTS: loaded.named}).files()
+
+
+def compute_part(task: Task, say: Say, *, libpq_uri: str, load: Load) -> Mapping[str, bytes]:
+    """Hand on the rows of a part of a sweep, and return no files; rows that an earlier attempt kept are not made again."""
+    sweep, places = parse_sweep(task.spec), range(*task.part)
+    loaded, made_from = _read(sweep, task, say, load)
+    before = sweeps.done(libpq_uri, task.run_id, made_from=made_from)
+    keeper = Keeper(say=say, made_from=made_from, trials=len(places), before=0)
+    run_part(
+        sweep, loaded.frames, places, on_rows=keeper.keep, on_progress=partial(keeper.tell, "running the trials"), threads=task.threads, done=before
+    )
+    keeper.flush()
+    return {}
+
+
+def _read(sweep: Sweep, task: Task, say: Say, load: Load) -> tuple[Loaded, str]:
+    say(Progress(stage="reading data", fraction=0.0), b"")
+    loaded = load(sweep)
+    say(Likely(data_bytes=estimate(sweep, loaded.frames, threads=task.threads).memory_bytes), b"")
+    return loaded, manifest.digest(dict(unfinished.origin(sweep, loaded.frames)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -61,7 +78,7 @@ class Keeper:
         self._fresh += rows.height
         self._waiting.append(rows)
         if time.monotonic() - self._handed_at >= self.every_s:
-            self._hand_on()
+            self.flush()
 
     def tell(self, stage: str, fraction: float) -> None:
         """Say how far the sweep is, and by the speed so far for how long its trials will go on."""
@@ -69,7 +86,10 @@ class Keeper:
         eta_s = left * seconds / self._fresh if self._fresh else None
         self.say(Progress(stage=stage, fraction=fraction, trials_done=self.done, eta_s=eta_s), b"")
 
-    def _hand_on(self) -> None:
+    def flush(self) -> None:
+        """Hand on what waits, if anything does."""
+        if not self._waiting:
+            return
         rows, buffer = pl.concat(self._waiting), io.BytesIO()
         rows.write_parquet(buffer)
         content = buffer.getvalue()

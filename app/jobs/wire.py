@@ -28,6 +28,8 @@ class Task:
     memory_bytes: int
     computes: str = "backtest"
     threads: int = 1
+    part: tuple[int, int] = (0, 0)
+    """Of a part of a sweep, whose id is `run_id`: its first place and the one behind its last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

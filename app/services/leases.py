@@ -19,7 +19,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from app.db.jobs import EventKind, RunEvent
 from app.db.models import Json, Outbox, Run, RunFile, RunKind, RunState, SweepPart
 from app.db.session import Sessions
-from app.services import turns
+from app.services import parts, turns
 
 Values = Mapping[str, object]
 
@@ -41,6 +41,14 @@ class Claim:
     kind: RunKind = RunKind.BACKTEST
     left_s: float | None = None
     """How long until its deadline."""
+    parent_id: UUID | None = None
+    part: tuple[int, int] = (0, 0)
+    """Of a part of a sweep: its first place and the one behind its last."""
+
+    @property
+    def sweep_id(self) -> UUID:
+        """Whose rows its rows are."""
+        return self.parent_id or self.run_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +97,29 @@ async def claim(sessions: Sessions, *, worker: str, lease_s: float, most_running
             run_id = await turns.take(session, most_running=most_running)
             if run_id is None:
                 return None
-            row = (await session.execute(_taken(run_id, worker, lease_s))).one_or_none()
-        if row is not None:  # else its owner cancelled it just now
-            left_s = None if row.left_s is None else float(row.left_s)
-            return Claim(run_id=row.id, fence=row.fence, attempt=row.attempt, spec=row.spec, kind=RunKind(row.kind), left_s=left_s)
+            run = await session.scalar(_taken(run_id, worker, lease_s))
+            if run is not None and run.parent_id is not None:
+                await parts.begun(session, run.parent_id)
+            if run is not None:  # else its owner cancelled it just now
+                return await _claim(session, run)
 
 
-def _taken(run_id: UUID, worker: str, lease_s: float) -> ReturningUpdate[UUID, int, int, Json, str, int]:
+async def _claim(session: AsyncSession, run: Run) -> Claim:
+    left_s = None if run.deadline_at is None else await session.scalar(select(extract("epoch", Run.deadline_at - func.now())).where(Run.id == run.id))
+    first = run.part_first or 0
+    return Claim(
+        run_id=run.id,
+        fence=run.fence,
+        attempt=run.attempt,
+        spec=run.spec,
+        kind=RunKind(run.kind),
+        left_s=None if left_s is None else float(left_s),
+        parent_id=run.parent_id,
+        part=(first, first + (run.trials or 0)) if run.parent_id else (0, 0),
+    )
+
+
+def _taken(run_id: UUID, worker: str, lease_s: float) -> ReturningUpdate[Run]:
     return (
         update(Run)
         .where(Run.id == run_id, Run.state == RunState.QUEUED)
@@ -108,7 +132,7 @@ def _taken(run_id: UUID, worker: str, lease_s: float) -> ReturningUpdate[UUID, i
             progress=0.0,
             stage=None,
         )
-        .returning(Run.id, Run.fence, Run.attempt, Run.spec, Run.kind, extract("epoch", Run.deadline_at - func.now()).label("left_s"))
+        .returning(Run)
     )
 
 
@@ -122,13 +146,15 @@ async def heartbeat(sessions: Sessions, held: Claim, *, lease_s: float, reading:
         return _standing(await session.scalar(renewed))
 
 
-async def keep(sessions: Sessions, held: Claim, parts: Sequence[Part]) -> bool:
+async def keep(sessions: Sessions, held: Claim, parts_kept: Sequence[Part]) -> bool:
     """Store rows of a sweep that goes on; commits. False, and nothing stored, if the claim is lost; rows that are there stay."""
     async with sessions.begin() as session:
         if await session.scalar(select(Run.id).where(_holds(held)).with_for_update(key_share=True)) is None:
             return False
-        values = [{"run_id": held.run_id, **asdict(part)} for part in parts]
-        await session.execute(postgresql.insert(SweepPart).on_conflict_do_nothing(), values)
+        values = [{"run_id": held.sweep_id, **asdict(part)} for part in parts_kept]
+        fresh = await session.scalars(postgresql.insert(SweepPart).on_conflict_do_nothing().returning(SweepPart.trials), values)
+        if held.parent_id:
+            await parts.counted(session, held.parent_id, sum(fresh))
     return True
 
 
@@ -158,13 +184,18 @@ async def finish(sessions: Sessions, held: Claim, product: Product) -> bool:
             await session.execute(insert(RunFile), files)
         if held.kind == RunKind.SWEEP:
             await session.execute(delete(SweepPart).where(SweepPart.run_id == held.run_id))
+        if held.parent_id:
+            await parts.done(session, held.parent_id)
     return True
 
 
 async def fail(sessions: Sessions, held: Claim, *, code: str, message: str) -> bool:
     """End a run that cannot succeed, with a reason that its owner understands; commits. False if the claim is lost."""
     async with sessions.begin() as session:
-        return await _close(session, _holds(held), {"state": RunState.FAILED, "error_code": code, "error_message": message})
+        failed = await _close(session, _holds(held), {"state": RunState.FAILED, "error_code": code, "error_message": message})
+        if failed and held.parent_id:
+            await parts.failed(session, held.parent_id, code=code, message=message)
+    return failed
 
 
 async def stop(sessions: Sessions, held: Claim) -> bool:
@@ -204,8 +235,10 @@ async def expire(sessions: Sessions, *, limit: int = 100) -> list[UUID]:
     why = "no worker was free for it before its deadline"
     failed = update(Run).where(Run.id.in_(some)).values(state=RunState.FAILED, finished_at=func.now(), error_code=DEADLINE, error_message=why)
     async with sessions.begin() as session:
-        rows = (await session.execute(failed.returning(Run.id, Run.attempt))).all()
+        rows = (await session.execute(failed.returning(Run.id, Run.attempt, Run.parent_id))).all()
         await _record(session, [{"run_id": row.id, "attempt": row.attempt, "event": EventKind.EXPIRED, "reason": why} for row in rows])
+        for parent_id in {row.parent_id for row in rows if row.parent_id}:
+            await parts.failed(session, parent_id, code=DEADLINE, message=why)
     return [row.id for row in rows]
 
 
@@ -259,7 +292,7 @@ async def _requeue(
     happened = select(Run.id, Run.attempt, literal(event.value), reason).where(which)
     await session.execute(insert(RunEvent).from_select(["run_id", "attempt", "event", "reason"], happened))
     reset = {"worker": None, "lease_until": None, "progress": 0.0, "stage": None, "eta_s": None}
-    moved = update(Run).where(which).values(**values, **reset).returning(Run.id, Run.attempt, Run.state, Run.error_message)
+    moved = update(Run).where(which).values(**values, **reset).returning(Run.id, Run.attempt, Run.state, Run.error_message, Run.parent_id)
     rows = (await session.execute(moved)).all()
     rings = [{"run_id": row.id, "attempt": row.attempt} for row in rows if row.state == RunState.QUEUED]
     if rings:
@@ -267,6 +300,9 @@ async def _requeue(
     poisoned = [row for row in rows if row.state == RunState.FAILED]
     given_up = [{"run_id": row.id, "attempt": row.attempt, "event": EventKind.POISONED, "reason": row.error_message} for row in poisoned]
     await _record(session, given_up)
+    for row in poisoned:
+        if row.parent_id:
+            await parts.failed(session, row.parent_id, code=POISONED, message=row.error_message)
     return {row.id: RunState(row.state) for row in rows}
 
 

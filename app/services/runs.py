@@ -12,10 +12,11 @@ from app.db.jobs import EventKind, RunEvent
 from app.db.models import Outbox, Priority, Run, RunKind, RunState
 from app.db.session import Sessions
 from app.errors import BadInput, Conflict, NotFound
+from app.services import parts
 from app.services.admission import Limits, admit
 from engine.config import Spec
 
-NAMES = {RunKind.BACKTEST: "run", RunKind.SWEEP: "sweep"}
+NAMES = {RunKind.BACKTEST: "run", RunKind.SWEEP: "sweep", RunKind.PART: "part"}
 """How people call them."""
 
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
@@ -53,8 +54,8 @@ async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str, wish: Wis
     return await enqueue(sessions, run, wish=wish, limits=limits)
 
 
-async def enqueue(sessions: Sessions, run: Run, *, wish: Wish, limits: Limits) -> Run:
-    """Queue what is to be computed; commits it and the ring that it is owed together. QueueFull where there is no room."""
+async def enqueue(sessions: Sessions, run: Run, *, wish: Wish, limits: Limits, in_parts: Sequence[Run] = ()) -> Run:
+    """Queue what is to be computed, whole or in parts; commits all and the rings that they are owed together. QueueFull if there is no room."""
     if wish.deadline_at is not None and wish.deadline_at <= datetime.now(UTC):
         raise BadInput(f"deadline: expected a time to come, found {wish.deadline_at:%Y-%m-%d %H:%M:%S} UTC")
     run.priority, run.deadline_at = wish.priority, wish.deadline_at
@@ -62,7 +63,11 @@ async def enqueue(sessions: Sessions, run: Run, *, wish: Wish, limits: Limits) -
         await admit(session, run.created_by, limits)
         session.add(run)
         await session.flush()
-        session.add(Outbox(run_id=run.id, attempt=run.attempt))
+        for part in in_parts:
+            part.parent_id, part.priority, part.deadline_at = run.id, run.priority, run.deadline_at
+        session.add_all(in_parts)
+        await session.flush()
+        session.add_all(Outbox(run_id=each.id, attempt=each.attempt) for each in in_parts or (run,))
     return run
 
 
@@ -93,12 +98,13 @@ async def page(sessions: Sessions, *, first: int, after: UUID | None = None, sta
 
 async def cancel(sessions: Sessions, run_id: UUID, *, kind: RunKind = RunKind.BACKTEST) -> Run:
     """Cancel a queued run at once, ask the worker of a running one to stop; commits. Conflict if the run is over."""
-    queued = Run.state == RunState.QUEUED
+    queued = or_(Run.state == RunState.QUEUED, parts.in_parts())  # nobody holds it
     asked = (
         update(Run)
         .where(Run.id == run_id, Run.kind == kind, Run.state.in_(_OPEN))
         .values(
             cancel_requested=True,
+            open_parts=0,
             state=case((queued, RunState.CANCELLED), else_=Run.state),
             finished_at=case((queued, func.now()), else_=None),
         )
@@ -109,6 +115,8 @@ async def cancel(sessions: Sessions, run_id: UUID, *, kind: RunKind = RunKind.BA
         if run is None:
             over = await find(session, run_id, kind=kind)
             raise Conflict(f"{NAMES[kind]} {run_id} is {over.state}; only one that is queued or running can be cancelled")
+        if kind == RunKind.SWEEP:
+            await parts.stop(session, run_id)
     return run
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import polars as pl
 from sqlalchemy import select
 
 from app.db import adbc
+from app.db.ids import new_id
 from app.db.models import Run, RunKind, RunState, SweepPart
 from app.db.session import Sessions
 from app.errors import BadInput, Conflict
@@ -19,6 +21,9 @@ from engine.report.trials import Cells, best_first, grid
 from engine.sweep import PERIODS, Estimate, Sweep, estimate
 
 TRIALS = "trials.parquet"
+
+PART_S, LEAST_TRIALS, MOST_PARTS = 20.0, 16, 256
+"""About how long a part takes, how many trials it has at least, and how many parts there are at most."""
 
 MANY, LONG_S = 100_000, 600.0
 """Trials and seconds beyond which nobody may have meant it."""
@@ -32,19 +37,30 @@ class Rows:
     total: int
 
 
-async def submit(sessions: Sessions, *, sweep: Sweep, submitted_by: str, wish: runs.Wish = runs.NO_WISH, limits: Limits = runs.NO_LIMITS) -> Run:
-    """Queue a sweep; commits it and the ring that it is owed together. QueueFull where there is no room."""
-    run = Run(
-        kind=RunKind.SWEEP,
-        created_by=submitted_by,
-        name=sweep.name,
-        strategy=sweep.spec.strategy.kind,
-        spec=sweep.canonical(),
-        spec_hash=sweep.hash(),
-        trials=sweep.most_trials,
-        trials_done=0,
-    )
-    return await runs.enqueue(sessions, run, wish=wish, limits=limits)
+async def submit(
+    sessions: Sessions, *, sweep: Sweep, submitted_by: str, parts: int = 1, wish: runs.Wish = runs.NO_WISH, limits: Limits = runs.NO_LIMITS
+) -> Run:
+    """Queue a sweep; commits it with its parts and the rings that they are owed. QueueFull where there is no room."""
+    asked = {
+        "created_by": submitted_by,
+        "name": sweep.name,
+        "strategy": sweep.spec.strategy.kind,
+        "spec": sweep.canonical(),
+        "spec_hash": sweep.hash(),
+        "trials_done": 0,
+    }
+    ids = sorted(new_id() for _ in range(parts)) if parts > 1 else []  # by which they are taken in order
+    bounds = itertools.pairwise(sweep.most_trials * at // parts for at in range(parts + 1))
+    pieces = [
+        Run(**asked, id=id_, kind=RunKind.PART, part_first=first, trials=after - first) for id_, (first, after) in zip(ids, bounds, strict=False)
+    ]
+    run = Run(**asked, kind=RunKind.SWEEP, trials=sweep.most_trials, open_parts=len(pieces))
+    return await runs.enqueue(sessions, run, wish=wish, limits=limits, in_parts=pieces)
+
+
+def parts_of(found: Estimate) -> int:
+    """Return in how many parts a sweep is computed: some seconds each, so that many workers can take part and a lost one costs little."""
+    return max(1, min(MOST_PARTS, int(found.seconds / PART_S), found.trials // LEAST_TRIALS))
 
 
 async def measure(sessions: Sessions, sweep: Sweep, *, threads: int | None = None) -> Estimate:

@@ -26,10 +26,10 @@ _NEXT = text("""
         CROSS JOIN round
         CROSS JOIN LATERAL (
             SELECT id FROM runs
-            WHERE state = 'queued' AND created_by = s.name AND (deadline_at IS NULL OR deadline_at > now())
+            WHERE state = 'queued' AND created_by = s.name AND open_parts = 0 AND (deadline_at IS NULL OR deadline_at > now())
             ORDER BY priority DESC, created_at, id LIMIT 1
         ) first
-        CROSS JOIN LATERAL (SELECT count(*) AS runs FROM runs WHERE state = 'running' AND created_by = s.name) busy
+        CROSS JOIN LATERAL (SELECT count(*) AS runs FROM runs WHERE state = 'running' AND created_by = s.name AND lease_until IS NOT NULL) busy
         WHERE busy.runs < coalesce(s.max_running, :most_running, busy.runs + 1)
     ),
     chosen AS (SELECT * FROM waiting ORDER BY runs / weight, turn, served_at NULLS FIRST, name LIMIT 1)

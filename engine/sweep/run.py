@@ -1,7 +1,7 @@
 """The pipeline of a sweep: its trials, the best of them in full, and what they say as a whole."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -33,8 +33,9 @@ _WALKED, _RUN_AGAIN = 0.8, 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Space:
-    # how long the runs are, and in which periods they are judged
+class Space:
+    """How long the runs are, and in which periods they are judged."""
+
     span_us: int
     period_us: int
     periods: int
@@ -78,21 +79,20 @@ def run(
     """
     on_progress("reading the sweep", 0.0)
     made = design(sweep)
-    space = _space(made)
+    space = space_of(made)
     folds(sweep, space.period_us)  # told before anything runs
     known = _known(made, done)
     wanted = np.setdiff1d(np.arange(made.trials), known["trial"].to_numpy() if known is not None else [])
-    kind, chunks = (FIGURE, trials_of_pairs.chunks) if trials_of_pairs.fits(made) else (trial_rows.WIDE, singly.chunks)
-    found = trial_rows.empty(wanted.size, space.periods, kind=kind)
+    found = trial_rows.empty(wanted.size, space.periods, kind=FIGURE if trials_of_pairs.fits(made) else trial_rows.WIDE)
     finished = 0
-    with closing(chunks(made, data, wanted, threads=threads)) as parts:
+    with closing(walked(made, data, wanted, threads=threads)) as parts:
         for trials, rows in parts:
             places = np.searchsorted(wanted, trials)
             for whole, part in zip(found, rows, strict=True):
                 whole[places] = part
             finished += trials.size
             if on_rows is not None:
-                on_rows(_frame(made, trials, rows, space))
+                on_rows(frame_of(made, trials, rows, space))
             on_progress("running the trials", min(_WALKED * finished / wanted.size, _WALKED))
     whole_frame = _whole(made, wanted, found, known, space)
     periods = np.ascontiguousarray(_periods(whole_frame, space)) if known is not None else found.periods
@@ -112,15 +112,24 @@ def run(
     return result
 
 
-def _space(made: Design) -> _Space:
+def walked(
+    made: Design, data: Mapping[SeriesKey, pl.DataFrame], wanted: Int64s, *, threads: int | None
+) -> Generator[tuple[Int64s, Rows], None, None]:
+    """Return the ordinals and rows of trials as they are done, by the loop that fits; to be closed."""
+    chunks = trials_of_pairs.chunks if trials_of_pairs.fits(made) else singly.chunks
+    return chunks(made, data, wanted, threads=threads)
+
+
+def space_of(made: Design) -> Space:
+    """Return how long the runs of a sweep are."""
     first, last = micros(made.sweep.spec.start), micros(made.sweep.spec.end)
     period_us = metrics.period_of(last - first)
     lines = dict.fromkeys(line for spec in kinds_of(made) for line in trial_rows.of_spec(spec))
-    return _Space(span_us=last - first, period_us=period_us, periods=metrics.periods_in(first, last, period_us), lines=tuple(lines))
+    return Space(span_us=last - first, period_us=period_us, periods=metrics.periods_in(first, last, period_us), lines=tuple(lines))
 
 
-def _frame(made: Design, trials: Int64s, rows: Rows, space: _Space) -> pl.DataFrame:
-    # the rows of some trials, with their periods, by ordinal
+def frame_of(made: Design, trials: Int64s, rows: Rows, space: Space) -> pl.DataFrame:
+    """Return the rows of some trials, with their periods, by ordinal."""
     order = np.argsort(trials)
     figures = trial_rows.columns(Rows._make(part[order] for part in rows), span_us=space.span_us, lines=space.lines)
     return made.table(trials[order]).with_columns(*figures.values(), pl.Series(PERIODS, rows.periods[order].tolist(), dtype=pl.List(pl.Float64)))
@@ -139,16 +148,16 @@ def _known(made: Design, done: pl.DataFrame | None) -> pl.DataFrame | None:
     return done.unique("trial").sort("trial")
 
 
-def _whole(made: Design, wanted: Int64s, found: Rows, known: pl.DataFrame | None, space: _Space) -> pl.DataFrame:
+def _whole(made: Design, wanted: Int64s, found: Rows, known: pl.DataFrame | None, space: Space) -> pl.DataFrame:
     if known is None:
         return made.table(wanted).with_columns(trial_rows.columns(found, span_us=space.span_us, lines=space.lines).values())
     if not wanted.size:
         return known
-    fresh = _frame(made, wanted, found, space)
+    fresh = frame_of(made, wanted, found, space)
     return pl.concat([known.select(fresh.columns), fresh]).sort("trial")
 
 
-def _periods(whole: pl.DataFrame, space: _Space) -> Floats:
+def _periods(whole: pl.DataFrame, space: Space) -> Floats:
     flat = whole[PERIODS].explode(empty_as_null=False) if space.periods else pl.Series([], dtype=pl.Float64)
     return flat.to_numpy().reshape(whole.height, space.periods)
 

@@ -11,6 +11,7 @@ import polars as pl
 import psutil
 import pytest
 from arq.connections import ArqRedis
+from sqlalchemy import func, select
 
 from app.db import adbc, snapshots
 from app.db.models import Run, RunKind, RunState
@@ -146,3 +147,27 @@ async def test_trials_whose_rows_are_kept_are_not_run_again(
     assert counts == sorted(counts)
     direct = engine_sweep.run(sweep, weekend.bars)
     assert files == dataclasses.replace(direct, manifest={**direct.manifest, "snapshots": []}).files()
+
+
+async def test_a_sweep_in_parts_on_two_workers_of_which_one_is_lost_is_the_sweep_of_the_engine(
+    sessions: Sessions, redis: ArqRedis, libpq_uri: str, weekend: Weekend, tmp_path: Path
+) -> None:
+    sweep = the_sweep(parameters=[SLOW[0], {**SLOW[1], "count": 40}], keep=1)
+    async with working(sessions, redis, dataclasses.replace(computing(libpq_uri, tmp_path), name="stays")):
+        sweep_id = (await sweeps.submit(sessions, sweep=sweep, submitted_by="tester", parts=5)).id
+        async with working(sessions, redis, dataclasses.replace(computing(libpq_uri, tmp_path), name="leaves")):
+            await until(lambda: at_work(sessions, "leaves"), "a part at the second worker")
+        run = await ends(sessions, sweep_id)
+    assert run.state == RunState.DONE, run.error_message
+    direct = engine_sweep.run(sweep, weekend.bars)
+    named = dataclasses.replace(direct, manifest={**direct.manifest, "snapshots": (run.manifest or {})["snapshots"]}).files()
+    assert {name: await results.file(sessions, run_id=sweep_id, name=name) for name in named} == named
+    async with sessions() as session:
+        states = list(await session.scalars(select(Run.state).where(Run.parent_id == sweep_id)))
+    assert states == [RunState.DONE] * 5
+
+
+async def at_work(sessions: Sessions, worker: str) -> bool:
+    """Tell whether a worker computes trials."""
+    async with sessions() as session:
+        return await session.scalar(select(func.count()).where(Run.worker == worker, Run.stage == "running the trials")) != 0
