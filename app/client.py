@@ -35,7 +35,7 @@ def connect(url: str, token: str) -> Iterator[httpx2.Client]:
         yield http
 
 
-def ask(http: httpx2.Client, name: str, **variables: object) -> Form:
+def ask(http: httpx2.Client, name: str, /, **variables: object) -> Form:
     """Return the data of a named operation; its errors are raised."""
     body = {"operationName": name, "query": operation(name), "variables": variables}
     response = _answered(lambda: http.post("/graphql", json=body))

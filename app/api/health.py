@@ -17,6 +17,7 @@ from app.api.responses import json_response
 from app.db import migrate, quality
 from app.db.models import Run, RunState
 from app.db.session import Sessions
+from app.services import board
 from app.services.findings import Grade
 from app.version import code_version
 
@@ -56,7 +57,9 @@ async def readyz(parts: Parts, _request: Request) -> Response:
 async def metrics(parts: Parts, counted: Metrics, _request: Request) -> Response:
     """Return what was counted, and the runs and the queue as they are now; what does not answer is left out."""
     asked = (_or_none(lambda: _runs(parts)), _or_none(lambda: _days(parts)), _or_none(lambda: _depth(parts)))
-    runs, days, depth = await asyncio.gather(*asked)
+    jobs = _or_none(lambda: board.numbers(parts.sessions))
+    runs, days, depth, found = await asyncio.gather(*asked, jobs)
+    counted.jobs.show(found)
     counted.up.labels("database").set(runs is not None)
     counted.up.labels("queue").set(depth is not None)
     counted.runs.clear()

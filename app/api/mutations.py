@@ -9,6 +9,7 @@ from app import log
 from app.api.context import Context, Info
 from app.api.ids import run_id, sweep_id
 from app.api.inputs import SpecArgument, SweepArgument, WishArgument, WishInput
+from app.api.jobs import Share, Worker
 from app.api.runs import Run
 from app.api.sweeps import SubmitSweepResult, Sweep, checked, too_large
 from app.api.types import BadInput, Conflict, InvalidSpec, NotFound, QueueFull, resolver
@@ -17,7 +18,7 @@ from app.errors import BadInput as BadInputError
 from app.errors import Conflict as ConflictError
 from app.errors import NotFound as NotFoundError
 from app.errors import QueueFull as QueueFullError
-from app.services import runs, sweeps
+from app.services import board, runs, sweeps, workers
 from engine import sweep as engine_sweep
 from engine.errors import SpecError
 
@@ -27,6 +28,8 @@ _log = log.get(__name__)
 SubmitRunResult = Annotated[
     Run | InvalidSpec | BadInput | QueueFull, strawberry.union("SubmitRunResult", description="The queued run, or why it is not queued.")
 ]
+DrainResult = Annotated[Worker | NotFound, strawberry.union("DrainResult", description="The worker, or that there is none.")]
+ShareResult = Annotated[Share | BadInput, strawberry.union("ShareResult", description="The share, or why it cannot be.")]
 RetryResult = Annotated[
     Run | Sweep | NotFound | Conflict | QueueFull,
     strawberry.union("RetryResult", description="What is queued again, or why it is not."),
@@ -90,6 +93,34 @@ class Mutation:
             return NotFound.of(error)
         except ConflictError as error:
             return Conflict.of(error)
+
+    @resolver("Have a worker end what it has and take nothing more, or take jobs again.")
+    async def drain_worker(
+        self,
+        info: Info,
+        name: Annotated[str, strawberry.argument(description="The worker's name.")],
+        draining: Annotated[bool, strawberry.argument(description="False: it may take jobs again.")] = True,
+    ) -> DrainResult:
+        """Ask it; it hears within seconds."""
+        try:
+            return Worker.of(await workers.drain(info.context.sessions, name, draining=draining))
+        except NotFoundError as error:
+            return NotFound.of(error)
+
+    @resolver("Set a user's share of the workers.")
+    async def set_share(
+        self,
+        info: Info,
+        user: Annotated[str, strawberry.argument(description="Whose.")],
+        weight: Annotated[float, strawberry.argument(description="How many turns where another of weight 1 gets one.")] = 1.0,
+        max_running: Annotated[int | None, strawberry.argument(description="How many jobs may be under way; null: as everybody's.")] = None,
+        max_queued: Annotated[int | None, strawberry.argument(description="How many may wait; null: as everybody's.")] = None,
+    ) -> ShareResult:
+        """Set it."""
+        try:
+            return Share.of(await board.set_share(info.context.sessions, user, weight=weight, max_running=max_running, max_queued=max_queued))
+        except BadInputError as error:
+            return BadInput.of(error)
 
     @resolver("Queue a sweep. Ask for its `state` until that is final; its rows can be read on the way.")
     async def submit_sweep(

@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 from app.api.context import Info
 from app.api.ids import run_id, sweep_id
 from app.api.inputs import SpecArgument, SweepArgument
+from app.api.jobs import Job, Queue
 from app.api.markets import BarSeries, Instrument, Venue, columns
 from app.api.pages import decode_cursor, page_size
 from app.api.runs import RUNS, Run, RunConnection, RunState
@@ -19,7 +20,7 @@ from app.api.types import BadInput, InvalidSpec, NotFound, Viewer, resolver
 from app.db import models
 from app.errors import BadInput as BadInputError
 from app.errors import NotFound as NotFoundError
-from app.services import market, runs, sweeps
+from app.services import board, market, runs, sweeps
 from engine.config import json_schema
 from engine.errors import SpecError
 from engine.schema import SYNTHETIC_PREFIX
@@ -142,6 +143,34 @@ class Query:
             kind=models.RunKind.SWEEP,
         )
         return SweepConnection.of(page, after=after)
+
+    @resolver("Jobs of all kinds, newest first: runs, sweeps and their parts.")
+    async def jobs(
+        self,
+        info: Info,
+        first: Annotated[int, argument(description=f"Most jobs to return, 1 to {RUNS_A_PAGE}.")] = 20,
+        state: Annotated[RunState | None, argument(description="Only jobs in this state.")] = None,
+    ) -> list[Job]:
+        """Read the newest."""
+        wanted = models.RunState[state.name] if state else None
+        return [Job.of(run) for run in await board.newest(info.context.sessions, first=page_size(first, RUNS_A_PAGE), state=wanted)]
+
+    @resolver("A job by its identifier, of any kind; null where there is none.")
+    async def job(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument(description="The identifier of a run, a sweep or a part.")],  # noqa: A002  the contract's name
+    ) -> Job | None:
+        """Read it."""
+        try:
+            return Job.of(await runs.get(info.context.sessions, run_id(id), kind=None))
+        except NotFoundError:
+            return None
+
+    @resolver("The queue: how much waits, who works, whose share is what.")
+    async def queue(self, info: Info) -> Queue:
+        """Read the numbers."""
+        return Queue.of(await board.numbers(info.context.sessions))
 
     @resolver("The JSON Schema of a sweep.")
     def sweep_schema(self) -> JSON:

@@ -19,7 +19,7 @@ async def client_of(app: Starlette, token: str | None) -> AsyncIterator[httpx2.A
         yield client
 
 
-async def ask(client: httpx2.AsyncClient, name: str, **variables: object) -> Form:
+async def ask(client: httpx2.AsyncClient, name: str, /, **variables: object) -> Form:
     """Return the data of a named operation; no error is expected."""
     answer = await post(client, operation(name), operationName=name, variables=variables)
     assert "errors" not in answer, answer

@@ -18,7 +18,7 @@ from graphql import (
 )
 
 from app import contract
-from app.api import fills, markets, quality, runs
+from app.api import fills, jobs, markets, quality, runs
 from app.api.schema import sdl
 from app.db import models
 from app.services import findings
@@ -74,6 +74,7 @@ def test_every_type_field_argument_and_value_has_a_description() -> None:
         (fills.OrderRole, events.ROLES),
         (markets.SeriesData, get_args(Data)),
         (quality.DayGrade, findings.Grade),
+        (jobs.JobKind, models.RunKind),
         (runs.Priority, [priority.name.lower() for priority in models.Priority]),
     ],
 )
@@ -84,7 +85,17 @@ def test_an_enum_has_every_value_that_there_is_by_its_name(shown: type[Enum], kn
 
 def test_every_enum_of_the_contract_is_held_against_what_it_shows() -> None:
     enums = {name for name, kind in build_schema(sdl()).type_map.items() if isinstance(kind, GraphQLEnumType) and not name.startswith("__")}
-    assert enums == {"RunState", "Side", "Outcome", "OrderRole", "SeriesData", "DayGrade", "Priority", "Role"}  # a role is nobody's but the API's
+    assert enums == {
+        "RunState",
+        "Side",
+        "Outcome",
+        "OrderRole",
+        "SeriesData",
+        "DayGrade",
+        "JobKind",
+        "Priority",
+        "Role",
+    }  # a role is nobody's but the API's
 
 
 def test_the_contract_folder_holds_no_python() -> None:
