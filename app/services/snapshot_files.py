@@ -22,6 +22,7 @@ from engine.manifest import frame_hash
 
 READERS = 4
 _ROWS_AT_ONCE = 200_000
+_ROWS_A_GROUP = 1 << 22  # so that a day comes back in one piece, and need not be put together
 _MEND = "usdc-arb data snapshot verify, then build, make it anew from the database"
 
 
@@ -39,7 +40,7 @@ def write(files: Objects, day: date, frame: pl.DataFrame, changed: int) -> Versi
     if not frame.height:
         return Version(day, sha256, None, 0, 0, changed)
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", statistics=False)
+    frame.write_parquet(buffer, compression="zstd", statistics=False, row_group_size=_ROWS_A_GROUP)
     data = buffer.getvalue()
     files.put(sha256, data)
     return Version(day, sha256, _digest(data) if frame_hash(pl.read_parquet(data)) == sha256 else None, frame.height, len(data), changed)

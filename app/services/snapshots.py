@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Self, cast
 
 import polars as pl
@@ -146,7 +146,7 @@ def verify(archive: Archive, *, tell: Tell = _silent) -> list[str]:
 
 def _span(cover: Coverage, reach: Reach) -> Span:
     line = Line(cover.instrument_id, cover.data, cover.interval_us)
-    return line, max(reach.start, cover.first).date(), min(reach.end, cover.last).date()
+    return line, max(reach.start, cover.first).date(), min(reach.end - timedelta(microseconds=1), cover.last).date()
 
 
 def _build(archive: Archive, files: Objects, stale: Sequence[tuple[Line, Day]], tell: Tell) -> Built:

@@ -81,6 +81,8 @@ async def test_what_is_read_of_files_is_what_the_tables_have(libpq_uri: str, tmp
         expected, found = load(libpq_uri, wanted), snapshots.load(archive, wanted)
         assert all(found.frames[key].equals(expected[key]) and found.frames[key].n_chunks() == 1 for key in wanted), (start, end)
     assert [(one["venue"], one["day"], one["rows"]) for one in found.named] == [("binance", "2023-03-09", 3), ("kraken", "2023-03-09", 206)]
+    one_day = {KEY: Reach(BARS, START + DAY, START + 2 * DAY)}
+    assert [one["day"] for one in snapshots.load(archive, one_day).named] == ["2023-03-09"], "of a window that ends at midnight no further day"
     listed = [(one.data, one.interval_us, one.days, one.stale, one.rows, one.older) for one in snapshots.listed(archive)]
     assert listed == [("quotes", 0, 3, 0, 8, 0), ("bars", 60_000_000, 4, 0, 823, 0)]
 
