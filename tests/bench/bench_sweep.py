@@ -2,15 +2,20 @@
 
 Equality first: rows of some sets must be what backtests of their specs say. Then, beside what the machine's memory and arithmetic give: a grid
 whose thresholds are the deciles of the edges of the candidates, one row in a hundred, on two venues with 200,000 quotes each; how it scales
-over threads and sets; and, with --large, five venues with five million quotes each. Times are of the trials with all that they share (reading,
-alignment, marks, candidates), without full results and statistics; processor time beside them, since a machine may be shared.
+over threads and sets; and, with --large, five venues with five million quotes each. Times are the median of five, in a warm process of its own, of
+the trials with all that they share (reading, alignment, marks, candidates), without full results and statistics; processor time beside them,
+since a machine may be shared.
 """
 
 import argparse
-import resource
+import json
+import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,47 +135,57 @@ def hold_equal(made: Sweep, data: dict[SeriesKey, pl.DataFrame], trials: pl.Data
     return agreed
 
 
-def timed(made: Sweep, data: dict[SeriesKey, pl.DataFrame], threads: int, times: int = 3) -> tuple[float, float, pl.DataFrame]:
-    """Return the shortest time of several runs up to the last row [s], its processor time [s], and the rows."""
-    best = (np.inf, np.inf)
+def timed(made: Sweep, data: dict[SeriesKey, pl.DataFrame], threads: int, times: int = 1) -> tuple[float, float, pl.DataFrame]:
+    """Return the median time of several runs up to the last row [s], that of its processors [s], and the rows."""
+    wall, used = [], []
     for _ in range(times):
-        began, used, ended = time.perf_counter(), time.process_time(), [(0.0, 0.0)]
+        began, cpu, ended = time.perf_counter(), time.process_time(), [(0.0, 0.0)]
 
         def note(stage: str, _fraction: float, ended: list[tuple[float, float]] = ended) -> None:
             if stage == "running the trials":
                 ended[0] = time.perf_counter(), time.process_time()
 
         trials = sweep.run(made, data, threads=threads, on_progress=note).trials
-        best = min(best, (ended[0][0] - began, ended[0][1] - used))
-    return *best, trials
+        wall.append(ended[0][0] - began)
+        used.append(ended[0][1] - cpu)
+    return statistics.median(wall), statistics.median(used), trials
 
 
-def megabytes() -> float:
-    """Return the most memory that this process has had [MB]."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+def in_child(folder: Path, sets: int, threads: int) -> dict[str, Any]:
+    """Return what a sweep on the saved data took, in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.sweep_child", str(folder), str(sets), str(threads)]
+    found: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
+    return found
 
 
 def report(case: Case, sets: int, *, scaling: bool) -> None:
     """Print the lines of a case."""
     data = quotes(case)
     thresholds = deciles(case, data)
-    made = grid(case, thresholds, sets)
-    warm = grid(case, thresholds, 2_000)
-    _, _, trials = timed(warm, data, 2, times=1)
-    agreed = hold_equal(warm, data, trials, [0, 777, 1500] if scaling else [777])
-    print(f"equality: {agreed} figures equal those of backtests")
-    before = megabytes()
-    wall, used, trials = timed(made, data, 2)
-    fills = trials["fills"]
-    rate = f"{wall:.2f} s, {used:.2f} s of processors ({trials.height / wall:,.0f} sets/s)"
-    print(f"{case.venues} venues × {case.rows:,} quotes, {trials.height:,} sets: {rate}")
-    print(f"fills of a set: median {fills.median():,.0f}, mean {fills.mean():,.0f}; memory {megabytes():,.0f} MB at most, {before:,.0f} before")
+    few = grid(case, thresholds, 2_000)
+    agreed = hold_equal(few, data, timed(few, data, 2)[2], [0, 777, 1500] if scaling else [777])
+    print(f"equality: {agreed} figures equal those of backtests", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for key, frame in data.items():
+            frame.write_parquet(folder / f"{key.venue}.parquet")
+        (folder / "thresholds.json").write_text(json.dumps(thresholds))
+        del data
+        tell(case, folder, sets, scaling=scaling)
+
+
+def tell(case: Case, folder: Path, sets: int, *, scaling: bool) -> None:
+    """Print what the sweeps of a case took and held, each in a process of its own."""
+    two = in_child(folder, sets, 2)
+    rate = f"{two['wall_s']:.2f} s, {two['processor_s']:.2f} s of processors ({two['sets'] / two['wall_s']:,.0f} sets/s)"
+    held = f"{two['peak_bytes'] / 1e6:,.0f} MB held at most, {two['held_before_bytes'] / 1e6:,.0f} of it by process and data before"
+    print(f"{case.venues} venues × {case.rows:,} quotes, {two['sets']:,} sets: {rate}; {held}")
+    print(f"fills of a set: median {two['median_fills']:,.0f}, mean {two['mean_fills']:,.0f}", flush=True)
     if scaling:
-        one, _, _ = timed(made, data, 1)
-        print(f"1 → 2 threads: {one:.2f} s → {wall:.2f} s, {one / wall:.2f} ×")
-        had = megabytes()
-        more, cpu, _ = timed(grid(case, thresholds, 8 * sets), data, 2, times=1)
-        print(f"8 × the sets: {more / wall:.2f} × the time ({cpu / used:.2f} × of processors), {megabytes() / had:.2f} × the memory")
+        one, more = in_child(folder, sets, 1), in_child(folder, 8 * sets, 2)
+        print(f"1 → 2 threads: {one['wall_s']:.2f} s → {two['wall_s']:.2f} s, {one['wall_s'] / two['wall_s']:.2f} ×")
+        times = f"{more['wall_s'] / two['wall_s']:.2f} × the time ({more['processor_s'] / two['processor_s']:.2f} × of processors)"
+        print(f"8 × the sets: {times}, {more['peak_bytes'] / two['peak_bytes']:.2f} × the memory")
 
 
 def main() -> None:
