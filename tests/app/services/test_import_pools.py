@@ -20,7 +20,7 @@ from engine.config import parse_spec_toml
 from engine.schema import POOL_STATES, SeriesKey
 from tests.app.services.test_quarantine import aside
 from tests.app.sources.files import write
-from tests.app.sources.test_pools import MINUTES, UNISWAP, minute
+from tests.app.sources.test_pools import MINUTES, REAL, UNISWAP, minute
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "dex-cex-synthetic.toml"
 KEY = SeriesKey("somepool", "ETH/USDC")
@@ -111,3 +111,13 @@ async def test_a_run_reads_of_the_example_what_its_files_have(libpq_uri: str, tm
     found, expected = snapshots.load(archive, reaches(spec)).frames, read_folder(tmp_path, wanted(spec))
     assert found.keys() == expected.keys()
     assert all(found[key].equals(expected[key]) for key in expected)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason=f"needs real pool minutes in {REAL}")
+async def test_real_minutes_of_uniswap_have_the_liquidity_of_their_files_digit_by_digit(libpq_uri: str) -> None:
+    summaries = await import_files(libpq_uri, [REAL], jobs=2)
+    minutes = pl.concat(pl.read_csv(path, infer_schema=False) for path in sorted(REAL.glob("*.csv")))
+    assert (len(summaries), minutes.height) == (5, 7_199)
+    assert [row[0] for row in stored(libpq_uri)] == minutes["currentLiquidity"].to_list()
+    again = await import_files(libpq_uri, [REAL])
+    assert sum(one.rows_new for one in again) == 0
