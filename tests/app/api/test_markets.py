@@ -14,6 +14,9 @@ from engine.schema import SeriesKey
 from engine.synth import depeg_weekend
 from tests.app.api.asking import Form, ask, post
 from tests.app.api.conftest import Counting
+from tests.app.sources.files import write
+from tests.app.sources.test_pools import MINUTES as MINUTES_OF_POOLS
+from tests.app.sources.test_pools import UNISWAP, minute
 
 MINUTES = 600
 ALPHA, GAMMA = SeriesKey("synthetic-alpha", "USDC/USD"), SeriesKey("synthetic-gamma", "BTC/USD")
@@ -56,6 +59,21 @@ async def test_instruments_tell_what_is_stored_of_them(client: httpx2.AsyncClien
     }
     assert len((await ask(client, "Instruments"))["instruments"]) == 2
     assert (await ask(client, "Instruments", venue="nowhere"))["instruments"] == []
+
+
+async def test_instruments_tell_of_pools_and_funding(client: httpx2.AsyncClient, libpq_uri: str, tmp_path: Path) -> None:
+    write(tmp_path, ["2024-08-08 00:00:05,1650.5,12,0,inf"], header="ts,price,liquidity,lower,upper", name="somepool_ETH-USDC.csv")
+    write(tmp_path, [minute("2023-08-17 23:59:00")], header=MINUTES_OF_POOLS, name=UNISWAP)
+    write(tmp_path, ["2024-08-08,0.0001"], header="ts,rate", name="binance-futures_BTC-USDT_funding.csv")
+    await imports.import_files(libpq_uri, [tmp_path])
+    query = "{ instruments { venue { name } coverage { data interval first rows quality { day } } } }"
+    found = {one["venue"]["name"]: one["coverage"] for one in (await post(client, query))["data"]["instruments"]}
+    expected = {
+        "binance-futures": ("FUNDING", None, "2024-08-08T00:00:00Z"),
+        "somepool": ("POOL", None, "2024-08-08T00:00:05Z"),
+        "uniswap-v3-polygon-5bps": ("POOL_BARS", "1m", "2023-08-18T00:00:00Z"),
+    }
+    assert {venue: (one["data"], one["interval"], one["first"]) for venue, (one,) in found.items()} == expected
 
 
 async def test_bars_come_as_columns_exactly_as_they_were_imported(client: httpx2.AsyncClient, stored: dict[SeriesKey, pl.DataFrame]) -> None:

@@ -67,8 +67,12 @@ async def test_payments_are_stored_once_and_others_for_their_times_are_refused_o
         await import_files(libpq_uri, [write(tmp_path, ["2024-08-09 00:00,0.5"], header="ts,rate", name=NAME)])
     with pytest.raises(BadInput, match=r"expected one payment for 2024-08-10 00:00:00, found two that differ \(rates 0.5 and 0.25\)"):
         await import_files(libpq_uri, [payments(tmp_path, "10 00:00,09 23:00,0.5", "10 00:00,09 23:00,0.25")])
+    for new in (2, 0):
+        plain = write(tmp_path, ["2024-08-11,0.5", "2024-08-12,0.5"], header="ts,rate", name=NAME)
+        (summary,) = await import_files(libpq_uri, [plain])
+        assert (summary.rows_new, summary.rows_replaced, summary.counts) == (new, 0, {"unpublished": 2})
     (info,) = await market.list_instruments(sessions)
-    assert [(info.key, str(cover.kind), cover.count) for cover in info.coverage] == [(KEY, "funding", 4)]
+    assert [(info.key, str(cover.kind), cover.count) for cover in info.coverage] == [(KEY, "funding", 6)]
 
 
 async def test_a_damaged_payment_is_set_aside_with_its_place(libpq_uri: str, tmp_path: Path) -> None:
