@@ -1,6 +1,6 @@
 """The table of states of pools: prices and liquidity as a run reads them, and beside them the chain's own integers, digit by digit.
 
-Those outgrow 64 bits, and the 38 digits that a decimal of 128 bits has: they go in as decimals of 256 bits, lie as `numeric`, and come out as text.
+Those outgrow 64 bits, and the 38 digits that a decimal of 128 bits has: they lie as `numeric`, and go in and come out as texts.
 """
 
 import polars as pl
@@ -20,5 +20,5 @@ TABLE = Table(
     further=_exact,
     back=_exact,
     beyond=tuple(f"{name}::text AS {name}" for name in POOL_EXACT),
-    digits={"liquidity_raw": 39, "sqrt_price_x96": 49},
+    texts=tuple(POOL_EXACT),
 )
