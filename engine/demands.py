@@ -14,7 +14,6 @@ from engine.day_checks import DAY_US, check_day
 from engine.errors import DataError
 from engine.observations import window
 from engine.schema import US_PER_SECOND, SeriesKey, instant, micros
-from engine.units import format_duration
 
 _SHOWN = 5
 
@@ -73,7 +72,7 @@ def _below(spec: Spec, instrument: Instrument, frame: pl.DataFrame, demands: Dem
         counts = check_day(rows, data=instrument.data, interval_us=interval_us, day=(begins, ends))
         length_s = (ends - begins) / US_PER_SECOND
         is_empty = counts["late_s"] >= length_s
-        stretch_s = max(waited_s + counts["late_s"], 0.0 if is_empty else counts["longest_gap_s"])
+        stretch_s = 0.0 if is_empty else max(waited_s + counts["late_s"], counts["longest_gap_s"])
         waited_s = waited_s + length_s if is_empty else counts["early_s"]
         if ends == micros(spec.end):
             stretch_s = max(stretch_s, waited_s)
@@ -83,11 +82,16 @@ def _below(spec: Spec, instrument: Instrument, frame: pl.DataFrame, demands: Dem
 def _why(counts: Mapping[str, float], stretch_s: float, demands: Demands) -> Iterator[str]:
     flagged = counts.get("flagged", 0) / max(1, counts["rows"])
     if demands.min_covered is not None and counts["covered"] < demands.min_covered:
-        yield f"a price for {counts['covered']:.1%} of it, demanded are {demands.min_covered:.1%}"
+        yield f"a price for {_percent(counts['covered'])} of it, at least {_percent(demands.min_covered)} is demanded"
     if demands.max_flagged is not None and flagged > demands.max_flagged:
-        yield f"{flagged:.2%} of the rows flagged, at most {demands.max_flagged:.2%} may be"
+        yield f"{_percent(flagged)} of its rows flagged, at most {_percent(demands.max_flagged)} may be"
     if demands.max_gap is not None and stretch_s * US_PER_SECOND > demands.max_gap:
-        yield f"nothing for {stretch_s:,.0f} s, at most {format_duration(demands.max_gap)} may be"
+        yield f"no price for {stretch_s:,.10g} s on end, at most {demands.max_gap / US_PER_SECOND:,.10g} s may be"
+
+
+# With as many digits as tell a share from the one that is demanded: 99.99% is not 100%.
+def _percent(share: float) -> str:
+    return f"{100 * share:.6g}%"
 
 
 # When each day of the run begins and ends [µs], and its rows; receive times by the run's clock.
@@ -100,6 +104,5 @@ def _days(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Iterator[t
         at = cut.select(pl.coalesce("ts", "received").cum_max()).to_series().to_physical()
     for begins in (start, *range((start // DAY_US + 1) * DAY_US, end, DAY_US)):
         ends = min((begins // DAY_US + 1) * DAY_US, end)
-        last = ends - spec.interval_us if instrument.data == "bars" and ends == end else ends - 1
-        first, after = at.search_sorted(begins, side="left"), at.search_sorted(last, side="right")
+        first, after = (at.search_sorted(us, side="left") for us in (begins, ends))
         yield begins, ends, cut.slice(first, after - first)

@@ -5,11 +5,13 @@ import math
 from collections.abc import Iterator
 
 from engine.errors import Problem, suggest
-from engine.schema import ATOMS_PER_UNIT, SeriesKey
+from engine.schema import ATOMS_PER_UNIT, US_PER_SECOND, SeriesKey
 from engine.spec.spec import LASTING_US, Spec
 from engine.spec.venues import POOLS
 from engine.strategies.dex_cex import DexCex
 from engine.units import LARGEST_AMOUNT, atoms
+
+_DAY_US = 86_400 * US_PER_SECOND
 
 
 def _intervals(spec: Spec) -> Iterator[Problem]:
@@ -23,6 +25,8 @@ def _intervals(spec: Spec) -> Iterator[Problem]:
         return
     if spec.max_wait_us <= 0 or spec.max_wait_us % spec.interval:
         yield Problem(path="execution.max_wait", message="must be a multiple of interval, and longer than 0")
+    if barred and spec.quality.demands is not None and _DAY_US % spec.interval:
+        yield Problem(path="quality.demands", message="judges whole days: interval must divide a day")
     for name, venue in spec.venues.items():
         if barred and venue.feed_latency >= spec.interval:
             yield Problem(path=f"venues.{name}.feed_latency", message="must be below the interval: bars of two intervals would meet otherwise")

@@ -16,6 +16,7 @@ NEED = 'with use = "mark", or one against a currency that has such an instrument
         ([("interval", "0s")], "interval: must be longer than 0"),
         ([("execution.max_wait", "90s")], "execution.max_wait: must be a multiple of interval, and longer than 0"),
         ([("execution.max_wait", "0s")], "execution.max_wait: must be a multiple of interval, and longer than 0"),
+        ([("interval", "7m"), ("quality", {"demands": {"max_gap": "1h"}})], "quality.demands: judges whole days: interval must divide a day"),
         (
             [("venues.bravo.feed_latency", "1m")],
             "venues.bravo.feed_latency: must be below the interval: bars of two intervals would meet otherwise",
