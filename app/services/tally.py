@@ -191,5 +191,5 @@ def clock_advice(least_delay_us: int | None) -> str | None:
     if least_delay_us is None or least_delay_us >= 0:
         return None
     ms = -(least_delay_us // 1_000)
-    behind = f"quotes were received up to {-least_delay_us / 1_000:,.1f} ms before they happened: the recorder's clock was behind"
+    behind = f"rows were received up to {-least_delay_us / 1_000:,.1f} ms before they happened: the recorder's clock was behind"
     return f'{behind}; a run needs a clock_offset of "{ms}ms" or more at their venue'

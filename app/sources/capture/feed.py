@@ -67,7 +67,7 @@ class Feed:
 
     def _taken(self) -> str:
         if self.stream in OF_TRADES:
-            return f"trades of {self.stream}"
+            return f"every {self.stream}"
         if self.stream is Stream.BOOK_TICKER:
             return f"best prices of {Stream.BOOK_TICKER}"
         changes = ", ".join(sorted(name for name in self.seen if stream_of(name) is Stream.DEPTH))

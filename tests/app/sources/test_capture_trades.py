@@ -34,7 +34,7 @@ def test_the_taker_sold_where_the_buyer_was_the_maker(tmp_path: Path) -> None:
     rows, aside = trades(path)
     assert rows == [(1, -1269, 100.5, 1.0, -1, 7), (3, -1267, 100.0, 0.25, 1, 8)]
     assert aside == {"bookTicker": 1, "without a size": 1}
-    assert "trades of trade, not bookTicker (--stream)" in detect(Source(path=path), Said(stream="trade")).why
+    assert "every trade, not bookTicker (--stream)" in detect(Source(path=path), Said(stream="trade")).why
 
 
 def test_a_capture_of_trades_alone_is_one_of_trades_and_of_spot(tmp_path: Path) -> None:
