@@ -89,9 +89,10 @@ def nothing_good(spec: Spec, instrument: Instrument, frame: pl.DataFrame) -> Dat
     wanted = "bars with volume" if instrument.data == "bars" else "good states of the pool" if instrument.data in POOLS else "good quotes"
     time = "ts" if frame["ts"].null_count() == 0 else "received"
     has = (
-        f"it has {frame.height} rows from {frame[time][0]} to {frame[time][-1]}, outages of the venue apart"
+        f"it has {frame.height} rows from {frame[time][0]} to {frame[time][-1]}, outages of the venue apart: "
+        "choose start and end within that, or add data"
         if frame.height
-        else "the series is empty"
+        else "the series is empty: add data"
     )
     return DataError(f"{instrument.key}: expected {wanted} between {spec.start} and {spec.end}, found none; {has}")
 

@@ -189,4 +189,4 @@ def _alternatives(key: SeriesKey, known: Sequence[InstrumentInfo]) -> str:
 def nothing(key: SeriesKey, cover: Coverage, reach: Reach) -> NotFound:
     """Return the refusal of a reach in which nothing is stored."""
     asked, there = (f"{a:%Y-%m-%d %H:%M} to {b:%Y-%m-%d %H:%M}" for a, b in ((reach.start, reach.end), (cover.first, cover.last)))
-    return NotFound(f"{key}: no {cover.kind.rows} from {asked} UTC; stored are {cover.count} from {there} UTC")
+    return NotFound(f"{key}: no {cover.kind.rows} from {asked} UTC; stored are {cover.count} from {there} UTC: ask for a time within, or import more")

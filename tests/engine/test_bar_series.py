@@ -112,8 +112,11 @@ def test_a_series_without_volume_in_the_window_is_refused_with_what_it_has() -> 
     assert message.startswith(
         "bravo BTC/USD: expected bars with volume between 2024-01-01 01:00:00+00:00 and 2024-01-01 01:06:00+00:00, found none; "
     )
-    assert message.endswith("it has 12 rows from 2024-01-01 00:58:00+00:00 to 2024-01-01 01:09:00+00:00, outages of the venue apart")
-    assert refused(world(silent.clear())).endswith("found none; the series is empty")
+    assert message.endswith(
+        "it has 12 rows from 2024-01-01 00:58:00+00:00 to 2024-01-01 01:09:00+00:00, outages of the venue apart: "
+        "choose start and end within that, or add data"
+    )
+    assert refused(world(silent.clear())).endswith("found none; the series is empty: add data")
 
 
 def test_a_series_that_is_all_outage_is_refused() -> None:

@@ -198,14 +198,14 @@ def test_outages_that_begin_outside_the_window_put_in_nothing() -> None:
 def test_a_series_without_a_good_quote_in_the_window_is_refused(offer: tuple[float | None, ...]) -> None:
     assert refused([(after(0), None, *offer), (after(400), None, *OFFER)]) == (
         "bravo BTC/USD: expected good quotes between 2024-01-01 01:00:00+00:00 and 2024-01-01 01:06:00+00:00, found none; it has 2 rows from "
-        "2024-01-01 01:00:00+00:00 to 2024-01-01 01:06:40+00:00, outages of the venue apart"
+        "2024-01-01 01:00:00+00:00 to 2024-01-01 01:06:40+00:00, outages of the venue apart: choose start and end within that, or add data"
     )
 
 
 def test_a_series_with_nothing_in_the_window_or_nothing_at_all_is_refused() -> None:
     assert "expected good quotes" in refused([(after(400), None, *OFFER)])
     assert "expected good quotes" in refused([(None, after(400), *OFFER)])
-    assert refused([]).endswith("found none; the series is empty")
+    assert refused([]).endswith("found none; the series is empty: add data")
     gone = {"outages": [{"start": "2024-01-01T00:00:00Z", "end": "2024-01-02T00:00:00Z"}]}
     assert "expected good quotes" in refused([(after(0), None, *OFFER)], venue=gone)
 
