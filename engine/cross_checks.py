@@ -1,12 +1,13 @@
 """The series of one instrument on one UTC day against each other: which venue's prices stand apart, and whose clock."""
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from engine.arrays import Floats
+from engine.arrays import Floats, Int64s
 from engine.day_checks import good_rows
 from engine.schema import US_PER_SECOND
 
@@ -20,7 +21,9 @@ CLEARLY = 0.1
 """By so much a shift correlates better than none, or it is none."""
 
 _MINUTE_US = 60 * US_PER_SECOND
-_FINEST_US = US_PER_SECOND // 10
+_COARSE_US, _FINE_US = US_PER_SECOND, US_PER_SECOND // 10
+_AROUND = 15
+_ENOUGH_PRICES = 3
 
 
 class Recorded(NamedTuple):
@@ -51,16 +54,18 @@ def compare(found: Sequence[Recorded], *, wick_bps: float = 500.0) -> list[dict[
 
     `lag_us` [µs]: by how much a series is late against those of the other venues; below 0 early. Against one of them, the shift at which
     the changes of both prices correlate most; of several the median, the smaller one of the middle two. Changes are of the logarithm of
-    the last known price, on steps of the longer bars, else of 0.1 s. `lag_correlation` is the correlation there; below 0.3 there is
-    neither, and where no shift correlates nearly as well (within 0.1) none is found.
+    the last known price, on steps of the longer bars; where neither has an interval of a second, and then of 0.1 s around the best.
+    `lag_correlation` is the correlation there; below 0.3 there is neither, and where no shift correlates nearly as well (within 0.1) none
+    is found.
     """
-    apart = _apart(found, wick_bps)
-    lags = [_lag(one, [peer for peer in found if peer.venue != one.venue]) for one in found]
-    return [{**row, **lag} for row, lag in zip(apart, lags, strict=True)]
+    told = [_prices(one) for one in found]
+    lags = _lags(found, told)
+    return [{**row, **lag} for row, lag in zip(_apart(found, told, wick_bps), lags, strict=True)]
 
 
-def _apart(found: Sequence[Recorded], wick_bps: float) -> list[dict[str, float]]:
-    minutes = [_minutes(one).with_columns(source=pl.lit(at), venue=pl.lit(one.venue)) for at, one in enumerate(found)]
+def _apart(found: Sequence[Recorded], told: Sequence[pl.DataFrame], wick_bps: float) -> list[dict[str, float]]:
+    pairs = zip(found, map(_minutes, told), strict=True)
+    minutes = [prices.with_columns(source=pl.lit(at), venue=pl.lit(one.venue)) for at, (one, prices) in enumerate(pairs)]
     reach = wick_bps * 1e-4
     middle, venues = pl.col("last").median().over("at"), pl.col("venue").n_unique().over("at")
     off = pl.max_horizontal((pl.col(name) / middle - 1).abs() for name in ("last", "high", "low")) > reach
@@ -77,9 +82,8 @@ def _distances(rows: pl.DataFrame) -> dict[str, float]:
 
 
 # The last, highest and lowest price of each minute, by its end [µs].
-def _minutes(one: Recorded) -> pl.DataFrame:
+def _minutes(told: pl.DataFrame) -> pl.DataFrame:
     ends = (-((-pl.col("at")) // _MINUTE_US)) * _MINUTE_US
-    told = _prices(one)
     return told.group_by(at=ends, maintain_order=True).agg(pl.col("last").last(), pl.col("high").max(), pl.col("low").min())
 
 
@@ -93,38 +97,68 @@ def _prices(one: Recorded) -> pl.DataFrame:
     return good.select(at=pl.coalesce("ts", "received").cum_max().to_physical(), last=price, high=price, low=price)
 
 
-def _lag(one: Recorded, peers: Sequence[Recorded]) -> dict[str, float]:
-    found = sorted((lag for lag in (_lag_between(one, peer) for peer in peers) if lag is not None), key=lambda lag: abs(lag[0]))
-    if not found:
-        return {}
-    us, correlation = found[(len(found) - 1) // 2]
-    return {"lag_us": us, "lag_correlation": correlation}
+# Of each series the shift against others, the smaller one of the middle two.
+def _lags(found: Sequence[Recorded], told: Sequence[pl.DataFrame]) -> list[dict[str, float]]:
+    against: list[list[tuple[int, float]]] = [[] for _ in found]
+    for one, other in itertools.combinations(range(len(found)), 2):
+        if found[one].venue == found[other].venue:
+            continue
+        lag = _lag(told[one], told[other], max(found[one].interval_us, found[other].interval_us))
+        if lag is not None:
+            against[one].append(lag)
+            against[other].append((-lag[0], lag[1]))
+    middle = [sorted(lags, key=lambda lag: abs(lag[0]))[(len(lags) - 1) // 2] if lags else None for lags in against]
+    return [{"lag_us": lag[0], "lag_correlation": lag[1]} if lag else {} for lag in middle]
 
 
-# By how much a series is late against another [µs], and the correlation there.
-def _lag_between(one: Recorded, other: Recorded) -> tuple[int, float] | None:
-    step = max(one.interval_us, other.interval_us, _FINEST_US)
-    mine, theirs = _prices(one), _prices(other)
-    if min(mine.height, theirs.height) < 2:
+# By how much a series is late against another [µs], and the correlation there: among all shifts of whole steps, then of tenths around the best.
+def _lag(mine: pl.DataFrame, theirs: pl.DataFrame, interval_us: int) -> tuple[int, float] | None:
+    step = interval_us or _COARSE_US
+    changes = _changes(mine, theirs, step)
+    if changes is None:
+        return None
+    own, reference = changes
+    size = 1 << (2 * own.size).bit_length()  # others take many times as long
+    products = np.fft.irfft(np.fft.rfft(own, size) * np.conj(np.fft.rfft(reference, size)), size)
+    at = int(np.argmax(products))
+    correlation = float(products[at])
+    if correlation < LEAST_CORRELATION:
+        return None
+    if correlation < products[0] + CLEARLY:
+        at, correlation = 0, float(products[0])
+    lag = (at if at < own.size else at - size) * step
+    return (lag, correlation) if interval_us else _finer(mine, theirs, lag)
+
+
+def _finer(mine: pl.DataFrame, theirs: pl.DataFrame, lag_us: int) -> tuple[int, float]:
+    changes = _changes(mine, theirs, _FINE_US)
+    assert changes is not None, "what changes from second to second does so within"
+    own, reference = changes
+    shifts = range(lag_us // _FINE_US - _AROUND, lag_us // _FINE_US + _AROUND + 1)
+    products = {shift: _product(own, reference, shift) for shift in shifts if abs(shift) < own.size}
+    best = max(products, key=lambda shift: products[shift])
+    if products[best] < products.get(0, -1.0) + CLEARLY:
+        best = 0
+    return best * _FINE_US, products[best]
+
+
+def _product(own: Floats, reference: Floats, shift: int) -> float:
+    return float(own[max(0, shift) : own.size + min(0, shift)] @ reference[max(0, -shift) : reference.size - max(0, shift)])
+
+
+# The changes of both on common steps of the time that both tell, each of length 1 as a vector; None where they do not, or do not change.
+def _changes(mine: pl.DataFrame, theirs: pl.DataFrame, step_us: int) -> tuple[Floats, Floats] | None:
+    if min(mine.height, theirs.height) < _ENOUGH_PRICES:
         return None
     first, last = max(mine["at"][0], theirs["at"][0]), min(mine["at"][-1], theirs["at"][-1])
-    times = np.arange(-(-first // step) * step, last + 1, step)
-    if times.size < 3:
+    times = np.arange(-(-first // step_us) * step_us, last + 1, step_us)
+    if times.size < _ENOUGH_PRICES:
         return None
-    own, reference = (_changes(prices, times) for prices in (mine, theirs))
-    norm = float(np.sqrt((own @ own) * (reference @ reference)))
-    if norm == 0:
-        return None
-    size = 2 * own.size
-    products = np.fft.irfft(np.fft.rfft(own, size) * np.conj(np.fft.rfft(reference, size)), size) / norm
-    at = int(np.argmax(products))
-    if products[at] < LEAST_CORRELATION:
-        return None
-    if products[at] < products[0] + CLEARLY:
-        at = 0
-    return (at if at < own.size else at - size) * step, float(products[at])
+    own, reference = (_logarithms(prices, times) for prices in (mine, theirs))
+    lengths = [float(np.linalg.norm(changes)) for changes in (own, reference)]
+    return None if min(lengths) == 0 else (own / lengths[0], reference / lengths[1])
 
 
-def _changes(prices: pl.DataFrame, times: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
+def _logarithms(prices: pl.DataFrame, times: Int64s) -> Floats:
     rows = np.searchsorted(prices["at"].to_numpy(), times, side="right") - 1
     return np.diff(np.log(prices["last"].to_numpy()[rows]))

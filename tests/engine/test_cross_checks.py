@@ -89,6 +89,13 @@ def test_quotes_are_held_against_each_other_by_tenths_of_a_second() -> None:
     assert [row["lag_us"] for row in found] == [-1_300_000, 1_300_000]
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 45.6, -59.9])
+def test_any_shift_of_quotes_is_found_to_the_tenth(seconds: float) -> None:
+    prices = wander(7, 3000)
+    found = compare([mids("a", prices, step_us=SECOND // 5), mids("b", prices, step_us=SECOND // 5, first_us=round(seconds * SECOND))])
+    assert [row["lag_us"] for row in found] == [-round(seconds * SECOND), round(seconds * SECOND)]
+
+
 def test_a_slight_lead_of_one_market_is_no_shift_of_its_clock() -> None:
     prices = np.log(wander(4, 1440))
     behind = 0.52 * np.roll(prices, 1) + 0.48 * prices  # a little more than half of each change comes a minute later

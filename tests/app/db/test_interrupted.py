@@ -31,7 +31,7 @@ async def connect(url: URL) -> asyncpg.Connection:
     return await asyncpg.connect(text(url.set(drivername="postgresql")))
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"])
 async def test_every_earlier_schema_comes_up_with_its_rows(empty_database_url: URL, revision: str) -> None:
     await upgrade(empty_database_url, revision)
     connection = await connect(empty_database_url)

@@ -1,6 +1,8 @@
 """What counts mean: which is a fault, how bad it is, and what is said about it."""
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -75,6 +77,11 @@ def test_nothing_but_its_absence_is_said_of_a_day_that_is_not_there() -> None:
     assert [(one.check, one.grade) for one in find(KEY, "bars", {"rows": 7, "damaged": 1})] == [("damaged", Grade.BAD)]
     whole_gap = {"rows": 3, "covered": 0.0, "late_s": 86_400, "early_s": 0, "longest_gap_s": 0}
     assert find(KEY, "bars", whole_gap) == [], "silent all day: no time between a first and a last price"
+
+
+def test_the_page_about_quality_has_every_check() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "quality.md").read_text(encoding="utf-8").split("| finding |")[1]
+    assert {rule.check for rules in RULES.values() for rule in rules} - set(re.findall(r"`(\w+)`", page)) == set()
 
 
 def test_the_worst_comes_first_and_grades_the_day() -> None:
