@@ -4,7 +4,8 @@ A day is judged when it is over, which nobody inside it can know: so nothing is 
 decision, or goes on as it would without, and says which days were below.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import polars as pl
@@ -26,7 +27,7 @@ class Unmet(NamedTuple):
     why: str
 
     def __str__(self) -> str:
-        return f"{self.key} on {instant(self.day_us):%Y-%m-%d}: {self.why}"
+        return f"{instant(self.day_us):%Y-%m-%d} with {self.why}"
 
 
 def unmet(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> list[Unmet]:
@@ -58,12 +59,19 @@ def unmet(spec: Spec, data: Mapping[SeriesKey, pl.DataFrame]) -> list[Unmet]:
     return found
 
 
-def _refusal(found: list[Unmet]) -> DataError:
-    days = len({(one.key, one.day_us) for one in found})
-    said = "1 day of a series is" if days == 1 else f"{days} days of series are"
-    shown = "; ".join(map(str, found[:_SHOWN])) + (f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+def sentences(found: Sequence[Unmet]) -> list[str]:
+    """Return a sentence for each series that has days below what is demanded: how many, and the first of them."""
+    return [f"{key} is below what is demanded on {_named(list(days))}" for key, days in groupby(found, key=lambda day: day.key)]
+
+
+def _named(days: Sequence[Unmet]) -> str:
+    more = [f"and {len(days) - _SHOWN} more"] if len(days) > _SHOWN else []
+    return f"{len(days)} day{'s' if len(days) > 1 else ''}: {'; '.join([*map(str, days[:_SHOWN]), *more])}"
+
+
+def _refusal(found: Sequence[Unmet]) -> DataError:
     to_do = 'Take other data, a shorter run or smaller demands, or set quality.demands.below = "warn"'
-    return DataError(f"quality.demands: {said} below what is demanded: {shown}. {to_do}")
+    return DataError(f"quality.demands: {'. '.join(sentences(found))}. {to_do}")
 
 
 def _below(spec: Spec, instrument: Instrument, frame: pl.DataFrame, demands: Demands) -> Iterator[Unmet]:
@@ -76,17 +84,18 @@ def _below(spec: Spec, instrument: Instrument, frame: pl.DataFrame, demands: Dem
         waited_s = waited_s + length_s if is_empty else counts["early_s"]
         if ends == micros(spec.end):
             stretch_s = max(stretch_s, waited_s)
-        yield from (Unmet(instrument.key, begins, why) for why in _why(counts, stretch_s, demands))
+        if why := " and ".join(_why(counts, stretch_s, demands)):
+            yield Unmet(instrument.key, begins, why)
 
 
 def _why(counts: Mapping[str, float], stretch_s: float, demands: Demands) -> Iterator[str]:
     flagged = counts.get("flagged", 0) / max(1, counts["rows"])
     if demands.min_covered is not None and counts["covered"] < demands.min_covered:
-        yield f"a price for {_percent(counts['covered'])} of it, at least {_percent(demands.min_covered)} is demanded"
+        yield f"a price for {_percent(counts['covered'])} of the time (at least {_percent(demands.min_covered)})"
     if demands.max_flagged is not None and flagged > demands.max_flagged:
-        yield f"{_percent(flagged)} of its rows flagged, at most {_percent(demands.max_flagged)} may be"
+        yield f"{_percent(flagged)} of its rows flagged (at most {_percent(demands.max_flagged)})"
     if demands.max_gap is not None and stretch_s * US_PER_SECOND > demands.max_gap:
-        yield f"no price for {stretch_s:,.10g} s on end, at most {demands.max_gap / US_PER_SECOND:,.10g} s may be"
+        yield f"no price for {stretch_s:,.10g} s on end (at most {demands.max_gap / US_PER_SECOND:,.10g} s)"
 
 
 # With as many digits as tell a share from the one that is demanded: 99.99% is not 100%.

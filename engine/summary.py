@@ -9,7 +9,7 @@ from engine import bet, capacity, metrics, positions
 from engine.accounts import Accounts
 from engine.attribution import TRADE_LINES, lines_of
 from engine.config import POOLS, Spec
-from engine.demands import Unmet
+from engine.demands import Unmet, sentences
 from engine.events import OUTCOMES, RESIDUAL, Path
 from engine.headline import Edge
 from engine.headline import headline as edge_headline
@@ -297,7 +297,7 @@ def _data_warnings(parts: Parts) -> list[str]:
             if count
         ]
         + [sentence for row in parts.quality for sentence in _row_warnings(row)]
-        + [f"quality.demands: {day}" for day in parts.unmet]
+        + [f"quality.demands: {sentence}" for sentence in sentences(parts.unmet)]
     )
 
 
