@@ -3,8 +3,9 @@
 A ring says that there is something to do, no more: whoever answers it takes the run whose turn it is, and goes on with the next until there
 is none.
 
-Three rules against what arq does when things go wrong: no hooks (one that raises ends it); runs are tasks of our own, so
-that losing the queue server ends arq's loop and no run; and a ring leaves the queue as soon as its run is claimed.
+Four rules against what arq does when things go wrong: no hooks (one that raises ends it); runs are tasks of our own, so
+that losing the queue server ends arq's loop and no run; a ring leaves the queue as soon as it is answered; and
+a free slot looks for itself now and then, whatever stands in the queue.
 """
 
 import asyncio
@@ -60,11 +61,13 @@ class WorkerOptions:
     most_running: int | None = None
     """How many runs of one user may be under way, on all workers together, where their share says nothing else."""
     sweep_s: float = 10.0
-    """How often lost rings are looked for."""
+    """How often lost rings are looked for, and a free slot looks for a run without a ring."""
     ring_again_s: float = 20.0
     """How long after it was sent a ring may be lost."""
     retry_s: float = 1.0
     """How long after the queue server was lost it is tried again."""
+    patience_s: float = 2.0
+    """For how long the queue server may say nothing while a run waits for it; upkeep waits ten times as long."""
     drain_s: float = 20.0
     """How long giving back runs may take."""
 
@@ -102,6 +105,7 @@ class Desk:
     pool: Pool
     stop: asyncio.Event
     _under_way: set[asyncio.Task[bool]] = field(default_factory=set)
+    _attended: set[UUID] = field(default_factory=set)
     _draining: asyncio.Event = field(default_factory=asyncio.Event)
     _ears: set[Worker] = field(default_factory=set)
 
@@ -112,14 +116,13 @@ class Desk:
             group.create_task(self._listen())
             group.create_task(self._every(options.relay_s, lambda: outbox.relay(self.sessions, self.redis)))
             group.create_task(self._every(options.sweep_s, lambda: outbox.sweep(self.sessions, self.redis, older_than_s=options.ring_again_s)))
+            group.create_task(self._every(options.sweep_s, self._look))
             group.create_task(self._every(options.reap_s, self._reap))
             group.create_task(self._every(options.tell_s, self._tell))
 
     async def execute(self, ctx: dict[Any, Any], run_id: str, attempt: int) -> None:
         """Answer a ring. Duplicates, and rings of attempts that are over, find nothing to claim."""
-        task = asyncio.create_task(self._answer(UUID(run_id), attempt), name=f"{run_id}:{attempt}")
-        self._under_way.add(task)
-        task.add_done_callback(self._done)
+        task = self._begin((UUID(run_id), attempt))
         await asyncio.wait({task})  # cancelling arq's job leaves the run alone
         if task.cancelled() or task.exception() or not task.result():
             await self._pause(self.options.retry_s)
@@ -141,9 +144,19 @@ class Desk:
         except SERVERS as error:
             _log.warning("nobody was told that the worker stopped", error=repr(error))
 
-    async def _answer(self, run_id: UUID, attempt: int) -> bool:
+    def _begin(self, ring: Ring | None) -> asyncio.Task[bool]:
+        task = asyncio.create_task(self._answer(ring), name=f"ring {ring}")
+        self._under_way.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def _look(self) -> None:
+        # Whatever became of the rings: a slot that is free looks for itself now and then.
+        if not self._closed and len(self._under_way) < self.options.slots:
+            self._begin(None)
+
+    async def _answer(self, ring: Ring | None) -> bool:
         # False: nobody looked whether there is something to claim, so the ring must stay.
-        ring: Ring | None = (run_id, attempt)
         while child := await _unless(self.stop, self.pool.borrow()):
             try:
                 if self._closed:
@@ -166,13 +179,18 @@ class Desk:
         if answered := ring or (claim and (claim.run_id, claim.attempt)):
             await self._forget(answered)
         if claim:
-            with log.bound_contextvars(run_id=str(claim.run_id), attempt=claim.attempt):
-                await attend(self.sessions, claim, child, rules=options.rules, leave=self.stop)
+            self._attended.add(claim.run_id)
+            try:
+                with log.bound_contextvars(run_id=str(claim.run_id), attempt=claim.attempt):
+                    await attend(self.sessions, claim, child, rules=options.rules, leave=self.stop)
+            finally:
+                self._attended.discard(claim.run_id)
         return claim is not None
 
     async def _forget(self, ring: Ring) -> None:
         try:
-            await forget(self.redis, *ring)
+            async with asyncio.timeout(self.options.patience_s):
+                await forget(self.redis, *ring)
         except SERVERS as error:
             _log.warning("a ring stays in the queue", error=repr(error))
 
@@ -214,7 +232,7 @@ class Desk:
 
     async def _tell(self) -> None:
         options = self.options
-        busy = len(self._under_way)
+        busy = len(self._attended)
         state = workers.State(slots=options.slots, busy=busy, children_bytes=self.pool.held_bytes, version=code_version())
         draining = await workers.tell(self.sessions, options.name, state)
         if draining != self._draining.is_set():
@@ -232,7 +250,8 @@ class Desk:
     async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         while not self.stop.is_set():
             try:
-                await work()
+                async with asyncio.timeout(10 * self.options.patience_s):
+                    await work()
             except SERVERS as error:
                 _log.warning("upkeep failed, tried again", error=repr(error))
             await self._pause(seconds)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 from arq.connections import ArqRedis
+from arq.constants import abort_jobs_ss, in_progress_key_prefix, job_key_prefix
 from sqlalchemy import func, select, text
 
 from app.db.jobs import WorkerRow
@@ -185,6 +186,28 @@ async def test_a_ring_that_was_lost_on_its_way_is_sent_again(sessions: Sessions,
     await redis.zrem(queue.QUEUE, f"{run_id}:0")  # arq now takes the job for present, and nobody will ever hear of it
     async with working(sessions, redis, options(tmp_path)):
         assert (await ends(sessions, run_id)).state == RunState.DONE
+
+
+async def test_what_arq_does_to_aborted_and_expired_jobs_does_nothing_to_runs(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    aborted, expired, strange = [await submit(sessions, "quick") for _ in range(3)]
+    await redis.zadd(abort_jobs_ss, {f"{aborted}:0": 1, "unknown:0": 1})  # arq kills the next job of that id, if it may
+    for run_id in (aborted, expired, strange):
+        await queue.ring(redis, run_id, 0)
+    await redis.delete(f"{job_key_prefix}{expired}:0")  # what is left of a job that expired
+    await redis.zadd(queue.QUEUE, {"nobody:0": 1, f"{strange}:99": 1})  # rings without a job
+    async with working(sessions, redis, options(tmp_path)):
+        ended = [await ends(sessions, run_id) for run_id in (aborted, expired, strange)]
+    assert [(run.state, run.attempt, run.fence) for run in ended] == [(RunState.DONE, 0, 1)] * 3
+
+
+async def test_locks_of_dead_workers_on_the_first_hundred_rings_hold_up_nothing(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
+    for at in range(120):  # arq reads a hundred ids, and passes over those that are locked
+        await redis.zadd(queue.QUEUE, {f"dead-{at}:0": at + 1})
+        await redis.set(f"{in_progress_key_prefix}dead-{at}:0", b"1")
+    run_id = await submit(sessions, "quick")
+    async with working(sessions, redis, options(tmp_path)):
+        run = await ends(sessions, run_id)
+    assert (run.state, run.attempt) == (RunState.DONE, 0)
 
 
 async def test_the_outbox_is_empty_once_its_runs_are_taken(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
