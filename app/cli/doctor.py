@@ -38,7 +38,7 @@ def _sum(days: int, found: list[Diagnosis]) -> str:
     bad = sum(one.grade is Grade.BAD for one in found)
     if not found:
         return f"nothing is wrong with {days:,} days"
-    return f"{days:,} days; {bad:,} findings are bad, {len(found) - bad:,} are to be looked at"
+    return f"{days:,} days: {bad:,} bad, {len(found) - bad:,} doubtful"
 
 
 def _form(one: Diagnosis) -> dict[str, object]:

@@ -68,7 +68,7 @@ def test_days_are_looked_at_listed_drawn_and_judged(
     said = lines(capsys)
     assert said[0] == "bad: kraken BTC/USDC bars of 1m, 2023-03-10"
     assert "bad: kraken BTC/USDC bars of 1m, 2023-03-12 to 2023-04-01, 21 days" in said
-    assert said[-1] == "5 days; 2 findings are bad, 2 are to be looked at"
+    assert said[-1] == "5 days: 2 bad, 2 doubtful"
 
 
 def test_doubts_alone_end_well_unless_they_are_asked_about(

@@ -3,9 +3,10 @@
 import gzip
 import itertools
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sqlalchemy import URL
 
@@ -18,7 +19,8 @@ from app.services.findings import Grade
 from app.services.imports import import_files
 from app.services.quality import Day, days, validate
 from app.services.snapshots import Archive
-from tests.app.sources.files import row, write
+from engine.cross_checks import Recorded, compare
+from tests.app.sources.files import frame, row, write
 
 DAY = date(2023, 3, 8)
 
@@ -118,6 +120,13 @@ async def test_real_bars_and_quotes_show_what_is_known_of_them(
     assert -1_280_000 < clock.counts["least_delay_us"] < clock.counts["median_delay_us"] < -1_260_000, "about 1.27 s behind"
     (advice,) = [one.advice for one in diagnose(list(found.values())) if one.check == "negative_latency"]
     assert f'clock_offset = "{-(-int(-clock.counts["least_delay_us"]) // 1000)}ms"' in advice
+
+
+def test_real_bars_that_are_stamped_at_their_end_are_told_apart_from_those_that_are_not(market_data: Path) -> None:
+    frames = {venue: frame(market_data / "usdc-2023-03" / f"{venue}_BTC-USD_1m.csv") for venue in ("binanceus", "coinbase", "kraken")}
+    frames["kraken"] = frames["kraken"].with_columns(pl.col("ts") + timedelta(minutes=1))
+    found = compare([Recorded(venue, "bars", 60_000_000, rows) for venue, rows in frames.items()])
+    assert [row["lag_us"] for row in found] == [0, 0, 60_000_000]
 
 
 async def test_every_kind_that_is_looked_at_has_rules(database_url: URL, libpq_uri: str) -> None:
