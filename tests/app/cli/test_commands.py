@@ -36,7 +36,7 @@ def test_the_verbs_are_those_that_do_something_now() -> None:
     verbs = [
         "up",
         "demo",
-        *(f"data {verb}" for verb in ("import", "look", "bars", "fetch", "invent", "list")),
+        *(f"data {verb}" for verb in ("import", "look", "bars", "fetch", "invent", "list", "coverage", "doctor", "quality", "validate")),
         *(f"data snapshot {verb}" for verb in ("build", "collect", "list", "verify")),
         "serve",
         "worker",
@@ -50,7 +50,8 @@ def test_the_verbs_are_those_that_do_something_now() -> None:
     ]
     runs = [f"backtest {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
     sweeps = [f"sweep {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
-    assert sorted(COMMANDS) == sorted(verbs + runs + sweeps)
+    jobs = [f"jobs {verb}" for verb in ("list", "show", "queue", "share", "retry", "drain", "cancel")]
+    assert sorted(COMMANDS) == sorted(verbs + runs + sweeps + jobs)
 
 
 @each_command
