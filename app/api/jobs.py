@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Self
 
 import strawberry
+from strawberry.scalars import JSON
 
 from app.api.context import Info
 from app.api.runs import Priority, RunError, RunState
@@ -12,7 +13,7 @@ from app.api.scalars import Count
 from app.api.types import field, resolver
 from app.db import jobs as tables
 from app.db import models
-from app.services import board, runs
+from app.services import board, runs, schedules
 from app.services import workers as presence
 
 
@@ -130,6 +131,27 @@ class Standing:
     running: Count = field(description="How many are under way.")
 
 
+@strawberry.type(description="A task of upkeep, which workers do at its times.")
+class Schedule:
+    """A row of `schedules`."""
+
+    name: str = field(description="Its name.")
+    due_at: datetime = field(description="When it is due next.")
+    worker: str | None = field(description="Who does it, or did last.")
+    begun_at: datetime | None = field(description="When it was begun last.")
+    ended_at: datetime | None = field(description="When it ended last.")
+    error: str | None = field(description="Why it failed the last time; null where it did not.")
+    report: JSON | None = field(description="What it found the last time.")
+    missed: Count = field(description="How many of its times passed while no worker was up; it was done once for all of them.")
+    missed_at: datetime | None = field(description="The last of these.")
+
+    @classmethod
+    def of(cls, row: tables.Schedule) -> Self:
+        """Return a row as the schema shows it."""
+        plain = {name: getattr(row, name) for name in ("name", "due_at", "worker", "begun_at", "ended_at", "error", "missed_at")}
+        return cls(report=None if row.report is None else JSON(row.report), missed=Count(row.missed), **plain)
+
+
 @strawberry.type(description="The queue as a whole.")
 class Queue:
     """Numbers, workers, shares."""
@@ -154,6 +176,11 @@ class Queue:
         """List them."""
         found = await board.standings(info.context.sessions)
         return [Standing(share=Share.of(one.share), queued=Count(one.queued), running=Count(one.running)) for one in found]
+
+    @resolver("The tasks of upkeep, by name.")
+    async def schedules(self, info: Info) -> list[Schedule]:
+        """List them."""
+        return [Schedule.of(row) for row in await schedules.every(info.context.sessions)]
 
 
 _PLAIN = (

@@ -83,6 +83,22 @@ def show_queue(*, data: Path | None, url: str | None, as_json: bool) -> None:
     output.show(f"{queue['queued']:,} jobs wait{waits}", "", workers if queue["workers"] else "no worker is up", "", users)
 
 
+def show_schedules(*, data: Path | None, url: str | None, as_json: bool) -> None:
+    """Print the tasks of upkeep."""
+    with client.connect(*connection.api(data, url)) as http:
+        tasks = client.ask(http, "Schedules")["queue"]["schedules"]
+    if as_json:
+        output.document({"schedules": tasks})
+        return
+    rows = output.table("task", "due", "last", "missed", "how it went", numbers={"missed"})
+    for task in tasks:
+        last = _time(task["endedAt"]) if task["endedAt"] else ""
+        went = task["error"] or ("well" if last else "")
+        missed = f"{task['missed']} (last {_time(task['missedAt'])})" if task["missedAt"] else ""
+        rows.add_row(task["name"], _time(task["dueAt"]), last, missed, went)
+    output.show(rows if tasks else "no worker has made its tasks known yet")
+
+
 def drain(worker: str, *, draining: bool, data: Path | None, url: str | None, as_json: bool) -> None:
     """Drain a worker, or let it take jobs again."""
     with client.connect(*connection.api(data, url)) as http:

@@ -57,6 +57,14 @@ def queue(data: Data = None, url: Url = None, as_json: Json = False) -> None:
     job_board.show_queue(data=data, url=url, as_json=as_json)
 
 
+@app.command(epilog=example("usdc-arb jobs schedules", "usdc-arb jobs schedules --json"))
+def schedules(data: Data = None, url: Url = None, as_json: Json = False) -> None:
+    """Show the tasks of upkeep: when each is due, how it went, and which times were missed; --json has what each found."""
+    from app.cli import job_board
+
+    job_board.show_schedules(data=data, url=url, as_json=as_json)
+
+
 @app.command(epilog=example("usdc-arb jobs drain box:4711:9f2c", "usdc-arb jobs drain box:4711:9f2c --resume"))
 def drain(
     worker: Annotated[str, typer.Argument(metavar="WORKER", help="A worker's name, as `usdc-arb jobs queue` shows it.", show_default=False)],

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, Integer, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.models import Base
+from app.db.models import Base, Json
 
 
 class EventKind(StrEnum):
@@ -74,3 +74,22 @@ class WorkerRow(Base):
     seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     stopped_at: Mapped[datetime | None]
     draining: Mapped[bool] = mapped_column(server_default=false())
+
+
+class Schedule(Base):
+    """A task of upkeep: when it is due, who does it, and how it went last."""
+
+    __tablename__ = "schedules"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    worker: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    begun_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    report: Mapped[Json | None]
+    error: Mapped[str | None]
+    missed: Mapped[int] = mapped_column(server_default=text("0"))
+    """How many times passed while nobody was up; the task was done once for all of them."""
+    missed_at: Mapped[datetime | None]

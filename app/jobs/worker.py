@@ -13,7 +13,7 @@ import os
 import secrets
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import UUID
@@ -25,12 +25,13 @@ from arq.worker import Retry, Worker, func
 from app import log
 from app.db.session import Sessions
 from app.jobs import outbox
+from app.jobs.chores import Chore, do_next
 from app.jobs.execution import Rules, attend
 from app.jobs.faults import SERVERS
 from app.jobs.pool import Pool
 from app.jobs.process import Child, ChildOptions
 from app.jobs.queue import EXECUTE, QUEUE, Ring, dumps, forget
-from app.services import leases, workers
+from app.services import leases, schedules, workers
 from app.version import code_version
 
 T = TypeVar("T")
@@ -66,6 +67,10 @@ class WorkerOptions:
     """How long after it was sent a ring may be lost."""
     retry_s: float = 1.0
     """How long after the queue server was lost it is tried again."""
+    chores: Mapping[str, Chore] = field(default_factory=dict)
+    """Tasks of upkeep by their names."""
+    chores_s: float = 30.0
+    """How often it is looked whether one is due."""
     patience_s: float = 2.0
     """For how long the queue server may say nothing while a run waits for it; upkeep waits ten times as long."""
     drain_s: float = 20.0
@@ -119,6 +124,7 @@ class Desk:
             group.create_task(self._every(options.sweep_s, self._look))
             group.create_task(self._every(options.reap_s, self._reap))
             group.create_task(self._every(options.tell_s, self._tell))
+            group.create_task(self._keep_house())
 
     async def execute(self, ctx: dict[Any, Any], run_id: str, attempt: int) -> None:
         """Answer a ring. Duplicates, and rings of attempts that are over, find nothing to claim."""
@@ -246,6 +252,19 @@ class Desk:
             _log.warning("deadline passed", run_id=str(run_id))
         for run_id, state in (await leases.reap(self.sessions, max_crashes=self.options.rules.max_crashes)).items():
             _log.warning("lease ran out", run_id=str(run_id), now=state)
+
+    async def _keep_house(self) -> None:
+        options, known = self.options, False
+        while options.chores and not self.stop.is_set():
+            try:
+                if not known:
+                    await schedules.register(self.sessions, {name: chore.cadence for name, chore in options.chores.items()})
+                    known = True
+                if await do_next(self.sessions, options.chores, worker=options.name, stop=self.stop):
+                    continue
+            except SERVERS as error:
+                _log.warning("a task waits for the database", error=repr(error))
+            await self._pause(options.chores_s)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         while not self.stop.is_set():
