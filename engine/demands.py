@@ -95,7 +95,7 @@ def _why(counts: Mapping[str, float], stretch_s: float, demands: Demands) -> Ite
     if demands.max_flagged is not None and flagged > demands.max_flagged:
         yield f"{_percent(flagged)} of its rows flagged (at most {_percent(demands.max_flagged)})"
     if demands.max_gap is not None and stretch_s * US_PER_SECOND > demands.max_gap:
-        yield f"no price for {stretch_s:,.10g} s on end (at most {demands.max_gap / US_PER_SECOND:,.10g} s)"
+        yield f"no observation for {stretch_s:,.10g} s on end (at most {demands.max_gap / US_PER_SECOND:,.10g} s)"
 
 
 # With as many digits as tell a share from the one that is demanded: 99.99% is not 100%.

@@ -34,10 +34,10 @@ def two(changes: Mapping[int, Bar | None], minutes: int = 10) -> World:
         ({"min_covered": 0.7}, []),
         ({"min_covered": 0.71}, ["a price for 70% of the time (at least 71%)"]),
         ({"max_gap": "2m"}, []),
-        ({"max_gap": "119s"}, ["no price for 120 s on end (at most 119 s)"]),
+        ({"max_gap": "119s"}, ["no observation for 120 s on end (at most 119 s)"]),
         (
             {"min_covered": 0.9, "max_gap": "1m"},
-            ["a price for 70% of the time (at least 90%) and no price for 120 s on end (at most 60 s)"],
+            ["a price for 70% of the time (at least 90%) and no observation for 120 s on end (at most 60 s)"],
         ),
     ],
 )
@@ -49,7 +49,7 @@ def test_bars_are_held_against_what_is_demanded(asked: dict[str, object], found:
 @pytest.mark.parametrize("at", [0, 1, 8, 9])
 def test_the_ends_of_the_run_are_ends_of_a_stretch(at: int) -> None:
     near = {n: None for n in (0, 1) if at < 5} | {n: None for n in (8, 9) if at > 5}
-    assert said(two(near), max_gap="1m") == ["alfa BTC/USD on 2024-01-01 with no price for 120 s on end (at most 60 s)"]
+    assert said(two(near), max_gap="1m") == ["alfa BTC/USD on 2024-01-01 with no observation for 120 s on end (at most 60 s)"]
     assert said(two(near), max_gap="2m") == []
 
 
@@ -66,7 +66,7 @@ def hourly(hours: Iterable[int], last: int) -> World:
 def test_a_stretch_over_midnight_is_of_the_day_on_which_it_ends_and_a_day_without_any_goes_on() -> None:
     market = hourly(range(50, 73), last=73)  # nothing from 02:00 on the first to 03:00 on the third
     assert said(market, max_gap="2940m") == []
-    assert said(market, max_gap="2939m") == ["alfa BTC/USD on 2024-01-03 with no price for 176,400 s on end (at most 176,340 s)"]
+    assert said(market, max_gap="2939m") == ["alfa BTC/USD on 2024-01-03 with no observation for 176,400 s on end (at most 176,340 s)"]
     assert [line.partition(" with ")[0] for line in said(market, max_gap="10h")] == ["alfa BTC/USD on 2024-01-03"]  # told once, where it ends
     assert [line.partition(" with ")[0] for line in said(market, min_covered=0.01)] == ["alfa BTC/USD on 2024-01-02"]
 
@@ -78,7 +78,7 @@ def test_quotes_are_held_by_their_events_and_by_what_is_flagged() -> None:
     assert said(market, max_flagged=0.25) == []  # one of four
     assert said(market, max_flagged=0.24) == ["alfa BTC/USD on 2024-01-01 with 25% of its rows flagged (at most 24%)"]
     assert said(market, max_gap="29s") == []
-    assert said(market, max_gap="28s") == ["alfa BTC/USD on 2024-01-01 with no price for 29 s on end (at most 28 s)"]
+    assert said(market, max_gap="28s") == ["alfa BTC/USD on 2024-01-01 with no observation for 29 s on end (at most 28 s)"]
     # five seconds after seconds 1 and 30, one after 59; the interval of bars is none of theirs
     assert said(market, min_covered=11 / 60) == []
     assert len(said(market, min_covered=12 / 60)) == 1
@@ -90,7 +90,7 @@ def test_receipts_count_by_the_clock_of_the_run() -> None:
     frame = frame.cast(dict(books().schema))
     market = small({"alfa BTC/USD": frame, "bravo BTC/USD": books({n: Book(99, 100) for n in range(0, 61, 5)})}, minutes=1)
     late = market.but(venues={**market.form["venues"], "alfa": {**market.form["venues"]["alfa"], "clock_offset": "10s"}})
-    assert said(market, max_gap="29s") == ["alfa BTC/USD on 2024-01-01 with no price for 30 s on end (at most 29 s)"]  # from 30 to 60
+    assert said(market, max_gap="29s") == ["alfa BTC/USD on 2024-01-01 with no observation for 30 s on end (at most 29 s)"]  # from 30 to 60
     assert said(late, max_gap="29s") == []  # at 0, 11 and 40
 
 
@@ -102,7 +102,7 @@ def test_what_only_marks_may_be_as_it_is(use: str, days: int) -> None:
 
 def test_a_run_is_refused_before_it_begins_and_says_all() -> None:
     market = two({3: None}).but(quality={"demands": {"max_gap": "30s"}})
-    with pytest.raises(DataError, match=r"alfa BTC/USD is below what is demanded on 1 day: 2024-01-01 with no price for 60 s") as refused:
+    with pytest.raises(DataError, match=r"alfa BTC/USD is below what is demanded on 1 day: 2024-01-01 with no observation for 60 s") as refused:
         backtest.run(market.spec, market.data)
     assert 'set quality.demands.below = "warn"' in str(refused.value)
 
@@ -117,7 +117,7 @@ def test_only_the_first_of_many_days_are_named() -> None:
 def test_a_run_that_warns_is_the_run_that_it_would_be_without() -> None:
     market = two({3: None, 5: Bar(103.0)})
     plain, warned = (backtest.run(world.spec, world.data, stress=False) for world in (market, demanding(market, max_gap="30s")))
-    sentence = "quality.demands: alfa BTC/USD is below what is demanded on 1 day: 2024-01-01 with no price for 60 s on end (at most 30 s)"
+    sentence = "quality.demands: alfa BTC/USD is below what is demanded on 1 day: 2024-01-01 with no observation for 60 s on end (at most 30 s)"
     assert sentence in warned.summary["warnings"]  # type: ignore[operator]
     assert plain.fills.equals(warned.fills)
     assert plain.equity.equals(warned.equity)
