@@ -23,6 +23,8 @@ from engine.events import Path as Walked
 from engine.kernels.market import World
 from engine.path import candidates, walked
 from engine.schema import TIMESTAMP, SeriesKey, instant, quotes_schema
+from engine.sweep.spec import parse_sweep
+from tests.bench.bench_sweep import timed
 from tests.bench.peers.ours import replay, world_of
 from tests.bench.peers.peer import Peer
 from tests.bench.probe import median_of
@@ -35,6 +37,9 @@ FIRST_US = START_US - ROW_US
 FEED_US = 5_000
 SETS = 5
 ROUNDS = 5
+MOST_SWEPT = 2_000_000
+"""Orders of all sets of a sweep."""
+
 RATE = 2e-4
 CASH = 50_000_000
 ROUNDING = 3e-8
@@ -49,6 +54,8 @@ class Outcome:
     worst: float  # difference of final cash, relative
     scan_s: float  # alignment and edges, once for all sets
     path_s: float
+    swept: int  # sets of a sweep on one thread
+    swept_s: float  # with all that the sets share, and a row of figures for each
     theirs: dict[str, float]
     versions: dict[str, str]
 
@@ -131,15 +138,39 @@ def _runs(sets: list[Spec], data: Mapping[SeriesKey, pl.DataFrame]) -> _Runs:
 def _outcome(run: _Runs, said: dict[str, Any]) -> Outcome:
     first, world, threshold_bps = run.sets[0], run.worlds[0], run.sets[0].strategy.threshold_bps
     funding, (rows, _) = market.funding(first)[0], candidates(world, threshold_bps)
-    each = list(zip(run.sets, run.worlds, strict=True))
+    each, swept = list(zip(run.sets, run.worlds, strict=True)), max(10 * SETS, MOST_SWEPT // max(run.walked[0].orders.leg.size, 1))
     return Outcome(
         orders=sum(path.orders.leg.size for path in run.walked),
         worst=_hold_equal(run.walked, said),
         scan_s=median_of(ROUNDS, lambda: candidates(world, threshold_bps)),
         path_s=median_of(ROUNDS, lambda: [walked(one, world, funding, rows) for one, world in each]) / SETS,
+        swept=swept,
+        swept_s=_sweep(run, swept),
         theirs=said["times_s"],
         versions=said["versions"],
     )
+
+
+def _sweep(run: _Runs, count: int) -> float:
+    # the sets that vectorbt was given, and more between them; rows must say what the walks did
+    given = [float(one.strategy.max_notional or 0) for one in run.sets]
+    more = np.linspace(given[0], given[-1], count - SETS + 2)[1:-1] + 0.5
+    values = [*given, *map(float, np.round(more, 3))]
+    made = parse_sweep(
+        {
+            "version": 1,
+            "name": "against vectorbt",
+            "design": "grid",
+            "keep": 0,
+            "spec": run.sets[0].canonical(),
+            "parameters": [{"path": "strategy.max_notional", "values": values}],
+        }
+    )
+    wall, _, trials = timed(made, dict(run.data), 1, times=ROUNDS)
+    fills = [int((path.orders.filled > 0).sum()) for path in run.walked]
+    if trials["fills"][:SETS].to_list() != fills:
+        raise SystemExit(f"expected {fills} fills in the first rows of the sweep, found {trials['fills'][:SETS].to_list()}")
+    return wall / count
 
 
 def _hand_over(run: _Runs, folder: Path) -> None:
