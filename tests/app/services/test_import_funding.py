@@ -46,7 +46,7 @@ def stored(libpq_uri: str) -> list[tuple[str, float]]:
         return [(row[0], row[1]) for row in cursor.execute(query).fetchall()]
 
 
-FIRST = ("08 16:00,08 15:00,0.0003", "08 00:00,07 23:00,0.0001", "08 08:00,08 07:00,-0.0002", "08 00:00,07 23:00,0.0001")
+FIRST = ("08 16:00,08 16:00,0.0003", "08 00:00,07 23:00,0.0001", "08 08:00,08 07:00,-0.0002", "08 00:00,07 23:00,0.0001")
 
 
 async def test_payments_are_stored_once_and_others_for_their_times_are_refused_or_replace_them(
@@ -56,7 +56,7 @@ async def test_payments_are_stored_once_and_others_for_their_times_are_refused_o
         (summary,) = await import_files(libpq_uri, [payments(tmp_path, *FIRST)])
         assert (summary.data, summary.rows_read, summary.rows_new, summary.counts) == ("funding", 4, new, {"unpublished": 0})
         assert stored(libpq_uri) == [("08 00", 0.0001), ("08 08", -0.0002), ("08 16", 0.0003)]
-    other = payments(tmp_path, "08 08:00,08 07:00,-0.0004", "08 16:00,08 15:00,0.0003", "09 00:00,08 23:00,0.5")
+    other = payments(tmp_path, "08 08:00,08 07:00,-0.0004", "08 16:00,08 16:00,0.0003", "09 00:00,08 23:00,0.5")
     with pytest.raises(Conflict, match=rf"at 2024-08-08 08:00:00: expected the stored rate -0.0002 \(from .*{NAME}\), found -0.0004"):
         await import_files(libpq_uri, [other])
     assert len(stored(libpq_uri)) == 3
@@ -77,8 +77,9 @@ async def test_payments_are_stored_once_and_others_for_their_times_are_refused_o
 
 async def test_a_damaged_payment_is_set_aside_with_its_place(libpq_uri: str, tmp_path: Path) -> None:
     path = payments(tmp_path, FIRST[0], "08 04:00,08 03:00,much", FIRST[1])
-    (summary,) = await import_files(libpq_uri, [path], quarantine=tmp_path / "bad.csv")
-    assert (summary.rows_new, summary.counts) == (2, {"unpublished": 0, "bad rows": 1})
+    for new in (2, 0):
+        (summary,) = await import_files(libpq_uri, [path], quarantine=tmp_path / "bad.csv")
+        assert (summary.rows_new, summary.counts) == (new, {"unpublished": 0, "bad rows": 1})
     assert aside(tmp_path / "bad.csv") == [["line 3", "rate", "much", "a fraction of the notional between -1 and 1, such as 0.0001"]]
     assert [at for at, _ in stored(libpq_uri)] == ["08 00", "08 16"]
 
