@@ -50,7 +50,7 @@ def test_the_verbs_are_those_that_do_something_now() -> None:
     ]
     runs = [f"backtest {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
     sweeps = [f"sweep {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
-    jobs = [f"jobs {verb}" for verb in ("list", "show", "queue", "share", "retry", "drain", "cancel")]
+    jobs = [f"jobs {verb}" for verb in ("list", "show", "queue", "share", "schedules", "retry", "drain", "cancel")]
     assert sorted(COMMANDS) == sorted(verbs + runs + sweeps + jobs)
 
 
