@@ -20,9 +20,9 @@ def show_list(*, limit: int, state: str | None, data: Path | None, url: str | No
     if as_json:
         output.document({"jobs": jobs})
         return
-    rows = output.table("submitted", "job", "kind", "state", "by", "worker", "name")
+    rows = output.table("submitted", "job", "kind", "state", "by", "name")
     for job in jobs:
-        rows.add_row(_time(job["createdAt"]), job["id"], job["kind"].lower(), _state(job), job["createdBy"], job["worker"] or "", job["name"])
+        rows.add_row(_time(job["createdAt"]), job["id"], job["kind"].lower(), _state(job), job["createdBy"], job["name"])
     output.show(rows if jobs else "no jobs")
 
 

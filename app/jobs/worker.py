@@ -51,7 +51,7 @@ class WorkerOptions:
     children: ChildOptions
     rules: Rules = field(default_factory=Rules)
     name: str = field(default_factory=_unique_name)
-    poll_s: float = 0.1
+    poll_s: float = 0.02
     """How often the queue is asked for rings."""
     relay_s: float = 0.2
     """How often the outbox is asked for rings to send."""

@@ -12,11 +12,17 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 _LOCK = 0x75_74_75_72  # "utur"
-_PATIENCE = "5s"
-ONE_AT_A_TIME = text(
+_SETTINGS = {
     # Whoever freezes with the lock in hand loses it; whoever waits for it in vain hears of it.
-    f"SELECT set_config('idle_in_transaction_session_timeout', '{_PATIENCE}', true), set_config('lock_timeout', '{_PATIENCE}', true), "
-    f"pg_advisory_xact_lock({_LOCK})"
+    "idle_in_transaction_session_timeout": "3s",
+    "lock_timeout": "10s",
+    # A plan of the time at which nothing waited reads all that waits now.
+    "plan_cache_mode": "force_custom_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
+ONE_AT_A_TIME = text(
+    f"SELECT {', '.join(f'set_config({name!r}, {value!r}, true)' for name, value in _SETTINGS.items())}, pg_advisory_xact_lock({_LOCK})"
 )
 _NEXT = text("""
     WITH round AS (SELECT coalesce(max(served_from), 0) AS now FROM shares),
