@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from engine.oracle.fees import DAY
 from engine.oracle.observations import ticks
+from engine.oracle.rules import added
 from engine.oracle.state import Order, Run, Transfer, starting
 from engine.oracle.variation import funding, open_value, variation
 from engine.schema import ATOMS_PER_UNIT, STABLECOINS, instant, micros
@@ -20,9 +21,9 @@ def equity(run: Run) -> list[tuple[int, float, float]]:
     for t in ticks(run.spec):
         entry = run.journal[bisect_right(run.journal, t, key=lambda one: one.at) - 1]
         marks = {currency: run.marks.at(currency, t) for currency in run.spec.currencies}
-        now = sum(entry.held(currency) / ATOMS_PER_UNIT * mark for currency, mark in marks.items())
+        now = added(entry.held(currency) / ATOMS_PER_UNIT * mark for currency, mark in marks.items())
         now += 0.0 if run.position is None else open_value(run, run.position, t)
-        left_alone = sum(_started(run, currency) / ATOMS_PER_UNIT * mark for currency, mark in marks.items())
+        left_alone = added(_started(run, currency) / ATOMS_PER_UNIT * mark for currency, mark in marks.items())
         found.append((t, now, left_alone))
     return found
 

@@ -1,5 +1,6 @@
 """The arithmetic of docs/model.md, one function a line of it."""
 
+from collections.abc import Iterable
 from math import ceil, floor
 from typing import Literal, NamedTuple
 
@@ -99,6 +100,14 @@ def used(levels: Levels, quantity: int) -> Levels:
         if quantity > 0:
             found.append(Level(price, min(units, quantity)))
             quantity -= units
+    return found
+
+
+def added(terms: Iterable[float]) -> float:
+    """Return a sum, term after term: from Python 3.12 on sum() makes up for the roundings of floats, which the definition does not."""
+    found = 0.0
+    for term in terms:
+        found += term
     return found
 
 

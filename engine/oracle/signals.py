@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from engine.config import MARK_MAX_AGE_US
 from engine.oracle.observations import Observation, last_tick
+from engine.oracle.rules import added
 from engine.oracle.state import Run
 from engine.schema import micros
 from engine.strategies.peg import Peg
@@ -53,7 +54,7 @@ def _mean_and_deviation(run: Run, leg: int, tick: int, window: int) -> tuple[flo
     prices = [row.price for row in (known_at_tick(run, leg, t) for t in ticks) if row is not None]
     if 2 * len(prices) < len(ticks) or len(set(prices)) < 2:
         return None
-    mean = sum(prices, 0.0) / len(prices)
+    mean = added(prices) / len(prices)
     squares = 0.0
     for price in prices:
         squares += (price - mean) * (price - mean)

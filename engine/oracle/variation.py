@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from engine.oracle.position import Position
+from engine.oracle.rules import added
 from engine.oracle.state import Order, Run
 from engine.schema import ATOMS_PER_UNIT, micros
 
@@ -36,14 +37,14 @@ def variation(run: Run, position: Position, begin: int, end: int, is_within: Wit
     if before["held"]:
         line += before["held"] * (run.mid(end) * u1 - run.mid(begin) * u0)
     line -= before["cost"] * (u1 - u0)
-    line += sum(one.lacking * run.marks.at(quote, one.at) for one in run.settled if is_within(one.at))
+    line += added(one.lacking * run.marks.at(quote, one.at) for one in run.settled if is_within(one.at))
     return line / ATOMS_PER_UNIT
 
 
 def funding(run: Run, position: Position, is_within: Within) -> float:
     """Return what was paid within a stretch [numeraire]."""
     quote = position.leg.key.quote
-    return sum(one.funding / ATOMS_PER_UNIT * run.marks.at(quote, one.at) for one in run.settled if is_within(one.at))
+    return added(one.funding / ATOMS_PER_UNIT * run.marks.at(quote, one.at) for one in run.settled if is_within(one.at))
 
 
 def _fills(run: Run, position: Position) -> Iterator[tuple[int, int, Order]]:

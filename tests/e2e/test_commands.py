@@ -89,7 +89,7 @@ def test_a_sweep_in_the_box_and_one_on_the_files_are_the_same_sweep(imported: Pa
     assert (in_box["summary"], in_box["best"]) == (on_files["summary"], on_files["best"])
     assert set(in_box["files"]) == set(on_files["files"]) > {"trials.parquet", f"best/{in_box['summary']['best'][0]}/report.html"}
     for name in in_box["files"]:
-        assert (tmp_path / "box" / name).read_bytes() == (tmp_path / "files" / name).read_bytes(), name
+        assert made(tmp_path / "box" / name) == made(tmp_path / "files" / name), name
     sweep_id = in_box["sweep"]["id"]
     assert [sweep["id"] for sweep in asked(cli, "sweep", "list", data=imported)["sweeps"]] == [sweep_id]
     assert f"{sweep_id}  done" in cli("sweep", "list", "--data", imported).stdout

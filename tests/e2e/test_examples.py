@@ -83,5 +83,5 @@ def test_the_capture_example_runs_on_real_captures(cli: Cli) -> None:
     assert {row["venue"]: row["data"] for row in summary["quality"]} == {"binance": "quotes", "binance-usdm": "quotes"}
     assert summary["counts"]["packages"] > 0
     assert sum(row["amount"] for row in summary["attribution"]) == pytest.approx(summary["equity_end"] - summary["equity_start"])
-    assert "the snapshot at line 8, not bookTicker (--stream); left aside: 28,040 bookTicker, 9,757 trade" in ended.stderr
+    assert "the snapshot at line 8, not bookTicker (--stream), not trade (--stream); left aside: 28,040 bookTicker, 9,757 trade" in ended.stderr
     assert any("binance-usdm BTC/USDT ends at 2024-08-09T00:00:01Z" in warning for warning in summary["warnings"])
