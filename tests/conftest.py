@@ -1,10 +1,10 @@
-"""Settings of every test: how many examples, what is traced for coverage, and in which order files are handed out."""
+"""Settings of every test: how many examples, and in which order files are handed out."""
 
-import re
+import os
 
 import pytest
+from coverage import Coverage
 from hypothesis import HealthCheck, settings
-from hypothesis.internal.detection import is_hypothesis_test
 
 from tests.profiles import HOUSE_EXAMPLES
 
@@ -29,22 +29,14 @@ FIRST = (
 )
 """What takes long, in this order; the short files follow, so that the workers end together (`--no-loadscope-reorder`)."""
 
-WORLDS = re.compile(r"tests/engine/test_\w+\.py::")
-"""Where whole worlds are drawn; the folders beside these files draw numbers."""
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Know the mark below where pytest-cov is not loaded: the list of mutations runs without it."""
-    config.addinivalue_line("markers", "no_cover: a test without coverage (pytest-cov's own)")
+def pytest_configure() -> None:
+    """Trace once: in a worker of pytest-xdist pytest-cov begins twice, and what stops the second would go on in the first."""
+    begun = Coverage.current()
+    if begun is not None and "PYTEST_XDIST_WORKER" in os.environ:
+        begun.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Hand out long files first, and do not trace the engine on drawn worlds.
-
-    A line that only a drawn world reaches has no test that names it, so coverage counts without them; and tracing made them
-    four times as slow.
-    """
+    """Hand out long files first."""
     items.sort(key=lambda item: next((rank for rank, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST)))
-    for item in items:
-        if WORLDS.match(item.nodeid) and is_hypothesis_test(getattr(item, "obj", None)):
-            item.add_marker("no_cover")

@@ -43,7 +43,7 @@ def test_kernel_and_oracle_agree_on_random_worlds(world: World) -> None:
     assert_same(by_kernel(world), found)
 
 
-@examples(50)
+@examples(25)
 @given(cycle_worlds())
 def test_kernel_and_oracle_agree_on_random_worlds_of_cycles(world: World) -> None:
     found = by_oracle(world)
@@ -51,7 +51,7 @@ def test_kernel_and_oracle_agree_on_random_worlds_of_cycles(world: World) -> Non
     assert_same(by_kernel(world), found)
 
 
-@examples(40)
+@examples(30)
 @given(peg_worlds())
 def test_kernel_and_oracle_agree_on_random_worlds_of_bets_on_a_peg(world: World) -> None:
     found = by_oracle(world)
@@ -59,7 +59,7 @@ def test_kernel_and_oracle_agree_on_random_worlds_of_bets_on_a_peg(world: World)
     assert_same(by_kernel(world), found)
 
 
-@examples(6)
+@examples(3)
 @given(months())
 def test_kernel_and_oracle_agree_on_runs_over_tiers_of_thirty_days(world: World) -> None:
     assert_same(by_kernel(world), by_oracle(world))
