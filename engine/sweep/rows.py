@@ -26,6 +26,9 @@ WIDE = np.dtype(
 )
 """The figures of trials that are told by their books: all of a summary; nan where a run has none."""
 
+_BLOCK = 4_096
+"""Trials."""
+
 _MISSES = ("limit", "volume", "no_trade", "absent")
 
 
@@ -139,10 +142,12 @@ def _written(made: np.ndarray, names: tuple[str, ...]) -> dict[str, Floats]:
 
 
 def _ratios(periods: Floats, start: Floats, span_us: int) -> dict[str, Floats]:
-    held = start > 0
-    returns = periods / np.where(held, start, 1.0)[:, None]
-    found = metrics.ratios_of(returns, periods_a_year=metrics.YEAR_US / metrics.period_of(span_us))
-    return {name: np.where(held, values, np.nan) for name, values in found.items()}
+    # block by block: of all trials at once the returns and their squares would be as much again as all that rows hold
+    a_year = metrics.YEAR_US / metrics.period_of(span_us)
+    divisors = np.where(start > 0, start, 1.0)[:, None]
+    parts = [slice(first, first + _BLOCK) for first in range(0, max(start.size, 1), _BLOCK)]
+    found = [metrics.ratios_of(periods[part] / divisors[part], periods_a_year=a_year) for part in parts]
+    return {name: np.where(start > 0, np.concatenate([block[name] for block in found]), np.nan) for name in found[0]}
 
 
 def _returns(rows: Rows, start: Floats, span_us: int) -> dict[str, pl.Series]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from engine import backtest, sweep
 from engine.config import POOLS, Spec, parse_spec, parse_spec_toml
 from engine.errors import DataError, SpecError
+from engine.sweep import rows as trial_rows
 from engine.sweep import trials
 from engine.sweep.design import design
 from engine.sweep.run import ranked
@@ -147,6 +148,7 @@ def assert_same(one: sweep.SweepResult, other: sweep.SweepResult) -> None:
 def test_rows_depend_neither_on_threads_nor_on_chunks(whole: sweep.SweepResult, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trials, "_FEWEST", 1)
     monkeypatch.setattr(trials, "_MOST", 2)
+    monkeypatch.setattr(trial_rows, "_BLOCK", 5)
     assert_same(whole, sweep.run(weekend(keep=0), WEEKEND.bars, threads=3))
 
 
