@@ -74,13 +74,20 @@ def test_what_was_bought_is_sold_once_it_brings_enough_and_the_starting_balance_
         ("sell", after(30), coins(400), 0.9991),
         ("sell", after(40), coins(600), 0.9992),
     ]
-    assert first.edge_bps == pytest.approx(1e4 * (0.9991 / 0.9910 - 1), rel=1e-12)
+    assert [o.edge_bps for o in (first, second)] == pytest.approx([1e4 * (price / 0.9910 - 1) for price in (0.9991, 0.9992)], rel=1e-12)
     assert found.balances["alfa", "USDC"] == (coins(500), 0, 0)
     assert [(o.t, o.steps[0][1], o.outcome) for o in found.opportunities] == [
         (after(10), "buy", "sent"),
         (after(30), "sell", "sent"),
         (after(40), "sell", "sent"),
     ]
+
+
+@both_engines
+def test_what_is_being_sold_is_no_position(engine: Engine) -> None:
+    changes = {10: at(0.9900, 0.9910), 20: at(0.9995, 0.9999), 20.5: at(0.9996, 0.9999)}
+    found = engine(pegged(changes, alfa={"order_latency": "1s"}))
+    assert [(o.t, o.outcome) for o in found.opportunities] == [(after(10), "sent"), (after(20), "sent")]
 
 
 @both_engines
@@ -125,9 +132,10 @@ def test_after_a_stop_nothing_is_bought_until_the_pause_is_over(engine: Engine) 
 
 @both_engines
 def test_a_position_is_sold_at_the_first_tick_at_which_it_was_open_for_too_long(engine: Engine) -> None:
-    found = engine(pegged({10: at(0.9900, 0.9910), 100: at(0.9890, 0.9999)}, strategy={"hold_at_most": "110s"}))
-    _, late = found.orders
-    assert (late.role, late.decided, late.planned, late.price) == ("time", after(120), coins(1_000), 0.9890)
+    changes = {10: at(0.9900, 0.9910), 50: at(0.9900, 0.9905), 100: at(0.9890, 0.9999, 2_000.0)}
+    found = engine(pegged(changes, strategy={"hold_at_most": "110s"}))
+    *_, late = found.orders  # open since 10 s
+    assert (late.role, late.decided, late.planned, late.price) == ("time", after(120), coins(2_000), 0.9890)
 
 
 @both_engines
@@ -150,6 +158,7 @@ def test_a_z_score_is_of_the_ticks_of_its_window_and_begins_when_that_is_full(en
     buy, sell = found.orders  # nothing at 115 s; 0.9981 is above 0.998
     assert (buy.side, buy.decided, sell.side, sell.decided) == ("buy", after(130), "sell", after(140))
     assert buy.edge_bps == pytest.approx(1e4 * (1 / 0.9979 - 1), rel=1e-9)
+    assert len(found.opportunities) == 2
 
 
 @both_engines
@@ -212,12 +221,14 @@ def test_no_stop_and_no_limit_keeps_a_position_from_being_sold(engine: Engine) -
 
 @both_engines
 def test_a_fee_that_is_taken_in_coins_leaves_less_than_a_lot_which_belongs_to_no_position(engine: Engine) -> None:
-    changes = {10: at(0.9900, 0.9910), 20: at(0.9995, 0.9999), 30: at(0.9995, 0.9999, 2_000.0)}
+    won = at(0.9995, 0.9999)
+    changes = {10: at(0.9900, 0.9910), 20: won, 30: at(0.9995, 0.9999, 2_000.0), 40: at(0.9900, 0.9910), 50: won}
     found = engine(pegged(changes, alfa={"fee_bps": 5.0, "fee_currency": "received"}))
-    buy, sell = found.orders
-    assert (buy.filled, buy.fee, sell.planned) == (coins(1_000), coins(0.5), coins(999))
-    assert found.balances["alfa", "USDC"] == (coins(0.5), 0, 0)
-    assert sell.edge_bps == pytest.approx(1e4 * (0.9995 * 0.9995 / (991 / 999.5) - 1), rel=1e-9)
+    buy, sell, _, again = found.orders
+    assert (buy.filled, buy.fee, sell.planned, again.planned) == (coins(1_000), coins(0.5), coins(999), coins(999))
+    assert found.balances["alfa", "USDC"] == (coins(1), 0, 0)
+    assert [o.edge_bps for o in (sell, again)] == pytest.approx([1e4 * (0.9995 * 0.9995 / (991 / 999.5) - 1)] * 2, rel=1e-9)
+    assert [(o.t, o.outcome) for o in found.opportunities] == [(after(second), "sent") for second in (10, 20, 40, 50)]
 
 
 @both_engines
