@@ -44,8 +44,8 @@ def show(found: Summary) -> None:
         *_section("Trades", trades(summary)),
         *_section("Figures", figures(summary)),
         *_section("Data", quality(summary)),
-        *_sentences("Warnings", summary["warnings"]),
-        *_sentences("Assumptions", summary["assumptions"]),
+        *sentences("Warnings", summary["warnings"]),
+        *sentences("Assumptions", summary["assumptions"]),
     )
 
 
@@ -203,8 +203,9 @@ def _section(title: str, part: RenderableType) -> list[RenderableType]:
     return [Text(title, style="bold underline"), Padding(part, (0, 0, 1, 2), expand=False)]
 
 
-def _sentences(title: str, sentences: list[str]) -> list[RenderableType]:
-    lines = [Padding(Text(f"- {sentence}"), (0, 0, 0, 2), expand=False) for sentence in sentences]
+def sentences(title: str, told: list[str]) -> list[RenderableType]:
+    """Return sentences below a title; nothing where there are none."""
+    lines = [Padding(Text(f"- {sentence}"), (0, 0, 0, 2), expand=False) for sentence in told]
     return [Text(title, style="bold underline"), *lines, Text()] if lines else []
 
 

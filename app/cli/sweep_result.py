@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.cli import output
+from app.cli.result import sentences
 from app.client import Form
 from engine.report import figure
 from engine.report.forms import cell
@@ -35,7 +36,8 @@ def tell(summary: Form, trials: pl.DataFrame, saved: Mapping[str, str], *, as_js
         return
     output.show(*_flags(summary), Text(summary["headline"], style="bold"), Text(_window(summary), style="dim"), Text())
     output.show(*_section("Is the best trial more than luck?", trust(summary["checks"])), *_not_worked_out(summary["statistics"]))
-    output.show(*_section(f"The best trials, by {summary['rank_by'].replace('_', ' ')}", best(summary, ranked)))
+    warnings = sentences("Warnings of the best", summary.get("warnings", []))  # earlier versions said none
+    output.show(*_section(f"The best trials, by {summary['rank_by'].replace('_', ' ')}", best(summary, ranked)), *warnings)
     if saved:
         output.show(f"Report: {saved['report.html']}", "(for a browser; every trial, the best in full, and the manifest lie beside it)")
     elif sweep:

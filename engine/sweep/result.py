@@ -47,6 +47,7 @@ class SweepResult:
             "trials": self.trials.height,
             "rank_by": self.sweep.rank_by,
             "best": [trial for trial, _ in self.best],
+            "warnings": self.best[0][1].summary["warnings"] if self.best else [],  # of the very best
             "periods": len(self.periods),
             "period_us": self.period_us,
             "statistics": self.statistics,

@@ -72,7 +72,8 @@ def write(market: Path, text: str, name: str = "sweep.toml") -> Path:
 
 
 def test_a_sweep_says_whether_its_best_is_luck_which_trials_were_best_and_where_everything_lies(cli: Cli, market: Path, tmp_path: Path) -> None:
-    ended = cli("run", write(market, HEAD + THRESHOLDS), "--files", market, "--out", "found")
+    fraction = '[[parameters]]\npath = "venues.synthetic-gamma.fee_bps"\nvalues = [0.001]\n'
+    ended = cli("run", write(market, HEAD + THRESHOLDS + fraction), "--files", market, "--out", "found")
     assert ended.code == 0, ended.err
     lines = ended.out.splitlines()
     assert "SYNTHETIC DATA" in lines[0]
@@ -80,7 +81,8 @@ def test_a_sweep_says_whether_its_best_is_luck_which_trials_were_best_and_where_
     best = pl.read_parquet("found/trials.parquet").sort("excess", "trial", descending=[True, False]).row(0, named=True)
     (place,) = (at for at, line in enumerate(lines) if line.startswith("  trial "))
     assert lines[place + 1].split()[:2] == [str(best["trial"]), f"{best['excess']:,.2f}"]
-    assert "values: strategy.threshold_bps · strategy.cool_down; amounts in USD" in ended.out
+    assert "values: strategy.threshold_bps · strategy.cool_down · venues.synthetic-gamma.fee_bps; amounts in USD" in ended.out
+    assert "Warnings of the best\n  - venues.synthetic-gamma.fee_bps = 0.001 looks like a fraction" in ended.out
     assert "Report: found/report.html" in ended.out
     assert Path(f"found/best/{best['trial']}/report.html").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["found"]
