@@ -165,6 +165,8 @@ def _foreign(response: httpx2.Response) -> Unavailable:
 def _error(code: str, message: str, problems: Sequence[Form] = ()) -> Exception:
     if code == "UNAUTHENTICATED":
         return Forbidden(f"the API does not know this token: {message}")
+    if code == "RATE_LIMITED":
+        return Unavailable(f"the API answers no more for now: {message}")
     kind = _BY_CODE.get(code, Internal)
     if kind is SpecError:
         return SpecError([Problem(path=p["path"], message=p["message"]) for p in problems] or [Problem(path="", message=message)])

@@ -1,5 +1,6 @@
 """The named operations of `graphql/operations`: what the CLI sends, and the names that the API counts by."""
 
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,12 @@ def operations() -> dict[str, str]:
     if folder is None:
         raise FileNotFoundError(f"the GraphQL operations are missing: expected one of {', '.join(map(str, _PLACES))}; install the package again")
     return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.graphql"))}
+
+
+@cache
+def documents() -> dict[str, str]:
+    """Return the text of every operation by its document identifier: `sha256:` and the hash of the text."""
+    return {f"sha256:{hashlib.sha256(text.encode()).hexdigest()}": text for text in operations().values()}
 
 
 def operation(name: str) -> str:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import Lifespan
 
 from app.api.auth import Authenticate
+from app.api.budget import Budget
 from app.api.context import Context, Viewer
 from app.api.endpoint import Endpoint, graphql
 from app.api.files import file
@@ -55,7 +56,17 @@ def create_app(
     def context(viewer: Viewer) -> Context:
         return Context(viewer=viewer, sessions=sessions, ring=ring, loaders=make_loaders(sessions), run_memory=run_memory, limits=room)
 
-    endpoint = Endpoint(schema=schema, prepare=prepare, context=context, metrics=counted, body_bytes=limits.body_bytes, suggestions=introspection)
+    budget = Budget(requests=settings.api_requests_per_minute, cost=settings.api_cost_per_minute)
+    endpoint = Endpoint(
+        schema=schema,
+        prepare=prepare,
+        context=context,
+        metrics=counted,
+        limits=limits,
+        budget=budget,
+        trusted_only=settings.api_trusted_only,
+        suggestions=introspection,
+    )
     closed = [Middleware(Authenticate, settings)]
     return Starlette(
         routes=[

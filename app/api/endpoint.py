@@ -1,8 +1,8 @@
 """POST /graphql: one JSON document in, one JSON document out, and no other way in."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -13,14 +13,19 @@ from starlette.responses import Response
 from strawberry.schema.exceptions import CannotGetOperationTypeError
 from strawberry.types.execution import ExecutionResult
 
+from app import contract
+from app.api.budget import Budget
 from app.api.context import Context, Viewer
+from app.api.cost import cost
 from app.api.errors import explain_all
+from app.api.guard import Limits, check_cost
 from app.api.metrics import Metrics
 from app.api.responses import json_response
 from app.api.schema import Prepare, Prepared, Schema
 
 _MEDIA_TYPE = "application/json"
 _NAME_LENGTH = 100  # of an operation, in the log
+_RETRY_AFTER_S = "5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +33,8 @@ class Operation:
     """What a request asks for."""
 
     query: str
+    document_id: str | None
+    """Of an operation of `graphql/operations/`, instead of its text."""
     name: str | None
     variables: dict[str, Any]
 
@@ -40,18 +47,25 @@ class Endpoint:
     prepare: Prepare
     context: Callable[[Viewer], Context]
     metrics: Metrics
-    body_bytes: int
+    limits: Limits
+    budget: Budget
+    trusted_only: bool
+    """Whether nothing but the operations of `graphql/operations/` is executed."""
     suggestions: bool
 
 
 async def graphql(endpoint: Endpoint, request: Request) -> Response:
     """Execute the operation of a request and count it."""
-    operation = read_operation(request.headers.get("content-type", ""), await _body(request, endpoint.body_bytes))
+    viewer: Viewer = request.scope["viewer"]
+    headers = endpoint.budget.spend(viewer.name, requests=1)
+    operation = read_operation(request.headers.get("content-type", ""), await _body(request, endpoint.limits.body_bytes))
     started = time.perf_counter()
     try:
+        operation = replace(operation, query=_text(endpoint, operation))
         prepared = endpoint.prepare(operation.query)
         request.scope["operation"] = name = _name(operation, prepared)[:_NAME_LENGTH]
-        result = await _execute(endpoint, operation, endpoint.context(request.scope["viewer"]))
+        headers = _charge(endpoint, viewer, operation, prepared) or headers
+        result = await _execute(endpoint, operation, endpoint.context(viewer))
     except GraphQLError as error:
         name, result = operation.name or "", ExecutionResult(data=None, errors=[error])
     errors = explain_all(result.errors or [], suggestions=endpoint.suggestions)
@@ -59,7 +73,8 @@ async def graphql(endpoint: Endpoint, request: Request) -> Response:
     endpoint.metrics.operation_done(name, seconds=time.perf_counter() - started, codes=codes)
     began = result.data is not None or any(error.path for error in result.errors or ())
     data = {"data": result.data} if began else {}
-    return json_response(data | ({"errors": errors} if errors else {}))
+    away = {"Retry-After": _RETRY_AFTER_S} if "UNAVAILABLE" in codes else {}
+    return json_response(data | ({"errors": errors} if errors else {}), status=503 if away else 200, headers={**headers, **away})
 
 
 def read_operation(content_type: str, body: bytes) -> Operation:
@@ -74,10 +89,13 @@ def read_operation(content_type: str, body: bytes) -> Operation:
         raise HTTPException(400, f"the body is not JSON: {error}") from None
     if not isinstance(form, dict):
         raise HTTPException(400, "expected one object with `query`, `variables` and `operationName`; batches are not accepted")
-    query, name, variables = form.get("query"), form.get("operationName"), form.get("variables") or {}
-    if not isinstance(query, str) or not isinstance(name, str | None) or not isinstance(variables, dict):
-        raise HTTPException(400, "expected a string as `query`, and where they are given a string as `operationName`, an object as `variables`")
-    return Operation(query=query, name=name, variables=variables)
+    query, document_id = form.get("query"), form.get("documentId")
+    name, variables = form.get("operationName"), form.get("variables") or {}
+    if (not isinstance(query, str) and not isinstance(document_id, str)) or not isinstance(name, str | None) or not isinstance(variables, dict):
+        raise HTTPException(
+            400, "expected a string as `query` or as `documentId`, and where they are given a string as `operationName`, an object as `variables`"
+        )
+    return Operation(query=query or "", document_id=document_id, name=name, variables=variables)
 
 
 async def _body(request: Request, most: int) -> bytes:
@@ -93,6 +111,27 @@ async def _body(request: Request, most: int) -> bytes:
     if found > most:
         raise HTTPException(413, f"expected a body of at most {most} bytes; give data to `usdc-arb data import`, not to the API")
     return bytes(body)
+
+
+def _text(endpoint: Endpoint, operation: Operation) -> str:
+    known = contract.documents()
+    if operation.document_id is not None:
+        if operation.document_id not in known:
+            raise GraphQLError("There is no document of this documentId: expected sha256: and the hash of an operation of graphql/operations/.")
+        return known[operation.document_id]
+    if endpoint.trusted_only and operation.query not in known.values():
+        raise GraphQLError("This server executes the operations of graphql/operations/ alone, by their text or by documentId.")
+    return operation.query
+
+
+def _charge(endpoint: Endpoint, viewer: Viewer, operation: Operation, prepared: Prepared) -> Mapping[str, str]:
+    # What is wrong is not executed, and costs nothing but the request.
+    found = prepared.prices.get(operation.name or next(iter(prepared.prices), ""))
+    if prepared.errors or found is None:
+        return {}
+    amount = cost(found, operation.variables)
+    check_cost(amount, endpoint.limits)
+    return endpoint.budget.spend(viewer.name, cost=amount)
 
 
 async def _execute(endpoint: Endpoint, operation: Operation, context: Context) -> ExecutionResult:

@@ -1,6 +1,6 @@
 """The schema, put together, and how a document becomes one that may be executed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,6 +12,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types import ExecutionContext
 
+from app.api.cost import Price, price
 from app.api.guard import Limits, read_document
 from app.api.mutations import Mutation
 from app.api.queries import Query
@@ -22,10 +23,12 @@ _RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValida
 
 
 class Prepared(NamedTuple):
-    """A document within the limits, and what is wrong with it."""
+    """A document within the limits, what is wrong with it, and what it costs."""
 
     document: DocumentNode
     errors: tuple[GraphQLError, ...]
+    prices: Mapping[str, Price]
+    """Of its operations, by their names."""
 
 
 Prepare = Callable[[str], Prepared]
@@ -45,7 +48,7 @@ def make_schema(*, limits: Limits, introspection: bool) -> tuple[Schema, Prepare
     @lru_cache(maxsize=_REMEMBERED)
     def prepare(text: str) -> Prepared:
         document = read_document(text, limits)
-        return Prepared(document, tuple(validate(schema._schema, document, rules)))  # noqa: SLF001  there is no public name
+        return Prepared(document, tuple(validate(schema._schema, document, rules)), price(document))  # noqa: SLF001  there is no public name
 
     class Guard(SchemaExtension):
         def on_parse(self) -> Iterator[None]:

@@ -100,8 +100,10 @@ async def test_a_query_without_the_database_says_that_it_may_succeed_later(redis
     app = create_app(sessions=sessions, redis=redis, queue=QUEUE, settings=app_settings, ring=redis.ping)
     async with client_of(app, app_settings.api_secret_key.get_secret_value()) as client:
         with structlog.testing.capture_logs() as logs:
-            answer = await post(client, "{ runs { edges { cursor } } }")
+            response = await client.post("/graphql", json={"query": "{ runs { edges { cursor } } }"})
+            answer = response.json()
     await engine.dispose()
+    assert (response.status_code, response.headers["retry-after"]) == (503, "5")
     assert answer["errors"][0]["extensions"] == {"code": "UNAVAILABLE"}
     assert "try again later" in answer["errors"][0]["message"]
     assert [entry["log_level"] for entry in logs if entry["event"] != "request"] == ["warning"]
