@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import numpy as np
 import polars as pl
+import scipy  # its stats take half a second to load: only where something is drawn
 from pydantic import JsonValue
-from scipy.stats import qmc
 
 from engine.arrays import Floats, Int64s
 from engine.config import Spec, parse_spec
@@ -120,7 +120,7 @@ def _points(sweep: Sweep) -> Floats | None:
     generator, dimensions = np.random.default_rng(sweep.seed), len(sweep.parameters)
     if sweep.design == "random":
         return generator.random((sweep.trials, dimensions))
-    whole: Floats = qmc.Sobol(dimensions, rng=generator).random_base2((sweep.trials - 1).bit_length())
+    whole: Floats = scipy.stats.qmc.Sobol(dimensions, rng=generator).random_base2((sweep.trials - 1).bit_length())
     return whole[: sweep.trials]
 
 
