@@ -27,7 +27,7 @@ FIRST = (
     "tests/app/jobs/",
     "tests/engine/test_model_",
 )
-"""What takes long, in this order; the short files follow, so that the workers end together (`--no-loadscope-reorder`)."""
+"""What takes long, in this order; the short files follow, so that all workers end together (`--no-loadscope-reorder`)."""
 
 
 def pytest_configure() -> None:
@@ -35,6 +35,12 @@ def pytest_configure() -> None:
     begun = Coverage.current()
     if begun is not None and "PYTEST_XDIST_WORKER" in os.environ:
         begun.stop()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Have a worker more than processors: a third of the tests waits for servers most of the time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
