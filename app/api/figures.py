@@ -175,3 +175,26 @@ class LegLines:
     leg_misses: float = field(description="What the unequal part of packages cost or brought.")
     fees: float = field(description="Paid to the venues.")
     gas: float = field(default=0.0, description="Burnt by swaps, filled or reverted.")
+
+
+@strawberry.type(description="What nobody sees from the orders of a perpetual: what is open at the end, what was paid on it, what the venue closed.")
+class PerpetualFigures:
+    """The summary's `perpetual`."""
+
+    instrument: str = field(description="Venue and name of the perpetual.")
+    position: float = field(description="What is open at the end, in base currency: below 0 sold.")
+    largest: float = field(description="The largest position of the run, whichever way, in base currency.")
+    funding_payments: int = field(description="Payments of funding that were made on the position.")
+    funding_received: float = field(description="What they brought, in quote currency.")
+    funding_paid: float = field(description="What they cost, in quote currency.")
+    liquidations: int = field(description="Orders by which the venue closed the position, or a part of it.")
+    lacking: float = field(description="What the margin wallet did not have when it was due, in quote currency.")
+
+
+@strawberry.type(description="What the run comes to at another size: balances, sizes and limits of amount multiplied.")
+class SizePoint:
+    """A row of the summary's `capacity`."""
+
+    scale: float = field(description="By how much everything is multiplied; 1 is the run itself.")
+    excess: float = field(description="Excess at marks, in the numeraire.")
+    after_trading_back: float = field(description="Excess after trading back to the starting balances, in the numeraire.")

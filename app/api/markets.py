@@ -11,6 +11,7 @@ from app.api.context import Info
 from app.api.quality import DAYS, QualityDay, window
 from app.api.scalars import Columns, Count, Interval
 from app.api.types import field, resolver
+from app.errors import BadInput
 from app.services import market
 from app.sources.kinds import Kind
 from engine.schema import SYNTHETIC_PREFIX, SeriesKey
@@ -109,6 +110,42 @@ class BarSeries:
         " bars lie in the range than points were asked for, each point stands for several: first open, highest high, lowest low, last close,"
         " summed volume."
     )
+
+
+@strawberry.input(description="A market by its names.")
+class MarketInput:
+    """Venue and instrument."""
+
+    venue: str = strawberry.field(description="The venue's name.")
+    instrument: str = strawberry.field(description="The instrument's name, BASE/QUOTE.")
+
+    def key(self) -> SeriesKey:
+        """Return the key of its series; BadInput for what is no instrument."""
+        if self.instrument.count("/") != 1:
+            raise BadInput(f"instrument: expected BASE/QUOTE, found {self.instrument[:80]!r}")
+        return SeriesKey(self.venue, self.instrument)
+
+
+@strawberry.type(description="How much dearer one market is than another, as columns, at most as many points as were asked for.")
+class SpreadSeries:
+    """A spread."""
+
+    interval: Interval = field(description="Length of the stored bars.")
+    synthetic: bool = field(description="Whether any of the prices are invented, not traded.")
+    points: int = field(description="Length of each column.")
+    columns: Columns = field(
+        description="`ts` (open time in ms since the epoch), `last`, `low` and `high`: 1e4 × (close of `other` / close of `market` - 1) in bps,"
+        " where both have a bar. Where more lie in the range than points were asked for, each point stands for several, and has the last, the"
+        " lowest and the highest of them. Quote currencies may differ: then their rate is in the spread."
+    )
+
+    @classmethod
+    def of(cls, found: pl.DataFrame, *, interval: Interval, venues: tuple[str, str]) -> Self:
+        """Return a frame of `app.services.spread`."""
+        numbers = {name: found[name].to_numpy() for name in ("last", "low", "high")}
+        shown = Columns({"ts": found["ts"].dt.epoch("ms").to_numpy()} | numbers)
+        synthetic = any(venue.startswith(SYNTHETIC_PREFIX) for venue in venues)
+        return cls(interval=interval, synthetic=synthetic, points=found.height, columns=shown)
 
 
 def columns(bars: pl.DataFrame) -> Columns:

@@ -6,21 +6,22 @@ from typing import Annotated
 import strawberry
 from strawberry.scalars import JSON
 
+from app.api.comparison import CompareResult, Comparison
 from app.api.context import Info
 from app.api.ids import run_id, sweep_id
 from app.api.inputs import SpecArgument, SweepArgument
 from app.api.jobs import Job, Queue
-from app.api.markets import BarSeries, Instrument, Venue, columns
+from app.api.markets import BarSeries, Instrument, MarketInput, SpreadSeries, Venue, columns
 from app.api.pages import decode_cursor, page_size
 from app.api.runs import RUNS, Run, RunConnection, RunState
 from app.api.scalars import Interval
-from app.api.specs import SpecCheck, ValidSpec
+from app.api.specs import SpecCheck, Strategy, ValidSpec
 from app.api.sweeps import SWEEPS, Sweep, SweepCheck, SweepConnection, SweepEstimate, ValidSweep, checked
 from app.api.types import BadInput, InvalidSpec, NotFound, Viewer, resolver
 from app.db import models
 from app.errors import BadInput as BadInputError
 from app.errors import NotFound as NotFoundError
-from app.services import board, market, runs, sweeps
+from app.services import board, comparison, market, runs, spread, sweeps
 from engine.config import json_schema
 from engine.errors import SpecError
 from engine.schema import SYNTHETIC_PREFIX
@@ -31,6 +32,9 @@ RUNS_A_PAGE = 100
 POINTS = 10_000
 
 BarsResult = Annotated[BarSeries | NotFound | BadInput, strawberry.union("BarsResult", description="The bars, or why there are none to show.")]
+SpreadResult = Annotated[
+    SpreadSeries | NotFound | BadInput, strawberry.union("SpreadResult", description="The spread, or why there is none to show.")
+]
 argument = strawberry.argument
 
 
@@ -84,6 +88,51 @@ class Query:
             points=frame.height,
             columns=columns(frame),
         )
+
+    @resolver("How much dearer one market is than another, as columns.")
+    async def spread(
+        self,
+        info: Info,
+        market: Annotated[MarketInput, argument(description="The market whose price the spread is a share of.")],
+        other: Annotated[MarketInput, argument(description="The other, of the same base currency.")],
+        interval: Annotated[Interval, argument(description="Length of the bars, one that is stored of both.")],
+        start: Annotated[datetime, argument(description="The earliest open time.")],
+        end: Annotated[datetime, argument(description="The time before which bars open.")],
+        max_points: Annotated[int, argument(description=f"Most points to return, 1 to {POINTS}.")] = 1_000,
+    ) -> SpreadResult:
+        """Read it, thinned out by the database."""
+        try:
+            found = await spread.spread(
+                info.context.sessions,
+                one=market.key(),
+                other=other.key(),
+                interval_us=interval,
+                start=start,
+                end=end,
+                max_points=page_size(max_points, POINTS, name="maxPoints"),
+            )
+        except NotFoundError as error:
+            return NotFound.of(error)
+        except BadInputError as error:
+            return BadInput.of(error)
+        return SpreadSeries.of(found, interval=interval, venues=(market.venue, other.venue))
+
+    @resolver("Runs beside each other: where their specs differ, and what came of that.")
+    async def compare(
+        self, info: Info, ids: Annotated[list[strawberry.ID], argument(description=f"The identifiers of 2 to {comparison.MOST} runs.")]
+    ) -> CompareResult:
+        """Read them."""
+        try:
+            return Comparison.of(await comparison.compare(info.context.sessions, [run_id(one) for one in ids]))
+        except NotFoundError as error:
+            return NotFound.of(error)
+        except BadInputError as error:
+            return BadInput.of(error)
+
+    @resolver("The kinds of strategies, each with the schema of its table in a spec.")
+    def strategies(self) -> list[Strategy]:
+        """Return the engine's."""
+        return Strategy.all()
 
     @resolver("A run by its identifier; null where there is none.")
     async def run(

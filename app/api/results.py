@@ -14,7 +14,9 @@ from app.api.figures import (
     GuardEvent,
     LegLines,
     Metric,
+    PerpetualFigures,
     SeriesQuality,
+    SizePoint,
     Stop,
     StressCase,
     TradeBack,
@@ -103,6 +105,17 @@ class Result:
     def legs(self) -> list[LegLines]:
         """Return the summary's `legs`."""
         return [LegLines(**row) for row in _summary(self.run).get("legs", [])]
+
+    @resolver("What came of the position in a perpetual; null for a run without one.")
+    def perpetual(self) -> PerpetualFigures | None:
+        """Return the summary's `perpetual`."""
+        found = _summary(self.run).get("perpetual")
+        return PerpetualFigures(**found) if found else None
+
+    @resolver("What it would come to at half to many times its size, until more brings no more; empty for a run that sent nothing.")
+    def capacity(self) -> list[SizePoint]:
+        """Return the summary's `capacity`, by size."""
+        return [SizePoint(**row) for row in _summary(self.run).get("capacity", [])]
 
     @resolver("Limits that stopped trading for good.")
     def stops(self) -> list[Stop]:

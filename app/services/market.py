@@ -112,7 +112,7 @@ async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: 
     known = await list_instruments(sessions)
     cover = _finer(SeriesKey(venue, instrument), interval_us, start, end, known)
     if cover is None:
-        cover = _covering(SeriesKey(venue, instrument), Reach(Kind("bars", interval_us), start, end), known)
+        cover = covering(SeriesKey(venue, instrument), Reach(Kind("bars", interval_us), start, end), known)
     step = timedelta(microseconds=interval_us)
     start, end = max(start, cover.first - step), min(end, cover.last + step)
     start = start if cover.interval_us < interval_us else max(start, cover.first)
@@ -138,7 +138,7 @@ def _finer(key: SeriesKey, interval_us: int, start: datetime, end: datetime, kno
 def covers(cursor: Cursor, wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, Coverage]:
     """Return what is stored of each series; NotFound, with what there is, where nothing is within its reach."""
     known = _instruments(series.coverage(cursor))
-    return {key: _covering(instrument_key(key), reach, known) for key, reach in wanted.items()}
+    return {key: covering(instrument_key(key), reach, known) for key, reach in wanted.items()}
 
 
 def rows(cursor: Cursor, cover: Coverage, start: datetime, end: datetime) -> pl.DataFrame:
@@ -164,7 +164,8 @@ def _instruments(rows: Iterable[Sequence[Any]]) -> list[InstrumentInfo]:
     ]
 
 
-def _covering(key: SeriesKey, reach: Reach, known: Sequence[InstrumentInfo]) -> Coverage:
+def covering(key: SeriesKey, reach: Reach, known: Sequence[InstrumentInfo]) -> Coverage:
+    """Return what is stored of a series within a reach; NotFound, with what there is, where nothing is."""
     info = next((info for info in known if info.key == key), None)
     if info is None:
         raise NotFound(f"{key}: not stored; {_alternatives(key, known)}")

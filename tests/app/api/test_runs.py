@@ -143,7 +143,7 @@ async def test_the_parts_of_the_summary_are_there_by_name(client: httpx2.AsyncCl
     assert {_snake(name): value for name, value in result["tradeBack"].items()} == summary["trade_back"]
     assert {case["name"]: case["excess"] for case in result["stress"]} == summary["stress"]
     assert {case["name"]: case["description"] for case in result["stress"]}.items() <= STRESS.items()
-    for name in ("combinations", "legs", "stops", "guard"):
+    for name in ("combinations", "legs", "stops", "guard", "capacity"):
         assert [{_snake(key): value for key, value in row.items()} for row in result[name]] == summary[name]
     assert [row["state"] for row in result["guard"]] == ["off", "back"]
     wallets = [{_snake(key): value for key, value in row.items()} for row in result["balances"]]
@@ -154,7 +154,7 @@ async def test_the_parts_of_the_summary_are_there_by_name(client: httpx2.AsyncCl
 
 async def test_a_result_of_an_earlier_version_is_shown_without_what_it_did_not_know(client: httpx2.AsyncClient, sessions: Sessions) -> None:
     run = await submit(sessions)
-    new = ("trade_back", "stress", "combinations", "legs", "stops", "guard", "balances")
+    new = ("trade_back", "stress", "combinations", "legs", "stops", "guard", "balances", "capacity")
     summary = {name: value for name, value in weekend()[1].summary.items() if name not in new}
     summary["counts"] = {name: value for name, value in summary["counts"].items() if "absent" not in name and name != "transfers"}  # type: ignore[attr-defined]
     summary["quality"] = [{"bars": row["rows"], **{k: v for k, v in row.items() if k not in {"rows", "data"}}} for row in summary["quality"]]  # type: ignore[attr-defined]
@@ -163,12 +163,24 @@ async def test_a_result_of_an_earlier_version_is_shown_without_what_it_did_not_k
     product = leases.Product(summary=summary, manifest={}, manifest_hash="1f" * 32, files={"fills.parquet": fills.getvalue()})
     assert await leases.finish(sessions, await claim(sessions, run), product)
     result = (await ask(client, "RunResult", id=str(run.id)))["run"]["result"]
-    assert (result["tradeBack"], [result[name] for name in new[1:]]) == (None, [[]] * 6)
+    assert (result["tradeBack"], [result[name] for name in new[1:]]) == (None, [[]] * 7)
     assert (result["counts"]["missedAbsent"], result["counts"]["transfers"], result["counts"]["packages"]) == (0, 0, 8)
     assert [(row["data"], row["rows"]) for row in result["quality"]] == [("BARS", row["rows"]) for row in weekend()[1].summary["quality"]]  # type: ignore[attr-defined]
     (first,) = (await ask(client, "RunFills", id=str(run.id), first=1))["run"]["result"]["fills"]["edges"]
     assert (first["node"]["role"], first["node"]["notice"], first["node"]["feeCurrency"]) == ("LEG", None, None)
     assert (Decimal(first["node"]["gas"]), first["node"]["gasCurrency"]) == (0, None)
+
+
+async def test_a_run_with_a_perpetual_says_what_came_of_its_position(client: httpx2.AsyncClient, sessions: Sessions) -> None:
+    plain, run = await submit(sessions), await submit(sessions)
+    assert (await finish(sessions, plain)).summary.get("perpetual") is None
+    amounts = {"position": -0.5, "largest": 1.0, "funding_received": 3.0, "funding_paid": 1.0, "lacking": 0.0}
+    perpetual = {"instrument": "venue BTC/USD", "funding_payments": 2, "liquidations": 1, **amounts}
+    product = leases.Product(summary=weekend()[1].summary | {"perpetual": perpetual}, manifest={}, manifest_hash="3f" * 32, files={})
+    assert await leases.finish(sessions, await claim(sessions, run), product)
+    found = [(await ask(client, "RunResult", id=str(one.id)))["run"]["result"]["perpetual"] for one in (plain, run)]
+    assert found[0] is None
+    assert {_snake(name): value for name, value in found[1].items()} == perpetual
 
 
 async def test_fills_say_what_a_swap_burnt_and_which_orders_the_venue_sent(client: httpx2.AsyncClient, sessions: Sessions) -> None:

@@ -13,6 +13,7 @@ from graphql import (
     GraphQLObjectType,
     OperationDefinitionNode,
     build_schema,
+    find_breaking_changes,
     parse,
     validate,
 )
@@ -31,6 +32,12 @@ CONTRACT = Path(__file__).parents[3] / "graphql"
 def test_the_sdl_file_is_what_the_code_prints() -> None:
     written = (CONTRACT / "schema.graphql").read_text(encoding="utf-8")
     assert written == sdl(), "the schema changed: run `python -m app.api.print_schema > graphql/schema.graphql` and read the difference"
+
+
+def test_nothing_that_clients_may_rely_on_breaks_unawares() -> None:
+    released = build_schema((Path(__file__).parent / "released.graphql").read_text(encoding="utf-8"))
+    broken = [f"{change.type.name}: {change.description}" for change in find_breaking_changes(released, build_schema(sdl()))]
+    assert broken == [], "deprecate instead (docs/api.md); if it is decided, copy graphql/schema.graphql to tests/app/api/released.graphql"
 
 
 @pytest.mark.parametrize("path", sorted(CONTRACT.glob("operations/*.graphql")), ids=lambda path: path.stem)
