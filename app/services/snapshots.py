@@ -32,6 +32,7 @@ SCHEMAS: Mapping[str, pl.Schema] = {"bars": BARS, "pool": POOL_STATES, "pool_bar
 """Of what runs read of each kind; of others quotes, of as many levels as there are."""
 
 Span = tuple[Line, date, date]
+Cut = tuple[datetime | None, datetime | None]
 Days = dict[SeriesKey, list[Day]]
 
 Tell = Callable[[str, float], None]
@@ -107,7 +108,7 @@ def _shared(cursor: Cursor, spans: Mapping[SeriesKey, Span]) -> Days:
 
 def _read(files: Objects, days: Days, covers: Mapping[SeriesKey, Coverage], wanted: Mapping[SeriesKey, Reach]) -> dict[SeriesKey, pl.DataFrame]:
     with ThreadPoolExecutor(snapshot_files.READERS) as pool:
-        frames = {key: _joined(snapshot_files.read(files, days[key], pool), covers[key], wanted[key]) for key in wanted}
+        frames = {key: _joined(snapshot_files.read(files, days[key], pool), covers[key], _cut(days[key], wanted[key])) for key in wanted}
     for key, frame in frames.items():
         if not frame.height:
             raise market.nothing(key, covers[key], wanted[key])
@@ -187,7 +188,15 @@ def _rows(cursor: Cursor, line: Line, start: datetime, end: datetime) -> pl.Data
     return market.rows(cursor, cover, start, end)
 
 
-def _joined(frames: Sequence[pl.DataFrame], cover: Coverage, reach: Reach) -> pl.DataFrame:
+# Where the rows of days have to be cut to lie within a reach; None: nowhere. To find the row of a time takes longer than to decode a column.
+def _cut(days: Sequence[Day], reach: Reach) -> Cut:
+    filled = [day.day for day in days if day.rows]
+    if not filled:
+        return None, None
+    return reach.start if start_of(filled[0]) < reach.start else None, reach.end if reach.end < end_of(filled[-1]) else None
+
+
+def _joined(frames: Sequence[pl.DataFrame], cover: Coverage, cut: Cut) -> pl.DataFrame:
     if not frames:
         return pl.DataFrame(schema=SCHEMAS.get(cover.data, quotes_schema(1)))
     if cover.data in SCHEMAS:
@@ -195,15 +204,18 @@ def _joined(frames: Sequence[pl.DataFrame], cover: Coverage, reach: Reach) -> pl
     else:
         names = list(quotes_schema(max(map(quote_levels, frames))))
         frames = [frame.with_columns(**{name: pl.lit(float("nan")) for name in names if name not in frame.columns}).select(names) for frame in frames]
-    ends = [_within(frame, reach.start, reach.end) if n in {0, len(frames) - 1} else frame for n, frame in enumerate(frames)]
-    return pl.concat(ends).rechunk()  # in one piece, a column is read as it lies
+    frames = [_within(frames[0], cut[0], None), *frames[1:]]
+    parts = [*frames[:-1], _within(frames[-1], None, cut[1])]
+    return pl.concat(parts).rechunk()  # in one piece, a column is read as it lies
 
 
 # By open time of bars, by due time of funding; of others by arrival, which is the latest time so far: the first row of a day arrived on it.
-def _within(frame: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
+def _within(frame: pl.DataFrame, start: datetime | None, end: datetime | None) -> pl.DataFrame:
+    if start is None and end is None:
+        return frame
     at = frame["ts"] if "received" not in frame.columns else frame.select(pl.coalesce("received", "ts").cum_max()).to_series()
-    first, after = (at.search_sorted(time, side="left") for time in (start, end))
-    return frame.slice(first, after - first)
+    first = 0 if start is None else int(at.search_sorted(start, side="left"))
+    return frame.slice(first, (frame.height if end is None else int(at.search_sorted(end, side="left"))) - first)
 
 
 def _named(key: SeriesKey, cover: Coverage, day: Day) -> dict[str, object]:
