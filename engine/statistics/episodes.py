@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from scipy.special import stdtr, stdtrit
+import scipy  # its special functions take a quarter of a second to load: only where a run is summed up
 
 from engine.arrays import Floats, Int64s
 from engine.errors import StatisticsError
@@ -79,7 +79,7 @@ def by_episode(episode: Int64s, pnl: Floats) -> ByEpisode:
     numbers, group, sizes = np.unique(episode, return_inverse=True, return_counts=True)
     sums: Floats = np.bincount(group, weights=pnl, minlength=numbers.size).astype(np.float64)
     mean, error, t = _t(sums)
-    reach = error * float(stdtrit(sums.size - 1, 0.975)) if error is not None else None
+    reach = error * float(scipy.special.stdtrit(sums.size - 1, 0.975)) if error is not None else None
     return ByEpisode(
         packages=pnl.size,
         episodes=numbers.size,
@@ -89,7 +89,7 @@ def by_episode(episode: Int64s, pnl: Floats) -> ByEpisode:
         mean=mean,
         standard_error=error,
         t=t,
-        p=2 * float(stdtr(sums.size - 1, -abs(t))) if t is not None else None,
+        p=2 * float(scipy.special.stdtr(sums.size - 1, -abs(t))) if t is not None else None,
         low=mean - reach if mean is not None and reach is not None else None,
         high=mean + reach if mean is not None and reach is not None else None,
         t_by_package=_t(pnl)[2],
