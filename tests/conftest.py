@@ -1,12 +1,14 @@
 """Settings of every test: how many examples, and in which order files are handed out."""
 
 import os
+from collections.abc import Generator
+from contextlib import nullcontext
 
 import pytest
 from coverage import Coverage
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-from tests.profiles import HOUSE_EXAMPLES
+from tests.profiles import HOUSE_EXAMPLES, untraced
 
 calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.register_profile("house", calm, max_examples=HOUSE_EXAMPLES, derandomize=True)
@@ -41,6 +43,14 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Have a worker more than processors: a third of the tests waits for servers most of the time."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Measure no coverage of the engine's properties: tracing makes them three times as slow, and worlds by hand reach every rule."""
+    drawn = item.nodeid.startswith("tests/engine/") and is_hypothesis_test(getattr(item, "obj", None))
+    with untraced() if drawn else nullcontext():
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
