@@ -93,13 +93,21 @@ def test_a_panel_with_other_latencies_is_that_of_a_run_that_has_them(found: Worl
         same(panel.delayed(slower, found.data, panel.build(found.spec, found.data)), expected)
 
 
-def test_outages_that_begin_together_are_as_late_as_each_other() -> None:
+def test_outages_that_begin_together_are_as_late_as_each_other_and_no_earlier_than_what_was_before_them() -> None:
     outages = [{"start": "2024-01-01T01:00:10Z", "end": f"2024-01-01T01:00:{end}Z"} for end in (20, 30)]
-    quotes = {"alfa BTC/USD": books({5: Book(99.0, 101.0)}), "bravo BTC/USD": books()}
+    quotes = {"alfa BTC/USD": books({5: Book(99.0, 101.0), 9.5: Book(99.0, 101.0)}), "bravo BTC/USD": books()}
     slow, slower = (small(quotes, venues={"alfa": {"outages": outages, "feed_latency": latency}}) for latency in ("1s", "2s"))
     then = panel.delayed(slower.spec, slower.data, panel.build(slow.spec, slow.data))
-    assert then.of(ALFA).available_us.tolist() == [after(-8), after(7), after(10), after(10)]
+    assert then.of(ALFA).available_us.tolist() == [after(-8), after(7), after(11.5), after(11.5), after(11.5)]
     same(then, panel.build(slower.spec, slower.data))
+
+
+def test_marks_see_what_is_known_under_other_latencies() -> None:
+    quotes = {"alfa BTC/USD": books({58.5: Book(109.0, 111.0)}), "bravo BTC/USD": books()}
+    slow, slower = (small(quotes, minutes=1, venues={"alfa": {"feed_latency": latency}}) for latency in ("1s", "2s"))
+    seen = panel.build(slow.spec, slow.data)
+    then = panel.delayed(slower.spec, slower.data, seen)
+    assert [one.marks.ticks["BTC"].tolist() for one in (seen, then)] == [[100.0, 105.0], [100.0, 100.0]]
 
 
 def test_a_panel_without_feed_latencies_stays_the_same_whatever_orders_take() -> None:
