@@ -13,6 +13,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.types import ExecutionContext
 
 from app.api.cost import Price, price
+from app.api.execution import Executor
 from app.api.guard import Limits, read_document
 from app.api.mutations import Mutation
 from app.api.queries import Query
@@ -60,7 +61,7 @@ def make_schema(*, limits: Limits, introspection: bool) -> tuple[Schema, Prepare
             yield
 
     config = StrawberryConfig(scalar_map=SCALARS, relay_max_results=100)
-    schema = Schema(Query, Mutation, extensions=[Guard], config=config)
+    schema = Schema(Query, Mutation, extensions=[Guard], config=config, execution_context_class=Executor)
     return schema, prepare
 
 

@@ -5,12 +5,13 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 import polars as pl
 from adbc_driver_manager.dbapi import Cursor
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 
 from app.db import bars as stored
 from app.db import funding_rates, pool_states, quotes, series, trades
@@ -45,6 +46,11 @@ TABLES: Mapping[Data, Table] = MappingProxyType(
 )
 """Where the rows of each kind stand that has places."""
 
+
+# Where nothing is to be thinned out.
+_STORED = text("""
+    SELECT ts, open, high, low, close, volume FROM bars
+    WHERE instrument_id = :instrument AND interval_us = :interval AND ts >= :start AND ts < :end ORDER BY ts""")
 
 # Candles of intervals that are not stored, thinned as bars are.
 _THINNED_CANDLES = {
@@ -118,10 +124,18 @@ async def bars(sessions: Sessions, *, venue: str, instrument: str, interval_us: 
     start = start if cover.interval_us < interval_us else max(start, cover.first)
     width = interval_us * -(((start - end) // step) // max_points)
     values = {"instrument": cover.instrument_id, "interval": cover.interval_us, "start": start, "end": end, "width": width}
-    query = _THINNED if cover.interval_us == interval_us else _THINNED_CANDLES[interval_us]
+    stored_bars = _STORED if width == interval_us else _THINNED
+    query = stored_bars if cover.interval_us == interval_us else _THINNED_CANDLES[interval_us]
     async with sessions() as session:
-        found = (await session.execute(query, values)).all()
-    return pl.DataFrame([tuple(row) for row in found], schema=BARS, orient="row")
+        (found,) = (await session.execute(_columns(query), values)).all()
+    return pl.DataFrame({name: column or [] for name, column in zip(BARS, found, strict=True)}, schema={**BARS, "ts": pl.Int64}).cast(BARS)
+
+
+@cache
+def _columns(query: TextClause) -> TextClause:
+    # One row of six arrays, times as µs: a tenth of the work that a row of the driver for each bar is.
+    listed = ", ".join(f"array_agg({name})" for name in ("(extract(epoch FROM ts) * 1e6)::bigint", "open", "high", "low", "close", "volume"))
+    return text(f"SELECT {listed} FROM ({query.text}) AS q(ts, open, high, low, close, volume)")  # noqa: S608  statements of ours
 
 
 # What the candles of an interval that is not stored are made of: of finer bars that divide it those that reach furthest, then the coarsest.
