@@ -30,7 +30,7 @@ def show_status(*, data: Path | None, as_json: bool) -> None:
     if as_json:
         output.document(_form(found, kept))
         return
-    rows = output.table("table", "rows", "size", "chunks", "of", "by columns", "kept", numbers={"rows", "size", "chunks", "by columns"})
+    rows = output.table("table", "rows, about", "size", "chunks", "of", "by columns", "kept", numbers={"rows, about", "size", "chunks", "by columns"})
     for one in found.tables:
         chunks = (f"{one.chunks:,}", format_duration(one.chunk // timedelta(microseconds=1)), f"{one.compressed:,}") if one.chunk else ("", "", "")
         rows.add_row(

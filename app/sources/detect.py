@@ -57,6 +57,10 @@ class Found:
     rules: Rules | Feed
 
 
+_ROWS = {"pool": "states of a pool", "funding": "funding rates"}
+"""What rows are called whose data is not."""
+
+
 def detect(source: Source, said: Said | None = None) -> Found:
     """Look at the beginning of a file and say what it is; raise `BadInput` where that is nothing we read, or not known enough."""
     return detect_all([source], said)[0]
@@ -109,7 +113,7 @@ def _table(source: Source, head: bytes, format_: Format, said: Said) -> Found:
     data, layout = layout_of(format_, source, head, levels=said.levels)
     sample = next((batch for batch in _sample(source, head, format_, layout) if batch.frame.height), None)  # a first row that is broken raises
     if sample is None:
-        raise BadInput(f"{source.label}: expected bars, quotes or trades, found none below the header; get the file again")
+        raise BadInput(f"{source.label}: expected {_ROWS.get(data, data)}, found none below the header; get the file again")
     if format_ is Format.TARDIS:
         layout = tardis.own_times(layout, sample.frame)
     units = {name: None if format_ is Format.LEAN else _unit(sample, name, layout, source) for name in layout.times}
