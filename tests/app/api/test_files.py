@@ -63,3 +63,35 @@ async def test_files_of_no_run_and_of_an_unfinished_run_are_refused_with_the_rea
     nonsense = await client.get("/runs/nonsense/files/report.html")
     assert [r.status_code for r in (queued, nobody, nonsense)] == [409, 404, 404]
     assert [r.json()["errors"][0]["extensions"]["code"] for r in (queued, nobody, nonsense)] == ["CONFLICT", "NOT_FOUND", "NOT_FOUND"]
+
+
+RANGES: list[tuple[str, int, str | None, slice]] = [
+    ("bytes=0-3", 206, "bytes 0-3/{size}", slice(0, 4)),
+    ("bytes=4-", 206, "bytes 4-{last}/{size}", slice(4, None)),
+    ("bytes=-8", 206, "bytes {tail}-{last}/{size}", slice(-8, None)),
+    ("bytes=-99999999", 206, "bytes 0-{last}/{size}", slice(None)),
+    ("bytes=10-99999999", 206, "bytes 10-{last}/{size}", slice(10, None)),
+    ("bytes=99999999-", 416, "bytes */{size}", slice(0, 0)),
+    ("bytes=-0", 416, "bytes */{size}", slice(0, 0)),
+    ("bytes=5-4", 200, None, slice(None)),
+    ("bytes=-", 200, None, slice(None)),
+    ("bytes=0-1,4-5", 200, None, slice(None)),
+    ("lines=0-1", 200, None, slice(None)),
+]
+
+
+async def test_a_range_of_a_file_is_what_lies_there(client: httpx2.AsyncClient, done: UUID) -> None:
+    whole = weekend()[1].files()["fills.parquet"]
+    sizes = {"size": len(whole), "last": len(whole) - 1, "tail": len(whole) - 8}
+    for asked, status, said, part in RANGES:
+        response = await client.get(f"/runs/{done}/files/fills.parquet", headers={"Range": asked})
+        assert (response.status_code, response.content) == (status, whole[part]), asked
+        assert response.headers.get("content-range") == (said.format(**sizes) if said else None)
+        assert response.headers["accept-ranges"] == "bytes"
+
+
+async def test_a_range_of_another_version_is_answered_with_the_whole(client: httpx2.AsyncClient, done: UUID) -> None:
+    path, whole = f"/runs/{done}/files/summary.json", weekend()[1].files()["summary.json"]
+    tag = (await client.head(path)).headers["etag"]
+    same, other = [await client.get(path, headers={"Range": "bytes=1-2", "If-Range": of}) for of in (tag, '"another"')]
+    assert [(same.status_code, same.content), (other.status_code, other.content)] == [(206, whole[1:3]), (200, whole)]
