@@ -2,14 +2,27 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
+import pytest
+
 from engine.result import FILES
-from tests.e2e.conftest import Cli, is_locked, left_behind
+from tests.e2e.conftest import Cli, call, is_locked, left_behind
+
+Shown = tuple[Path, "subprocess.CompletedProcess[str]", dict[str, object]]
 
 
-def test_the_demo_goes_from_files_to_a_proven_result_and_ends_in_order(cli: Cli, tmp_path: Path) -> None:
-    ended = cli("demo")
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    """Return a folder in which the demo was run once, what it said, and the summary of its result."""
+    folder = tmp_path_factory.mktemp("demo")
+    ended = call("demo", cwd=folder)
+    return folder, ended, json.loads((folder / ".demo" / "result" / "summary.json").read_text()) if ended.returncode == 0 else {}
+
+
+def test_the_demo_goes_from_files_to_a_proven_result_and_ends_in_order(shown: Shown) -> None:
+    folder, ended, _ = shown
     assert ended.returncode == 0, ended.stderr
     said = " ".join(ended.stdout.split())
     for part in ("SYNTHETIC", "SubmitRun", "→ done", "14,424 bars read, 14,424 of them new", "INDICATIVE", "= excess over holding", "Go on:"):
@@ -17,16 +30,17 @@ def test_the_demo_goes_from_files_to_a_proven_result_and_ends_in_order(cli: Cli,
     proven = re.search(r"the ledger equals the planted truth: (\d+) of (\d+) fills", said)
     assert proven
     assert proven[1] == proven[2] == "17"
-    assert (tmp_path / ".demo" / "result" / "report.html").read_text().count("SYNTHETIC") >= 1
-    assert left_behind(tmp_path / ".demo") == []
-    assert not is_locked(tmp_path / ".demo")
+    assert (folder / ".demo" / "result" / "report.html").read_text().count("SYNTHETIC") >= 1
+    assert left_behind(folder / ".demo") == []
+    assert not is_locked(folder / ".demo")
 
 
-def test_a_second_demo_on_the_same_folder_imports_nothing_new_and_finds_the_same(cli: Cli) -> None:
-    first, second = (json.loads(cli("demo", "--json").stdout) for _ in range(2))
+def test_a_second_demo_on_the_same_folder_imports_nothing_new_and_finds_the_same(shown: Shown) -> None:
+    folder, _, first = shown
+    second = json.loads(call("demo", "--json", cwd=folder).stdout)
     imported = {form["step"]: form["said"][0] for form in second["steps"]}["import"]
     assert imported == "14,424 bars read, 0 of them new"
-    assert second["summary"] == first["summary"]
+    assert second["summary"] == first
     assert second["summary"]["synthetic"] is True
     assert set(second["files"]) == set(FILES)
 
