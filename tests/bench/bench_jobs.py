@@ -40,7 +40,7 @@ from tests.app.services.test_sweeps import the_sweep
 from tests.bench.probe import machine, two_thread_speedup
 
 MANY = 100_000
-ROUNDS = 40
+ROUNDS = 100
 
 
 async def submit(sessions: Sessions, redis: ArqRedis, part: str, user: str = "bench") -> UUID:
@@ -69,7 +69,7 @@ def percentiles(found: Sequence[float]) -> str:
 async def starts(sessions: Sessions, redis: ArqRedis, *, loaded: bool) -> str:
     """Return how long a run waits for its start with two idle children, or beside the runs of another user that keep both at work."""
     if loaded:
-        for _ in range(15 * ROUNDS):
+        for _ in range(10 * ROUNDS):
             await runs.submit(sessions, spec=spec("sleep 0.05"), submitted_by="other")
         await outbox.relay(sessions, redis)
     waits = []
