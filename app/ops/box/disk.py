@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import asyncpg  # type: ignore[import-untyped]
+
 from app.errors import DiskFull
 
 MIB: Final = 1 << 20
@@ -16,6 +18,8 @@ KNOWN: Final = 48 * MIB
 """Free bytes without which a box that was there before is not started: it may have to recover."""
 MESSAGE: Final = "No space left on device"
 """What the servers write when the disk is full."""
+SEGMENT: Final = 16 * MIB
+"""Of PostgreSQL's log: where there is not room for one, the server ends at once, and its clients hear no more than that."""
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -39,9 +43,15 @@ def explained(root: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if (isinstance(error, OSError) and error.errno in _FULL) or MESSAGE in str(error):
+        if (isinstance(error, OSError) and error.errno in _FULL) or MESSAGE in str(error) or (_is_loss(error) and _free(root) < SEGMENT):
             raise full(root) from error
         raise
+
+
+def _is_loss(error: BaseException | None) -> bool:
+    # of a connection, also where another library wraps it
+    lost = isinstance(error, asyncpg.PostgresConnectionError | ConnectionError)
+    return lost or (error is not None and _is_loss(error.__cause__))
 
 
 def _free(path: Path) -> int:

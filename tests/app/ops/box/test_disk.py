@@ -80,6 +80,17 @@ async def test_a_disk_that_fills_up_while_the_box_is_made_is_the_same_error_and_
         assert await _ask(it.settings.libpq_uri, "SELECT 1") == 1
 
 
+def test_a_server_that_is_gone_for_want_of_room_is_the_same_error_and_one_that_is_gone_with_room_is_not(small: Path) -> None:
+    gone = asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+    with pytest.raises(asyncpg.ConnectionDoesNotExistError), disk.explained(small):
+        raise gone
+    _fill(small, 8 * disk.MIB)
+    with pytest.raises(DiskFull, match="8 MiB are free"), disk.explained(small):
+        raise RuntimeError("wrapped") from gone
+    with pytest.raises(RuntimeError), disk.explained(small):
+        raise RuntimeError("something else")
+
+
 async def test_a_disk_that_fills_up_while_the_schema_is_made_is_the_same_error(small: Path) -> None:
     async def fill(settings: Settings) -> None:
         await _ask(settings.libpq_uri, "CREATE TABLE huge AS SELECT repeat(md5(g::text), 30) FROM generate_series(1, 1000000) g")
