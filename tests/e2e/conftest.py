@@ -51,7 +51,7 @@ def wait_for(what: Callable[[], object], *, seconds: float = PATIENCE) -> None:
 
 def left_behind(data: Path) -> list[int]:
     """Return the processes of the box in a folder, a second after the last one had reason to end."""
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while (found := list(leftovers.find(data.resolve()))) and time.monotonic() < deadline:
         time.sleep(0.05)
     return found

@@ -50,7 +50,7 @@ async def test_a_migrator_that_is_killed_midway_leaves_the_step_before_and_the_n
     await reader.execute("LOCK TABLE runs IN ACCESS SHARE MODE")  # a long read: the step that changes runs has to wait
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATOR, env={**os.environ, "URL": text(empty_database_url)})
     waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'runs'::regclass)"
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await watcher.fetchval(waiting):
             await asyncio.sleep(0.05)
     process.kill()

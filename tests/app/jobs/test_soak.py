@@ -25,7 +25,7 @@ from tests.app.jobs.stage import ACTOR, spec, until
 
 RUNS = int(os.environ.get("JOBS_SOAK_RUNS", "120"))
 WORKERS = 2
-PATIENCE_S = 30 + RUNS / 2
+PATIENCE_S = 120 + RUNS / 2
 FINAL = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
 
 

@@ -32,9 +32,9 @@ from tests.app.services.test_sweeps import claimed, parts, the_sweep
 
 SLOW: list[dict[str, Any]] = [
     {"path": "strategy.threshold_bps", "values": [0, 4, 10]},
-    {"path": "quality.wick_bps", "low": 20, "high": 500, "count": 200},
+    {"path": "quality.wick_bps", "low": 20, "high": 500, "count": 140},
 ]
-"""A panel for each of 200 values: some seconds."""
+"""A panel for each of 140 values: some seconds."""
 
 
 def told(sweep: Sweep, weekend: Weekend, libpq_uri: str, run_id: UUID, say: Any) -> Any:
@@ -86,7 +86,7 @@ async def test_a_killed_child_costs_no_trial_that_was_handed_on(
         running = await get(sessions, sweep_id)
         assert running.state == RunState.RUNNING
         kept = (await sweeps.rows(sessions, running, offset=0, limit=1)).total
-        assert 0 < kept < 600
+        assert 0 < kept < 420
         for child in psutil.Process().children():
             if "app.jobs.child" in child.cmdline():
                 child.kill()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[4]
 STAGE = (sys.executable, "-m", "tests.app.ops.box.stage")
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def runs(pid: int) -> bool:
         return False
 
 
-def wait_until_gone(data: Path, seconds: float = 10.0) -> None:
+def wait_until_gone(data: Path, seconds: float = 60.0) -> None:
     """Wait until nothing of the box runs any more; AssertionError names what still does."""
     deadline = time.monotonic() + seconds
     while found := processes(data):

@@ -118,7 +118,7 @@ def test_a_signal_to_the_whole_terminal_stops_everything_in_order(data: Path, nu
     with supervisor(data) as process:
         ready(process)
         os.killpg(process.pid, number)
-        said, wrong = process.communicate(timeout=60)
+        said, wrong = process.communicate(timeout=120)
         assert (said, wrong, process.returncode) == ("stopped\n", "", 0)
         assert processes(data) == []
         assert not is_locked(data)
@@ -131,7 +131,7 @@ def test_a_signal_in_the_middle_of_the_first_start_stops_it(tmp_path: Path) -> N
     with supervisor(data) as process:
         _wait_for(data, words="initdb -D")
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=60) == ("stopped\n", "")
+        assert process.communicate(timeout=120) == ("stopped\n", "")
         assert processes(data) == []
         assert not is_locked(data)
 

@@ -58,7 +58,7 @@ def _service(log: Path, code: str, port: int) -> Service:
         async def listens() -> bool:
             return not is_free(port)
 
-        await readiness.until(listens, process=process, log=log, began=began, seconds=30)
+        await readiness.until(listens, process=process, log=log, began=began, seconds=120)
 
     async def stop(process: Process) -> None:
         await process.stop()

@@ -122,7 +122,7 @@ def test_where_namespaces_are_not_allowed_root_hands_the_database_to_an_unprivil
     with supervisor(data, command=[sys.executable, "-c", WITHOUT_NAMESPACES, *_command()]) as process:
         assert asyncio.run(_query(ready(process)["admin_uri"], "SELECT 1")) == 1
         os.kill(int((data / "lock").read_text()), 2)
-        assert process.communicate(timeout=60)[0] == "stopped\n"
+        assert process.communicate(timeout=120)[0] == "stopped\n"
     assert processes(data) == []
 
 
@@ -130,7 +130,7 @@ def test_where_namespaces_are_not_allowed_root_hands_the_database_to_an_unprivil
 def test_a_folder_that_the_unprivileged_user_cannot_reach_is_refused_with_what_to_do(place: Path) -> None:
     place.chmod(0o700)
     with supervisor(place / "data", command=[sys.executable, "-c", WITHOUT_NAMESPACES, *_command()]) as process:
-        wrong = process.communicate(timeout=60)[1]
+        wrong = process.communicate(timeout=120)[1]
     assert f"cannot reach {place / 'data'} (stopped at {place}); choose a folder that others can reach" in wrong
     assert wrong.splitlines()[-1].startswith("app.errors.Forbidden: PostgreSQL refuses to run as root and user namespaces are not allowed here")
 
@@ -151,7 +151,7 @@ async def test_a_folder_of_somebody_else_is_refused_with_both_names(data: Path) 
 @as_root
 def test_a_folder_that_may_not_be_made_is_refused(place: Path) -> None:
     with supervisor(place / "x" / "data", command=_command(*_become(NOBODY)), environment=_environment(place)) as process:
-        wrong = process.communicate(timeout=60)[1]
+        wrong = process.communicate(timeout=120)[1]
     assert f"the data folder {place}/x/data cannot be made (Permission denied); choose one that you may write to" in wrong
 
 
