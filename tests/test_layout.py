@@ -1,6 +1,7 @@
 """The shape of the house: what lies where, how long things are, and which way imports point."""
 
 import ast
+import functools
 import itertools
 import statistics
 import subprocess
@@ -22,6 +23,7 @@ LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 
 
+@functools.cache
 def tracked() -> list[Path]:
     """Return what git tracks or would track."""
     listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -33,12 +35,19 @@ def sources() -> list[Path]:
     return [path for path in tracked() if path.suffix == ".py" and path.parts[0] in PACKAGES]
 
 
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    """Return a file's syntax."""
+    return ast.parse((ROOT / path).read_text())
+
+
+@functools.cache
 def functions() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
     """Return every function of the product with where it stands."""
     return [
         (f"{path}:{node.lineno} {node.name}", node)
         for path in sources()
-        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
 
@@ -100,11 +109,12 @@ def test_nothing_is_left_for_later_in_the_code(word: str) -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    assert [str(path) for path in sources() if not ast.get_docstring(ast.parse((ROOT / path).read_text()))] == []
+    assert [str(path) for path in sources() if not ast.get_docstring(tree(path))] == []
 
 
 def test_no_module_imports_itself_through_others() -> None:
-    graph = {_module(path): _imports(path) for path in sources()}
+    known = {_module(path) for path in sources()}
+    graph = {_module(path): _imports(path, known) for path in sources()}
     assert [" -> ".join(cycle) for cycle in _cycles(graph)] == []
 
 
@@ -112,10 +122,9 @@ def _module(path: Path) -> str:
     return ".".join(path.with_suffix("").parts).removesuffix(".__init__")
 
 
-def _imports(path: Path) -> set[str]:
-    known = {_module(other) for other in sources()}
+def _imports(path: Path, known: set[str]) -> set[str]:
     found = set()
-    for node in ast.parse((ROOT / path).read_text()).body:
+    for node in tree(path).body:
         if isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in known else node.module for alias in node.names}
         elif isinstance(node, ast.Import):

@@ -1,5 +1,6 @@
 """The real captures of Binance become books and best prices that agree with each other, and with what is known of them."""
 
+import functools
 import gzip
 import json
 from bisect import bisect_right
@@ -26,6 +27,7 @@ class Best(NamedTuple):
     quote: tuple[float, float, float, float]
 
 
+@functools.cache
 def messages(folder: Path, key: SeriesKey) -> list[dict[str, object]]:
     """Return the messages of a market's captures, decoded by Python's own JSON."""
     lines = b"".join(gzip.decompress((folder / "binance-websocket" / name).read_bytes()) for name in FILES[key]).splitlines()
@@ -33,6 +35,7 @@ def messages(folder: Path, key: SeriesKey) -> list[dict[str, object]]:
     return [one.get("data", one) for one in found]
 
 
+@functools.cache
 def quotes(folder: Path, key: SeriesKey, stream: str) -> tuple[pl.DataFrame, list[Read]]:
     """Return the quotes of a market."""
     books: Books = {}
