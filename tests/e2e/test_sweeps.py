@@ -14,7 +14,7 @@ import polars as pl
 
 from tests.e2e.conftest import PATIENCE, Cli, environment, wait_for, write_market
 
-TRIALS = 24_000
+TRIALS = 6_000
 SWEEP = f"""version = 1
 name = "Many"
 design = "random"
@@ -32,7 +32,7 @@ path = "strategy.max_notional"
 low = 20_000
 high = 120_000
 """
-COMMAND = ("sweep", "run", "many.toml", "--files", "market", "--out", "found")
+COMMAND = ("sweep", "run", "many.toml", "--files", "market", "--out", "found", "--threads", "1")
 
 
 def at_a_terminal(cwd: Path) -> "tuple[subprocess.Popen[str], int]":
