@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from graphql import GraphQLError, OperationDefinitionNode
+import strawberry
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from strawberry.schema.exceptions import CannotGetOperationTypeError
-from strawberry.types.execution import ExecutionResult
 
 from app import contract
 from app.api.budget import Budget
@@ -21,7 +20,7 @@ from app.api.errors import explain_all
 from app.api.guard import Limits, check_cost
 from app.api.metrics import Metrics
 from app.api.responses import json_response
-from app.api.schema import Prepare, Prepared, Schema
+from app.api.schema import Prepare, Prepared, execute
 
 _MEDIA_TYPE = "application/json"
 _NAME_LENGTH = 100  # of an operation, in the log
@@ -43,7 +42,7 @@ class Operation:
 class Endpoint:
     """What the endpoint needs to answer."""
 
-    schema: Schema
+    schema: strawberry.Schema
     prepare: Prepare
     context: Callable[[Viewer], Context]
     metrics: Metrics
@@ -65,7 +64,8 @@ async def graphql(endpoint: Endpoint, request: Request) -> Response:
         prepared = endpoint.prepare(operation.query)
         request.scope["operation"] = name = _name(operation, prepared)[:_NAME_LENGTH]
         headers = _charge(endpoint, viewer, operation, prepared) or headers
-        result = await _execute(endpoint, operation, endpoint.context(viewer))
+        context = endpoint.context(viewer)
+        result = await execute(endpoint.schema, prepared, name=operation.name, variables=operation.variables, context=context)
     except GraphQLError as error:
         name, result = operation.name or "", ExecutionResult(data=None, errors=[error])
     errors = explain_all(result.errors or [], suggestions=endpoint.suggestions)
@@ -132,13 +132,6 @@ def _charge(endpoint: Endpoint, viewer: Viewer, operation: Operation, prepared: 
     amount = cost(found, operation.variables)
     check_cost(amount, endpoint.limits)
     return endpoint.budget.spend(viewer.name, cost=amount)
-
-
-async def _execute(endpoint: Endpoint, operation: Operation, context: Context) -> ExecutionResult:
-    try:
-        return await endpoint.schema.execute(operation.query, operation.variables, context, operation_name=operation.name)
-    except CannotGetOperationTypeError as error:
-        raise GraphQLError(error.as_http_error_reason()) from None
 
 
 def _name(operation: Operation, prepared: Prepared) -> str:

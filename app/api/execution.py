@@ -1,38 +1,38 @@
-"""Execution of operations, with a short way for objects of which nothing but stored values is asked.
+"""Execution of operations, with a short way for objects of which nothing is asked that has to be waited for.
 
-graphql-core takes each field through a dozen calls, which a list of a hundred runs with thirty metrics each makes six thousand times. An object whose
-fields are all plain, attributes of scalar or enum type without a resolver or a permission, is read by a plan instead, made once a selection. Whatever
-a plan cannot do, a value that is no value of its type for example, is left to the usual way, which says what is wrong and where.
+graphql-core takes each field through a dozen calls, which a list of a hundred runs with thirty metrics each makes six thousand times. A selection of
+which all fields are stored values, or properties computed from them without arguments, context or permission, down to the leaves, is compiled into a
+plan instead, once a document, and read by it. Whatever a plan cannot do, a value that is no value of its type for example, is left to the usual way,
+which says what is wrong and where.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable
+from functools import partial
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
 
-from graphql import GraphQLList, GraphQLObjectType, get_nullable_type, is_leaf_type, is_non_null_type
+from graphql import GraphQLObjectType, get_nullable_type, is_leaf_type, is_list_type, is_non_null_type, is_object_type
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import StrawberryResolver
 
 Fields = dict[str, Any]
+Read = Callable[[Any], Any]
 
 
 class Step(NamedTuple):
-    """How to read a field: its name in the answer, the attribute, and how its type coerces it."""
+    """How to read a field: its name in the answer, how to get its value, and what the answer shows of that."""
 
     name: str
-    attribute: str
-    coerce: Callable[[Any], Any]
+    get: Read
+    show: Read
     is_required: bool
 
 
 Steps = list[Step]
-
-
-class Plan(NamedTuple):
-    """The steps of a selection, where it is plain; and the selection, so that its identity stays its own."""
-
-    steps: Steps | None
-    fields: Fields
+Plans = dict[Hashable, Steps | None]
+"""The plans of a document, by the selections; None where one has to be taken field by field."""
 
 
 class _NotPlainError(Exception):
@@ -40,9 +40,11 @@ class _NotPlainError(Exception):
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
-    """The executor of one operation."""
+    """The executor of one operation; `plans` are those of its document, where directives do not make them differ from request to request."""
 
-    _plans: dict[int, Plan] | None = None
+    def __init__(self, *args: Any, plans: Plans | None = None, **kwargs: Any) -> None:  # noqa: ANN401  graphql-core's own
+        super().__init__(*args, **kwargs)
+        self._plans: Plans = {} if plans is None else plans
 
     def execute_fields(  # the types of its arguments are graphql-core's own
         self,
@@ -63,7 +65,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
 
     def complete_list_value(
         self,
-        return_type: GraphQLList[Any],
+        return_type: Any,  # noqa: ANN401
         field_details_list: list[Any],
         info: Any,  # noqa: ANN401
         path: Path,
@@ -82,31 +84,60 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
     def _planned(self, parent_type: GraphQLObjectType, fields: Fields) -> Steps | None:
-        plans = self._plans = self._plans if self._plans is not None else {}
-        if id(fields) not in plans:
-            plans[id(fields)] = Plan(self._steps(parent_type, fields), fields)
-        return plans[id(fields)].steps
+        selection = (parent_type.name, *(id(detail.node) for details in fields.values() for detail in details))
+        if selection not in self._plans:
+            self._plans[selection] = self._steps(parent_type, fields)
+        return self._plans[selection]
 
     def _steps(self, parent_type: GraphQLObjectType, fields: Fields) -> Steps | None:
-        found = [(name, self._step(parent_type, details[0].node.name.value)) for name, details in fields.items()]
-        plain = [Step(name, *step) for name, step in found if step is not None]
-        return plain if len(plain) == len(found) else None
+        steps: Steps = []
+        for name, details in fields.items():
+            step = self._step(parent_type, name, details)
+            if step is None:
+                return None
+            steps.append(step)
+        return steps
 
-    def _step(self, parent_type: GraphQLObjectType, name: str) -> tuple[str, Callable[[Any], Any], bool] | None:
-        known = self.schema.get_field(parent_type, name)
+    def _step(self, parent_type: GraphQLObjectType, name: str, details: list[Any]) -> Step | None:
+        known = self.schema.get_field(parent_type, details[0].node.name.value)
         ours = known.extensions.get("strawberry-definition") if known else None
-        if known is None or known.args or not isinstance(ours, StrawberryField) or not ours.is_basic_field:
+        if known is None or known.args or not isinstance(ours, StrawberryField) or ours.extensions:
             return None
-        leaf = get_nullable_type(known.type)
-        return (ours.python_name, leaf.coerce_output_value, is_non_null_type(known.type)) if is_leaf_type(leaf) else None
+        get, show = _getter(ours), self._shown(get_nullable_type(known.type), details)
+        return Step(name, get, show, is_non_null_type(known.type)) if get and show else None
+
+    def _shown(self, kind: Any, details: list[Any]) -> Read | None:  # noqa: ANN401  a type of graphql-core's without its null
+        if is_leaf_type(kind):
+            return kind.coerce_output_value
+        if is_list_type(kind):
+            show = self._shown(get_nullable_type(kind.of_type), details)
+            return partial(_read_list, show=show) if show else None
+        steps = self._steps(kind, self.collect_subfields(kind, details)[0]) if is_object_type(kind) else None
+        return partial(_read, steps=steps) if steps is not None else None
+
+
+def _getter(field: StrawberryField) -> Read | None:
+    # A resolver of our own is a function of its object, unless it takes more or has to be awaited.
+    resolver: StrawberryResolver[Any] | None = field.base_resolver
+    if resolver is None:
+        return attrgetter(field.python_name)
+    takes_more = resolver.arguments or resolver.info_parameter or resolver.parent_parameter or resolver.root_parameter
+    return None if resolver.is_async or takes_more or not resolver.self_parameter else cast(Read, resolver.wrapped_func)
 
 
 def _read(source: object, steps: Steps) -> dict[str, object]:
     found: dict[str, object] = {}
-    for name, attribute, coerce, is_required in steps:
-        value = getattr(source, attribute)
-        coerced = None if value is None else coerce(value)
-        if coerced is None and (is_required or value is not None):
+    for name, get, show, is_required in steps:
+        value = get(source)
+        shown = None if value is None else show(value)
+        if shown is None and (is_required or value is not None):
             raise _NotPlainError
-        found[name] = coerced
+        found[name] = shown
     return found
+
+
+def _read_list(source: object, show: Read) -> list[object]:
+    # One that may hold nulls and does is rare, and left to the usual way.
+    if not isinstance(source, list) or None in source:
+        raise _NotPlainError
+    return [show(one) for one in source]

@@ -1,19 +1,20 @@
 """The schema, put together, and how a document becomes one that may be executed."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
+import graphql
 import strawberry
-from graphql import ASTValidationRule, DocumentNode, GraphQLError, NoSchemaIntrospectionCustomRule, specified_rules, validate
-from strawberry.extensions import SchemaExtension
+from graphql import ASTValidationRule, DocumentNode, ExecutionResult, GraphQLError, NoSchemaIntrospectionCustomRule, specified_rules, validate
+from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
-from strawberry.types import ExecutionContext
 
+from app.api.context import Context
 from app.api.cost import Price, price
-from app.api.execution import Executor
+from app.api.execution import Executor, Plans
 from app.api.guard import Limits, read_document
 from app.api.mutations import Mutation
 from app.api.queries import Query
@@ -30,39 +31,46 @@ class Prepared(NamedTuple):
     errors: tuple[GraphQLError, ...]
     prices: Mapping[str, Price]
     """Of its operations, by their names."""
+    plans: Plans | None
+    """Of its selections, as they were first read; None where directives may make them differ from request to request."""
 
 
 Prepare = Callable[[str], Prepared]
 
 
-class Schema(strawberry.Schema):
-    """Strawberry's schema without its log of errors: `app.api.errors` writes each once."""
-
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Leave errors to the endpoint."""
-
-
-def make_schema(*, limits: Limits, introspection: bool) -> tuple[Schema, Prepare]:
+def make_schema(*, limits: Limits, introspection: bool) -> tuple[strawberry.Schema, Prepare]:
     """Return the schema, and the one way by which documents get to it: parsed, weighed, validated, remembered."""
     rules = _RULES if introspection else (*_RULES, NoSchemaIntrospectionCustomRule)
 
     @lru_cache(maxsize=_REMEMBERED)
     def prepare(text: str) -> Prepared:
         document = read_document(text, limits)
-        return Prepared(document, tuple(validate(schema._schema, document, rules)), price(document))  # noqa: SLF001  there is no public name
-
-    class Guard(SchemaExtension):
-        def on_parse(self) -> Iterator[None]:
-            self.execution_context.graphql_document = prepare(self.execution_context.query or "").document
-            yield
-
-        def on_validate(self) -> Iterator[None]:
-            self.execution_context.pre_execution_errors = list(prepare(self.execution_context.query or "").errors)
-            yield
+        errors = tuple(validate(schema._schema, document, rules))  # noqa: SLF001  there is no public name
+        return Prepared(document, errors, price(document), plans=None if "@" in text else {})
 
     config = StrawberryConfig(scalar_map=SCALARS, relay_max_results=100)
-    schema = Schema(Query, Mutation, extensions=[Guard], config=config, execution_context_class=Executor)
+    schema = strawberry.Schema(Query, Mutation, config=config, execution_context_class=Executor)
     return schema, prepare
+
+
+async def execute(schema: strawberry.Schema, prepared: Prepared, *, name: str | None, variables: dict[str, Any], context: Context) -> ExecutionResult:
+    """Execute an operation of a document that was prepared; what is wrong with that is the answer.
+
+    Strawberry's own way leads through its extensions, of which there are none here, to the same function.
+    """
+    if prepared.errors:
+        return ExecutionResult(data=None, errors=list(prepared.errors))
+    result = graphql.execute(
+        schema._schema,  # noqa: SLF001  there is no public name
+        prepared.document,
+        context_value=context,
+        variable_values=variables,
+        operation_name=name,
+        executor_class=Executor,
+        is_awaitable=cast(Any, optimized_is_awaitable),
+        plans=prepared.plans,
+    )
+    return result if isinstance(result, ExecutionResult) else await result
 
 
 def sdl() -> str:

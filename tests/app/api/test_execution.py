@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import Any
 
 import pytest
 import strawberry
+from graphql import execute, parse
 from strawberry.permission import BasePermission
 
-from app.api.execution import Executor
+from app.api.execution import Executor, Plans
 
 
 class Nobody(BasePermission):
@@ -33,6 +35,24 @@ class Point:
     @strawberry.field
     def twice(self) -> int:
         return 2 * self.x_axis
+
+    @strawberry.field
+    def times(self, n: int = 3) -> int:
+        return n * self.x_axis
+
+    @strawberry.field
+    def next(self) -> "Point | None":
+        if self.x_axis == 2:
+            raise ValueError("the last")
+        return Point(x_axis=self.x_axis + 1) if self.x_axis != 7 else None
+
+    @strawberry.field
+    def sides(self) -> list["Point"]:
+        return [Point(x_axis=self.x_axis - 1), Point(x_axis=self.x_axis + 1)]
+
+    @strawberry.field
+    def parity(self) -> list[int | None]:
+        return [self.x_axis % 2, None] if self.x_axis == 1 else [self.x_axis % 2]
 
 
 @strawberry.type
@@ -67,6 +87,9 @@ PLANNED, USUAL = strawberry.Schema(Query, execution_context_class=Executor), str
         "xAxis @skip(if: true) name",
         "...F } } fragment F on Point { xAxis ... { name",
         "xAxis secret",
+        "xAxis next { xAxis next { name } } sides { name twice }",
+        "xAxis parity sides { times(n: 2) next { xAxis } }",
+        "next { a: name ...F } sides { ...F name } } } fragment F on Point { xAxis ... { twice",
     ],
 )
 @pytest.mark.parametrize("of", ["points", "point", "holed", "broken"])
@@ -80,8 +103,16 @@ def test_a_permission_on_a_stored_value_is_asked() -> None:
     assert [error.message for error in PLANNED.execute_sync("{ point { secret } }").errors or ()] == ["not for you"]
 
 
-@pytest.mark.parametrize(("of", "fields"), [("points", 1), ("point", 1), ("broken", 1 + 3)])
-def test_plain_objects_are_not_taken_field_by_field(of: str, fields: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("selection", "fields"),
+    [
+        ("points { xAxis next { twice } }", 2 * (1 + 3 + 2)),
+        ("point { xAxis sides { twice } }", 0),
+        ("point { times }", 2),
+        ("broken { xAxis }", 1 + 3),
+    ],
+)
+def test_plain_objects_are_not_taken_field_by_field(selection: str, fields: int, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
     usual: Callable[..., Any] = Executor.execute_field
 
@@ -90,6 +121,16 @@ def test_plain_objects_are_not_taken_field_by_field(of: str, fields: int, monkey
         return usual(self, *args)
 
     monkeypatch.setattr(Executor, "execute_field", noted)
-    PLANNED.execute_sync(f"{{ {of} {{ xAxis }} }}")
-    assert len(taken) <= fields + 1
-    assert taken[0] == of
+    PLANNED.execute_sync(f"{{ {selection} }}")
+    assert len(taken) <= fields
+
+
+def test_a_document_that_comes_again_is_read_by_the_plans_that_it_has() -> None:
+    plans: Plans = {}
+    document = parse("{ point { xAxis sides { name } } }")
+    asked = partial(execute, PLANNED._schema, document, executor_class=Executor, plans=plans)
+    first = asked()
+    (steps,) = plans.values()
+    assert asked() == first
+    assert len(plans) == 1
+    assert next(iter(plans.values())) is steps
