@@ -1,8 +1,9 @@
 """Ports on loopback: a default moves when it is taken, a port that was asked for does not."""
 
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from app.errors import Conflict
@@ -42,6 +43,22 @@ class Wanted:
             f"port {port} on {LOOPBACK}, asked for as the port of {self.purpose}, is taken by another program; stop that, ask for another port, "
             "or ask for none and let the box choose"
         )
+
+
+@contextmanager
+def claim(port: int) -> Iterator[bool]:
+    """Keep other boxes of this machine off a port inside, also while its server is started again; tell whether no other box had it.
+
+    A claim is a name of Linux's abstract sockets: no file, gone with its process, seen by whoever shares our ports, whatever their user.
+    Elsewhere there are no claims.
+    """
+    with socket.socket(socket.AF_UNIX) as name:
+        try:
+            name.bind(f"\0usdc-arb/port/{port}" if sys.platform == "linux" else "")
+        except OSError:
+            yield sys.platform != "linux"
+        else:
+            yield True
 
 
 def is_free(port: int) -> bool:

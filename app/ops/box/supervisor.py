@@ -12,7 +12,7 @@ from pathlib import Path
 from app.errors import Unavailable
 from app.ops import hardware
 from app.ops.box import binaries, credentials, disk, folder, identity, leftovers, logs, postgres, readiness, record, valkey
-from app.ops.box.ports import Wanted
+from app.ops.box.ports import Wanted, claim
 from app.ops.box.postgres import Postgres
 from app.ops.box.process import Process, start
 from app.ops.box.record import Box, Ports
@@ -97,6 +97,8 @@ async def run_on_a_port(stack: AsyncExitStack, wanted: Wanted, service: Callable
     """Run a service on the best port that it gets, until the stack is closed; return the port."""
     for port in wanted.candidates():
         async with AsyncExitStack() as attempt:
+            if not attempt.enter_context(claim(port)):
+                continue  # of another box, whose server is being started again
             wait = await attempt.enter_async_context(running(service(port)))
             try:
                 await wait()

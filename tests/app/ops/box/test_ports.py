@@ -11,7 +11,7 @@ import pytest
 
 from app.errors import Conflict, Unavailable
 from app.ops.box import readiness, supervisor
-from app.ops.box.ports import Wanted, is_free
+from app.ops.box.ports import Wanted, claim, is_free
 from app.ops.box.process import Process, start
 from app.ops.box.service import Service
 
@@ -79,6 +79,21 @@ async def test_a_default_that_is_taken_between_the_look_and_the_start_moves_too(
 
     async with AsyncExitStack() as stack:
         assert await supervisor.run_on_a_port(stack, wanted, service) > first
+
+
+async def test_the_port_of_another_box_whose_server_is_being_started_again_is_left_alone(tmp_path: Path, taken: int) -> None:
+    wanted = Wanted(purpose="the API", default=taken)
+    first = next(wanted.candidates())
+    async with AsyncExitStack() as stack:
+        with claim(first):
+            assert await supervisor.run_on_a_port(stack, wanted, partial(_service, tmp_path / "log", LISTEN)) > first
+
+
+def test_a_port_is_claimed_by_one_at_a_time() -> None:
+    with claim(18_950) as first, claim(18_950) as second, claim(18_951) as another:
+        assert (first, second, another) == (True, False, True)
+    with claim(18_950) as again:
+        assert again
 
 
 async def test_a_port_asked_for_that_is_taken_between_the_look_and_the_start_is_named(tmp_path: Path, taken: int) -> None:
