@@ -36,12 +36,12 @@ async def submit(sessions: Sessions, part: str) -> UUID:
 
 
 def options(folder: Path, *, rules: Rules | None = None, memory_bytes: int = 0, **others: Any) -> WorkerOptions:
-    """Return options by which leases last a second, and rings half of one."""
+    """Return options by which leases last six seconds (a busy machine may pause for some), and rings half of one."""
     children = ChildOptions(environment={"ACTOR_FOLDER": str(folder)}, threads=1, memory_bytes=memory_bytes, command=ACTOR)
     return WorkerOptions(**{"slots": 1, "children": children, "rules": rules or QUICK, **_QUICK, **others})
 
 
-QUICK = Rules(lease_s=1.0, heartbeat_s=0.3, progress_s=0.05, look_s=0.05)
+QUICK = Rules(lease_s=6.0, heartbeat_s=0.3, progress_s=0.05, look_s=0.05)
 _QUICK = {"poll_s": 0.05, "relay_s": 0.05, "reap_s": 0.1, "sweep_s": 0.1, "ring_again_s": 0.5, "retry_s": 0.1, "tell_s": 0.2}
 
 

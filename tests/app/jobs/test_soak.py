@@ -25,6 +25,7 @@ from tests.app.jobs.stage import ACTOR, spec, until
 
 RUNS = int(os.environ.get("JOBS_SOAK_RUNS", "120"))
 WORKERS = 2
+LEASE_S = 1.0
 PATIENCE_S = 120 + RUNS / 2
 FINAL = (RunState.DONE, RunState.FAILED, RunState.CANCELLED)
 
@@ -33,7 +34,7 @@ class Crew:
     """Worker processes, and the trouble that comes over them."""
 
     def __init__(self, arguments: list[str], seed: int) -> None:
-        self.arguments = [sys.executable, "-m", "tests.app.jobs.worker_process", *arguments, "99"]
+        self.arguments = [sys.executable, "-m", "tests.app.jobs.worker_process", *arguments, "99", str(LEASE_S)]
         self.random = random.Random(seed)
         self.workers: list[Process] = []
         self.blows = 0
@@ -51,7 +52,7 @@ class Crew:
             await redis.flushall()
         elif blow == 1:  # longer than a lease
             victim.send_signal(signal.SIGSTOP)
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1.5 * LEASE_S)
             victim.send_signal(signal.SIGCONT)
         else:
             victim.send_signal(signal.SIGKILL if blow == 2 else signal.SIGTERM)

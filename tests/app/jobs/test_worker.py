@@ -22,7 +22,7 @@ from app.jobs.execution import TIMEOUT, Rules
 from app.services import leases, results, runs, workers
 from app.services.runs import Wish
 from tests.app.jobs.actor import FILLS
-from tests.app.jobs.stage import acts, begun, children, ends, gone, options, reaches, spec, submit, until, working
+from tests.app.jobs.stage import QUICK, acts, begun, children, ends, gone, options, reaches, spec, submit, until, working
 
 
 async def test_a_submitted_run_is_done_with_its_summary_and_files(sessions: Sessions, redis: ArqRedis, tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ async def test_a_result_that_finds_the_disk_full_is_stored_once_there_is_room(se
     async with refusing(sessions, "disk_full"), working(sessions, redis, options(tmp_path)):
         run_id = await submit(sessions, "quick")
         await until(lambda: begun_once(tmp_path, run_id), "the run computed")
-        await asyncio.sleep(1.5)  # longer than a lease
+        await asyncio.sleep(QUICK.lease_s + 0.5)
         waiting = await runs.get(sessions, run_id)
         await accept(sessions)
         run = await ends(sessions, run_id)
