@@ -17,9 +17,6 @@ from engine.statistics.walk_forward import Fold, Windows, fold_windows, walk_for
 from engine.sweep.design import Axis, Design
 from engine.sweep.spec import Sweep
 
-MOST_TRIALS = 20_000
-"""Cross-validation and the correlation of more would take longer than the sweep; the best of them by rank stand for all."""
-
 
 def folds(sweep: Sweep, period_us: int) -> tuple[Fold, ...]:
     """Return the windows of the walk forward, none where the sweep asks for none; StatisticsError where not one fits."""
@@ -30,17 +27,19 @@ def folds(sweep: Sweep, period_us: int) -> tuple[Fold, ...]:
     return fold_windows(windows, start_us=micros(sweep.spec.start), end_us=micros(sweep.spec.end), period_us=period_us)
 
 
-def judge(made: Design, trials: pl.DataFrame, periods: Floats, *, order: Int64s, period_us: int) -> dict[str, object]:
+def judge(made: Design, trials: pl.DataFrame, periods: Floats, *, judged: Int64s, best: int, period_us: int) -> dict[str, object]:
     """Return the statistics by the names of their modules, each the fields of what it returns; a sentence where there is none.
 
     Parameters
     ----------
     made, trials : Design, pl.DataFrame
         The sweep and its rows.
-    periods : (T, P) float64 [numeraire]
-        Excess by period and trial.
-    order : (P,) int
-        Trials from best to worst.
+    periods : (T, J) float64 [numeraire]
+        Excess by period and trial that is judged.
+    judged : (J,) int
+        Ordinals of those trials.
+    best : int
+        Ordinal of the best of them.
     period_us : int [µs]
         How long a period is.
 
@@ -49,19 +48,18 @@ def judge(made: Design, trials: pl.DataFrame, periods: Floats, *, order: Int64s,
     The walk forward chooses on the periods of runs over the whole time, not on runs of their own: what a set held when a test began is what
     it held then. It chooses by Sharpe ratio, or by total where the sweep ranks by an amount.
     """
-    sweep, best = made.sweep, int(order[0])
-    shown = periods[:, np.sort(order[:MOST_TRIALS])]
+    sweep = made.sweep
     windows = folds(sweep, period_us)
     by: dict[str, Callable[[], object]] = {
-        "deflated_sharpe": lambda: deflated_sharpe(shown),
-        "pbo": lambda: probability_of_overfitting(shown, blocks=sweep.statistics.blocks),
-        "bootstrap": lambda: bootstrap(periods[:, best], samples=sweep.statistics.bootstrap, seed=sweep.seed),
+        "deflated_sharpe": lambda: deflated_sharpe(periods),
+        "pbo": lambda: probability_of_overfitting(periods, blocks=sweep.statistics.blocks),
+        "bootstrap": lambda: bootstrap(periods[:, np.searchsorted(judged, best)], samples=sweep.statistics.bootstrap, seed=sweep.seed),
         "stability": lambda: _stability(made, trials, best),
     }
     if windows:
         first_us = -(-micros(sweep.spec.start) // period_us) * period_us
         by["walk_forward"] = lambda: walk_forward(
-            shown,
+            periods,
             windows,
             first_us=first_us,
             period_us=period_us,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from engine import manifest as manifests
-from engine.arrays import Floats
+from engine.arrays import Floats, Int64s
 from engine.report import render_sweep
 from engine.report.sweep import Kept
 from engine.report.trials import best_first
@@ -26,7 +26,8 @@ class SweepResult:
 
     sweep: Sweep
     trials: pl.DataFrame  # one row a trial, by ordinal: `trial`, its values, then its figures (engine.sweep.rows.columns)
-    periods: Floats  # (T, P) change of the excess of each trial (column) in each period [numeraire]
+    judged: Int64s  # (J,) the trials that are judged: all, or the best 20,000
+    periods: Floats  # (T, J) change of the excess of each of them (column) in each period [numeraire]
     period_us: int
     best: tuple[tuple[int, Result], ...]  # (trial, result), best first
     statistics: dict[str, object]
@@ -65,7 +66,7 @@ class SweepResult:
 
     def files(self) -> dict[str, bytes]:
         """Return the result as files: rows and periods as Parquet, summary and manifest as JSON, a page, and each of the best below `best/`."""
-        by_trial = pl.DataFrame({"trial": self.trials["trial"], "change": pl.Series(self.periods.T.tolist(), dtype=pl.List(pl.Float64))})
+        by_trial = pl.DataFrame({"trial": self.judged, "change": pl.Series(self.periods.T.tolist(), dtype=pl.List(pl.Float64))})
         found = {"trials.parquet": _parquet(self.trials), "periods.parquet": _parquet(by_trial)}
         found |= {"summary.json": _json(self.summary), "manifest.json": _json(self.manifest)}
         found["report.html"] = render_sweep(self.summary, self.manifest, self.trials, kept=self._kept()).encode()

@@ -11,13 +11,14 @@ import polars as pl
 from engine import backtest, manifest, metrics, panel, summary
 from engine.arrays import Floats, Int64s
 from engine.errors import DataError
-from engine.kernels.row import FIGURE, Rows
+from engine.kernels.row import Rows
 from engine.result import Result
 from engine.schema import SeriesKey, micros
 from engine.sweep import rows as trial_rows
 from engine.sweep import singly
 from engine.sweep import trials as trials_of_pairs
 from engine.sweep.design import Design, design
+from engine.sweep.gather import Gathered, scores
 from engine.sweep.groups import kinds_of, reads_of
 from engine.sweep.judge import folds, judge
 from engine.sweep.result import SweepResult
@@ -83,29 +84,31 @@ def run(
     folds(sweep, space.period_us)  # told before anything runs
     known = _known(made, done)
     wanted = np.setdiff1d(np.arange(made.trials), known["trial"].to_numpy() if known is not None else [])
-    found = trial_rows.empty(wanted.size, space.periods, kind=FIGURE if trials_of_pairs.fits(made) else trial_rows.WIDE)
+    found = Gathered(made.trials, space.periods, span_us=space.span_us, lines=space.lines, rank_by=sweep.rank_by)
     finished = 0
     with closing(walked(made, data, wanted, threads=threads)) as parts:
         for trials, rows in parts:
-            places = np.searchsorted(wanted, trials)
-            for whole, part in zip(found, rows, strict=True):
-                whole[places] = part
+            found.add(trials, rows)
             finished += trials.size
             if on_rows is not None:
                 on_rows(frame_of(made, trials, rows, space))
             on_progress("running the trials", min(_WALKED * finished / wanted.size, _WALKED))
-    whole_frame = _whole(made, wanted, found, known, space)
-    periods = np.ascontiguousarray(_periods(whole_frame, space)) if known is not None else found.periods
+    if known is not None:
+        found.add_columns(known["trial"].to_numpy(), _figures(made, known), _periods(known, space))
+        del known
+    columns, judged, periods = found.whole()
+    whole = made.table(np.arange(made.trials)).with_columns(columns.values())
     on_progress("running the best in full", _WALKED)
-    best = _best(made, data, whole_frame, on_progress)
+    best = _best(made, data, whole, on_progress)
     on_progress("judging the trials", _RUN_AGAIN)
     result = SweepResult(
         sweep=sweep,
-        trials=whole_frame.drop(PERIODS, strict=False),
+        trials=whole,
+        judged=judged,
         periods=periods.T,
         period_us=space.period_us,
         best=best,
-        statistics=judge(made, whole_frame, periods.T, order=ranked(whole_frame, sweep.rank_by), period_us=space.period_us),
+        statistics=judge(made, whole, periods.T, judged=judged, best=int(ranked(whole, sweep.rank_by)[0]), period_us=space.period_us),
         manifest=_manifest(sweep, data, best),
     )
     on_progress("done", 1.0)
@@ -148,13 +151,9 @@ def _known(made: Design, done: pl.DataFrame | None) -> pl.DataFrame | None:
     return done.unique("trial").sort("trial")
 
 
-def _whole(made: Design, wanted: Int64s, found: Rows, known: pl.DataFrame | None, space: Space) -> pl.DataFrame:
-    if known is None:
-        return made.table(wanted).with_columns(trial_rows.columns(found, span_us=space.span_us, lines=space.lines).values())
-    if not wanted.size:
-        return known
-    fresh = frame_of(made, wanted, found, space)
-    return pl.concat([known.select(fresh.columns), fresh]).sort("trial")
+def _figures(made: Design, known: pl.DataFrame) -> dict[str, pl.Series]:
+    others = {"trial", PERIODS, *(axis.path for axis in made.axes)}
+    return {column.name: column for column in known if column.name not in others}
 
 
 def _periods(whole: pl.DataFrame, space: Space) -> Floats:
@@ -164,8 +163,7 @@ def _periods(whole: pl.DataFrame, space: Space) -> Floats:
 
 def ranked(trials: pl.DataFrame, rank_by: str) -> Int64s:
     """Return the ordinals of the trials, the highest figure first, ties by ordinal; those without one come last."""
-    values = trials[rank_by].fill_null(-np.inf).to_numpy()
-    return np.argsort(-values, kind="stable").astype(np.int64)
+    return np.argsort(-scores(trials, rank_by), kind="stable").astype(np.int64)
 
 
 def _best(made: Design, data: Mapping[SeriesKey, pl.DataFrame], trials: pl.DataFrame, on_progress: Progress) -> tuple[tuple[int, Result], ...]:

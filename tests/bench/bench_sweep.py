@@ -137,8 +137,9 @@ def hold_equal(made: Sweep, data: dict[SeriesKey, pl.DataFrame], trials: pl.Data
 
 def timed(made: Sweep, data: dict[SeriesKey, pl.DataFrame], threads: int, times: int = 1) -> tuple[float, float, pl.DataFrame]:
     """Return the median time of several runs up to the last row [s], that of its processors [s], and the rows."""
-    wall, used = [], []
+    wall, used, trials = [], [], pl.DataFrame()
     for _ in range(times):
+        trials = trials.clear()  # or the rows of two rounds would be held at the same time
         began, cpu, ended = time.perf_counter(), time.process_time(), [(0.0, 0.0)]
 
         def note(stage: str, _fraction: float, ended: list[tuple[float, float]] = ended) -> None:

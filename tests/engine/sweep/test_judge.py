@@ -59,7 +59,7 @@ def test_the_walk_forward_chooses_in_the_windows_that_were_asked_for(found: swee
 def test_neighbours_of_a_grid_are_a_step_away() -> None:
     made = design(sweep_of(*PARAMETERS, rank_by="excess"))
     trials = pl.DataFrame({"excess": [10.0, 9.0, None, 9.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]})
-    said: Any = judge(made, trials, np.zeros((4, 12)), order=np.arange(12), period_us=HOUR_US)
+    said: Any = judge(made, trials, np.zeros((4, 12)), judged=np.arange(12), best=0, period_us=HOUR_US)
     # of the corner's three neighbours (1, 3 and 4), two keep four fifths of 10
     assert (said["stability"]["neighbours"], said["stability"]["share"]) == (3, pytest.approx(2 / 3))
 
@@ -76,7 +76,7 @@ def test_neighbours_of_a_drawn_design_are_the_nearest_ones_on_their_scales() -> 
     sizes = np.log([float(str(value)) for value in made.axes[0].typed])[made.picks[:, 0]]
     near = np.argsort(np.abs(sizes - sizes[0]))[1:5]
     trials = pl.DataFrame({"excess": [10.0 if k in {0, *near[:3].tolist()} else 1.0 for k in range(9)]})
-    said: Any = judge(made, trials, np.zeros((4, 9)), order=np.arange(9), period_us=HOUR_US)
+    said: Any = judge(made, trials, np.zeros((4, 9)), judged=np.arange(9), best=0, period_us=HOUR_US)
     assert (said["stability"]["neighbours"], said["stability"]["share"]) == (4, 0.75)
 
 
