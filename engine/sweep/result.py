@@ -75,7 +75,7 @@ class SweepResult:
 
 def _parquet(table: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    table.write_parquet(buffer)
+    table.rechunk().write_parquet(buffer)  # or how its rows came in would show
     return buffer.getvalue()
 
 
