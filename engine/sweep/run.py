@@ -99,6 +99,7 @@ def run(
     columns, judged, periods = found.whole()
     whole = made.table(np.arange(made.trials)).with_columns(columns.values())
     on_progress("running the best in full", _WALKED)
+    first = int(ranked(whole, sweep.rank_by)[0])
     best = _best(made, data, whole, on_progress)
     on_progress("judging the trials", _RUN_AGAIN)
     result = SweepResult(
@@ -108,8 +109,8 @@ def run(
         periods=periods.T,
         period_us=space.period_us,
         best=best,
-        statistics=judge(made, whole, periods.T, judged=judged, best=int(ranked(whole, sweep.rank_by)[0]), period_us=space.period_us),
-        manifest=_manifest(sweep, data, best),
+        statistics=judge(made, whole, periods.T, judged=judged, best=first, period_us=space.period_us),
+        manifest=_manifest(sweep, data, best[0][1].manifest["quality"] if best else panel.build(made.spec_of(first), data).quality),
     )
     on_progress("done", 1.0)
     return result
@@ -181,11 +182,10 @@ def _best(made: Design, data: Mapping[SeriesKey, pl.DataFrame], trials: pl.DataF
     return tuple((trial, found[trial]) for trial in chosen)
 
 
-def _manifest(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame], best: tuple[tuple[int, Result], ...]) -> dict[str, object]:
-    # what the checks counted is that of the best trial, which is run in full: other trials may be checked in other ways
+def _manifest(sweep: Sweep, data: Mapping[SeriesKey, pl.DataFrame], quality: object) -> dict[str, object]:
+    # what the checks counted is that of the best trial: other trials may be checked in other ways
     of_spec = manifest.build(sweep.spec, data, assumptions=summary.assumptions(sweep.spec))
     kept = {name: value for name, value in of_spec.items() if name not in {"spec", "spec_sha256"}}
-    quality = best[0][1].manifest["quality"] if best else None
     return {"sweep": sweep.canonical(), "sweep_sha256": sweep.hash(), **kept, "quality": quality}
 
 

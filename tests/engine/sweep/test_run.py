@@ -258,6 +258,10 @@ def test_a_result_is_files(whole: sweep.SweepResult) -> None:
     assert json.loads(files["summary.json"])["trials"] == 24
 
 
+def test_a_result_that_keeps_no_trial_in_full_tells_what_the_checks_counted_all_the_same(whole: sweep.SweepResult) -> None:
+    assert sweep.run(weekend(keep=0), WEEKEND.bars).manifest["quality"] == whole.manifest["quality"]
+
+
 def test_schedules_of_other_lengths_and_assets_share_no_more_than_they_can() -> None:
     tiers = [{"volume": 0, "taker_bps": 9}, {"volume": 1_000, "taker_bps": 1}]
     schedules: list[Any] = [
