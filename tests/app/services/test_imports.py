@@ -70,7 +70,7 @@ async def test_importers_of_one_series_take_turns(libpq_uri: str, sessions: Sess
     await import_files(libpq_uri, [write(tmp_path, [row(-1)])])
     path = write(tmp_path, map(row, range(500)))
     found = await asyncio.gather(*(import_files(libpq_uri, [path]) for _ in range(3)))
-    assert sorted(one.rows_new for (one,) in found) == [0, 0, 500]
+    assert sum(one.rows_new for (one,) in found) == 500
     assert (await counts(sessions))["bars"] == 501
 
 
