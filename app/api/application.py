@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import Lifespan
 
 from app.api.auth import Authenticate
@@ -17,6 +17,7 @@ from app.api.endpoint import Endpoint, graphql
 from app.api.files import file
 from app.api.guard import Limits
 from app.api.health import Parts, healthz, metrics, readyz
+from app.api.live import Live
 from app.api.loaders import make_loaders
 from app.api.metrics import make_metrics
 from app.api.requests import Requests
@@ -24,6 +25,7 @@ from app.api.responses import refuse
 from app.api.schema import make_schema
 from app.db.session import Sessions
 from app.services.admission import Limits as QueueLimits
+from app.services.following import Following
 from app.settings import Settings
 
 
@@ -51,10 +53,13 @@ def create_app(
     parts = Parts(sessions=sessions, redis=redis, queue=queue)
     schema, prepare = make_schema(limits=limits, introspection=introspection)
 
+    following = Following(sessions)
     room = QueueLimits(queued=settings.jobs_queued, queued_per_user=settings.jobs_queued_per_user)
 
     def context(viewer: Viewer) -> Context:
-        return Context(viewer=viewer, sessions=sessions, ring=ring, loaders=make_loaders(sessions), run_memory=run_memory, limits=room)
+        return Context(
+            viewer=viewer, sessions=sessions, ring=ring, loaders=make_loaders(sessions), following=following, run_memory=run_memory, limits=room
+        )
 
     budget = Budget(requests=settings.api_requests_per_minute, cost=settings.api_cost_per_minute)
     endpoint = Endpoint(
@@ -71,6 +76,7 @@ def create_app(
     return Starlette(
         routes=[
             Route("/graphql", partial(graphql, endpoint), methods=["POST"], middleware=closed),
+            WebSocketRoute("/graphql", Live(endpoint, settings)),
             Route("/runs/{id}/files/{name:path}", partial(file, sessions), methods=["GET"], middleware=closed),
             Route("/healthz", healthz),
             Route("/readyz", partial(readyz, parts)),

@@ -9,6 +9,7 @@ import strawberry
 from app.api.loaders import Loaders
 from app.db.session import Sessions
 from app.services.admission import Limits
+from app.services.following import Following
 
 
 @strawberry.enum(description="What a viewer may do; each role includes those before it.")
@@ -37,6 +38,7 @@ class Context:
     sessions: Sessions
     ring: Callable[[], Awaitable[object]]
     loaders: Loaders
+    following: Following
     run_memory: int
     """What a run may hold [bytes]; 0: as much as there is."""
     limits: Limits

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import strawberry
-from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -60,10 +60,12 @@ async def graphql(endpoint: Endpoint, request: Request) -> Response:
     operation = read_operation(request.headers.get("content-type", ""), await _body(request, endpoint.limits.body_bytes))
     started = time.perf_counter()
     try:
-        operation = replace(operation, query=_text(endpoint, operation))
+        operation = replace(operation, query=text_of(endpoint, operation))
         prepared = endpoint.prepare(operation.query)
-        request.scope["operation"] = name = _name(operation, prepared)[:_NAME_LENGTH]
-        headers = _charge(endpoint, viewer, operation, prepared) or headers
+        node = operation_of(operation, prepared)
+        request.scope["operation"] = name = name_of(operation, node)
+        hold_to(node, subscriptions=False)
+        headers = charge(endpoint, viewer, operation, prepared) or headers
         context = endpoint.context(viewer)
         result = await execute(endpoint.schema, prepared, name=operation.name, variables=operation.variables, context=context)
     except GraphQLError as error:
@@ -113,7 +115,8 @@ async def _body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _text(endpoint: Endpoint, operation: Operation) -> str:
+def text_of(endpoint: Endpoint, operation: Operation) -> str:
+    """Return the document of a request; GraphQLError where it is not one that may be executed here."""
     known = contract.documents()
     if operation.document_id is not None:
         if operation.document_id not in known:
@@ -124,7 +127,8 @@ def _text(endpoint: Endpoint, operation: Operation) -> str:
     return operation.query
 
 
-def _charge(endpoint: Endpoint, viewer: Viewer, operation: Operation, prepared: Prepared) -> Mapping[str, str]:
+def charge(endpoint: Endpoint, viewer: Viewer, operation: Operation, prepared: Prepared) -> Mapping[str, str]:
+    """Take the cost of an operation off its viewer's budget and return the headers that tell what is left; GraphQLError, HTTPException 429."""
     # What is wrong is not executed, and costs nothing but the request.
     found = prepared.prices.get(operation.name or next(iter(prepared.prices), ""))
     if prepared.errors or found is None:
@@ -134,8 +138,21 @@ def _charge(endpoint: Endpoint, viewer: Viewer, operation: Operation, prepared: 
     return endpoint.budget.spend(viewer.name, cost=amount)
 
 
-def _name(operation: Operation, prepared: Prepared) -> str:
+def operation_of(operation: Operation, prepared: Prepared) -> OperationDefinitionNode | None:
+    """Return the operation that is asked for, None where there is none of that name; GraphQLError where there are several and no name is given."""
     found = [d for d in prepared.document.definitions if isinstance(d, OperationDefinitionNode)]
     if len(found) > 1 and operation.name is None:
         raise GraphQLError("The document has several operations; name the one to execute as `operationName`.")
-    return operation.name or (found[0].name.value if found and found[0].name else "")
+    return next((d for d in found if operation.name in {None, d.name.value if d.name else None}), None)
+
+
+def hold_to(node: OperationDefinitionNode | None, *, subscriptions: bool) -> None:
+    """Refuse what goes the other way: subscriptions over a WebSocket, all else by POST; GraphQLError."""
+    if node is not None and (node.operation == OperationType.SUBSCRIPTION) != subscriptions:
+        other = "a WebSocket is for subscriptions alone, and the rest goes by POST" if subscriptions else "subscriptions go over a WebSocket"
+        raise GraphQLError(f"A {node.operation.value} is not answered here: {other}, to the same path.")
+
+
+def name_of(operation: Operation, node: OperationDefinitionNode | None) -> str:
+    """Return what an operation is called in the log."""
+    return (operation.name or (node.name.value if node and node.name else ""))[:_NAME_LENGTH]

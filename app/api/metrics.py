@@ -54,6 +54,8 @@ class Metrics:
     queue: Gauge
     days: Gauge
     up: Gauge
+    connections: Gauge
+    subscriptions: Gauge
     jobs: Jobs
 
     def operation_done(self, operation: str, *, seconds: float, codes: Iterable[str]) -> None:
@@ -89,5 +91,7 @@ def make_metrics() -> Metrics:
         queue=Gauge("usdc_arb_queue_depth", "Jobs that wait in the queue server.", ["queue"], registry=at),
         days=Gauge("usdc_arb_data_days", "Days of stored series by grade, and those that changed since they were looked at.", ["grade"], registry=at),
         up=Gauge("usdc_arb_up", "1 where the part answered this scrape.", ["part"], registry=at),
+        connections=Gauge("usdc_arb_websockets", "WebSockets that are open.", registry=at),
+        subscriptions=Gauge("usdc_arb_subscriptions", "Subscriptions that go on.", registry=at),
         jobs=_jobs(at),
     )

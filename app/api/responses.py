@@ -20,7 +20,12 @@ def refusal(status: int, *, code: str, message: str, headers: Mapping[str, str] 
     return json_response({"errors": [{"message": message, "extensions": {"code": code}}]}, status=status, headers=headers)
 
 
+def code_of(status: int) -> str:
+    """Return the code of a refusal with a status."""
+    return _CODES.get(status, "REFUSED")
+
+
 async def refuse(_request: Request, error: Exception) -> Response:
     """Answer an HTTPException of Starlette or of an endpoint."""
     assert isinstance(error, HTTPException)
-    return refusal(error.status_code, code=_CODES.get(error.status_code, "REFUSED"), message=error.detail, headers=error.headers)
+    return refusal(error.status_code, code=code_of(error.status_code), message=error.detail, headers=error.headers)

@@ -1,6 +1,6 @@
 """The schema, put together, and how a document becomes one that may be executed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +19,7 @@ from app.api.guard import Limits, read_document
 from app.api.mutations import Mutation
 from app.api.queries import Query
 from app.api.scalars import SCALARS
+from app.api.subscriptions import Subscription
 
 _REMEMBERED = 64  # documents; clients have few, and a hostile one of 2,000 tokens takes about a megabyte
 _RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
@@ -49,7 +50,7 @@ def make_schema(*, limits: Limits, introspection: bool) -> tuple[strawberry.Sche
         return Prepared(document, errors, price(document), plans=None if "@" in text else {})
 
     config = StrawberryConfig(scalar_map=SCALARS, relay_max_results=100)
-    schema = strawberry.Schema(Query, Mutation, config=config, execution_context_class=Executor)
+    schema = strawberry.Schema(Query, Mutation, Subscription, config=config, execution_context_class=Executor)
     return schema, prepare
 
 
@@ -71,6 +72,25 @@ async def execute(schema: strawberry.Schema, prepared: Prepared, *, name: str | 
         plans=prepared.plans,
     )
     return result if isinstance(result, ExecutionResult) else await result
+
+
+async def subscribe(
+    schema: strawberry.Schema, prepared: Prepared, *, name: str | None, variables: dict[str, Any], context: Context
+) -> AsyncIterator[ExecutionResult] | ExecutionResult:
+    """Return the results of a subscription of a document that was prepared, as they come, or why there are none."""
+    if prepared.errors:
+        return ExecutionResult(data=None, errors=list(prepared.errors))
+    found = graphql.subscribe(
+        schema._schema,  # noqa: SLF001  there is no public name
+        prepared.document,
+        context_value=context,
+        variable_values=variables,
+        operation_name=name,
+        executor_class=Executor,
+        is_awaitable=cast(Any, optimized_is_awaitable),
+        plans=prepared.plans,
+    )
+    return await found if isinstance(found, Awaitable) else found
 
 
 def sdl() -> str:

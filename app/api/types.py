@@ -20,6 +20,11 @@ def resolver(description: str) -> Callable[[_Resolver], _Resolver]:
     return cast(Callable[[_Resolver], _Resolver], strawberry.field(description=description))
 
 
+def followed(description: str) -> Callable[[_Resolver], _Resolver]:
+    """Return the decorator that makes a method a subscription; likewise."""
+    return cast(Callable[[_Resolver], _Resolver], strawberry.subscription(description=description))
+
+
 @strawberry.type(description="Who asks.")
 class Viewer:
     """The holder of the token."""

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from app import log
 from app.api.application import create_app
+from app.api.guard import Limits
 from app.errors import SettingsError
 from app.jobs import outbox, queue
 from app.jobs.faults import SERVERS
@@ -77,6 +78,7 @@ async def _serve(settings: Settings, plan: Plan) -> None:
             access_log=False,
             loop="asyncio",  # whatever else is installed
             server_header=False,
+            ws_max_size=Limits().body_bytes,
             timeout_graceful_shutdown=GRACE_S,
         )
         await uvicorn.Server(config).serve(sockets=inherited())

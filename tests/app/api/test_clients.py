@@ -18,14 +18,14 @@ PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8
 __all__ = ["address"]
 
 
-def shown(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+def shown(language: str, uses: str) -> str:
+    (found,) = (block for block in re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL) if uses in block)
     return str(found)
 
 
-async def output(at: tuple[str, int], settings: Settings, *command: str) -> str:
+async def output(at: tuple[str, int], settings: Settings, *command: str, **more: str) -> str:
     """Return what a client prints."""
-    own = {"USDC_ARB_URL": f"http://{at[0]}:{at[1]}", "USDC_ARB_TOKEN": settings.api_secret_key.get_secret_value(), "NO_PROXY": "*"}
+    own = more | {"USDC_ARB_URL": f"http://{at[0]}:{at[1]}", "USDC_ARB_TOKEN": settings.api_secret_key.get_secret_value(), "NO_PROXY": "*"}
     process = await asyncio.create_subprocess_exec(*command, stdout=-1, stderr=-1, env={**os.environ, **own})
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
@@ -33,9 +33,14 @@ async def output(at: tuple[str, int], settings: Settings, *command: str) -> str:
 
 
 async def test_python_reads_a_result_into_a_frame(address: tuple[str, int], app_settings: Settings, done: UUID) -> None:
-    said = await output(address, app_settings, sys.executable, "-W", "error", "-c", shown("python"))
+    said = await output(address, app_settings, sys.executable, "-W", "error", "-c", shown("python", "httpx2"))
     result = weekend()[1]
     assert said == f"{result.summary['verdict']}\n{result.fills.height} orders\n"
+
+
+async def test_python_follows_a_run_over_a_websocket(address: tuple[str, int], app_settings: Settings, done: UUID) -> None:
+    said = await output(address, app_settings, sys.executable, "-W", "error", "-c", shown("python", "websockets"), RUN=str(done))
+    assert said == "{'state': 'DONE', 'progress': 1.0}\n"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
@@ -48,5 +53,5 @@ async def test_curl_asks_from_a_shell(address: tuple[str, int], app_settings: Se
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js")
 async def test_javascript_asks_with_fetch(address: tuple[str, int], app_settings: Settings, done: UUID) -> None:
-    said = await output(address, app_settings, "node", "--input-type=module", "-e", shown("javascript"))
+    said = await output(address, app_settings, "node", "--input-type=module", "-e", shown("javascript", "fetch"))
     assert said == f"{weekend()[0].name} DONE\n"

@@ -55,7 +55,7 @@ def test_the_contract_offers_each_operation_by_name() -> None:
         contract.operation("Nothing")
 
 
-def test_every_query_and_mutation_is_used_by_an_operation() -> None:
+def test_every_query_mutation_and_subscription_is_used_by_an_operation() -> None:
     schema = build_schema(sdl())
     used = {
         selection.name.value
@@ -63,7 +63,7 @@ def test_every_query_and_mutation_is_used_by_an_operation() -> None:
         for definition in parse(text).definitions
         for selection in definition.selection_set.selections  # type: ignore[attr-defined]
     }
-    roots = [schema.query_type, schema.mutation_type]
+    roots = [schema.query_type, schema.mutation_type, schema.subscription_type]
     assert used == {name for root in roots if root for name in root.fields}
 
 
