@@ -108,6 +108,7 @@ class Settings(BaseSettings):
     api_cost_per_minute: int = Field(default=3_000_000, ge=0, examples=["3000000"])
     api_secret_key: SigningKey = Field(examples=[_NEW_SECRET])
     jwt_secret: SigningKey = Field(examples=[_NEW_SECRET])
+    jwt_secret_old: SigningKey | None = Field(default=None, examples=[_NEW_SECRET])
     jwt_expiration: int = Field(default=600, ge=60, le=86_400, examples=["600"])
     bars_keep_days: Kept = Field(default=0, examples=["0"])
     quotes_keep_days: Kept = Field(default=0, examples=["365"])

@@ -13,6 +13,7 @@ from starlette.types import Lifespan
 from app.api.auth import Authenticate
 from app.api.budget import Budget
 from app.api.context import Context, Viewer
+from app.api.doors import Doors
 from app.api.endpoint import Endpoint, graphql
 from app.api.files import file
 from app.api.guard import Limits
@@ -72,11 +73,13 @@ def create_app(
         trusted_only=settings.api_trusted_only,
         suggestions=introspection,
     )
-    closed = [Middleware(Authenticate, settings)]
+    doors = Doors(settings=settings, sessions=sessions, redis=redis)
+    closed = [Middleware(Authenticate, settings, sessions)]
     return Starlette(
         routes=[
             Route("/graphql", partial(graphql, endpoint), methods=["POST"], middleware=closed),
-            WebSocketRoute("/graphql", Live(endpoint, settings)),
+            WebSocketRoute("/graphql", Live(endpoint, settings, sessions)),
+            *doors.routes(closed),
             Route("/runs/{id}/files/{name:path}", partial(file, sessions), methods=["GET"], middleware=closed),
             Route("/healthz", healthz),
             Route("/readyz", partial(readyz, parts)),

@@ -2,24 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from enum import Enum
+from uuid import UUID
 
 import strawberry
 
 from app.api.loaders import Loaders
+from app.db.accounts import Role
 from app.db.session import Sessions
 from app.services.admission import Limits
 from app.services.following import Following
-
-
-@strawberry.enum(description="What a viewer may do; each role includes those before it.")
-class Role(Enum):
-    """What a viewer may do."""
-
-    VIEWER = strawberry.enum_value("viewer", description="Reads.")
-    ANALYST = strawberry.enum_value("analyst", description="Submits and cancels runs.")
-    OPERATOR = strawberry.enum_value("operator", description="Maintains the installation.")
-    ADMIN = strawberry.enum_value("admin", description="Decides who may do what.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +19,12 @@ class Viewer:
 
     name: str
     role: Role
+    user_id: UUID | None = None
+    """Of an account; None: whoever holds the API's own key, or a token of the machine's operator."""
+
+    def may(self, role: Role) -> bool:
+        """Tell whether the viewer may do what a role may."""
+        return self.role.includes(role)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,12 +19,11 @@ from app.api.cost import cost
 from app.api.errors import explain_all
 from app.api.guard import Limits, check_cost
 from app.api.metrics import Metrics
-from app.api.responses import json_response
+from app.api.responses import RETRY_AFTER_S, json_response
 from app.api.schema import Prepare, Prepared, execute
 
 _MEDIA_TYPE = "application/json"
 _NAME_LENGTH = 100  # of an operation, in the log
-_RETRY_AFTER_S = "5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ async def graphql(endpoint: Endpoint, request: Request) -> Response:
     endpoint.metrics.operation_done(name, seconds=time.perf_counter() - started, codes=codes)
     began = result.data is not None or any(error.path for error in result.errors or ())
     data = {"data": result.data} if began else {}
-    away = {"Retry-After": _RETRY_AFTER_S} if "UNAVAILABLE" in codes else {}
+    away = {"Retry-After": RETRY_AFTER_S} if "UNAVAILABLE" in codes else {}
     return json_response(data | ({"errors": errors} if errors else {}), status=503 if away else 200, headers={**headers, **away})
 
 

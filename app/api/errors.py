@@ -24,7 +24,7 @@ from app import log
 from app.api.guard import LimitError
 from app.errors import DiskFull, answer, is_expected
 
-_AWAY = (
+AWAY = (
     ConnectionError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -36,6 +36,7 @@ _AWAY = (
     sqlalchemy.exc.InterfaceError,
     sqlalchemy.exc.TimeoutError,
 )
+"""What a server raises that does not answer."""
 
 _log = log.get(__name__)
 
@@ -69,7 +70,7 @@ def _explain(error: GraphQLError) -> Explained:
         return Explained(message=cause.message, code="TOO_LARGE" if isinstance(cause, LimitError) else "BAD_DOCUMENT")
     if is_expected(cause):
         return Explained(message=str(cause), code=answer(cause).code)
-    if isinstance(cause, _AWAY):
+    if isinstance(cause, AWAY):
         _log.warning("a server does not answer", error=repr(cause))
         return Explained(message="The database or the queue does not answer; try again later.", code="UNAVAILABLE")
     if _is_full(cause):

@@ -34,6 +34,7 @@ from app.api.endpoint import Endpoint, Operation, charge, hold_to, name_of, oper
 from app.api.errors import explain_all
 from app.api.responses import code_of
 from app.api.schema import subscribe
+from app.db.session import Sessions
 from app.settings import Settings
 
 INIT_S = 10
@@ -61,7 +62,7 @@ class Connection:
 class Live(GraphQL[Connection, None]):
     """The application behind the WebSocket."""
 
-    def __init__(self, endpoint: Endpoint, settings: Settings) -> None:
+    def __init__(self, endpoint: Endpoint, settings: Settings, sessions: Sessions) -> None:
         super().__init__(
             schema=cast(BaseSchema, _Documents(endpoint)),  # of which the protocol asks for streams alone
             graphql_ide=None,
@@ -69,7 +70,7 @@ class Live(GraphQL[Connection, None]):
             connection_init_wait_timeout=timedelta(seconds=INIT_S),
             max_subscriptions_per_connection=A_CONNECTION,
         )
-        self._endpoint, self._settings, self._open = endpoint, settings, 0
+        self._endpoint, self._settings, self._sessions, self._open = endpoint, settings, sessions, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection until it ends, or has lived for as long as it may."""
@@ -95,7 +96,7 @@ class Live(GraphQL[Connection, None]):
     async def on_ws_connect(self, context: Connection) -> dict[str, object]:
         """Let a client in that has a token, in the payload of `connection_init` or as a header; else its connection is closed, with 4403."""
         given = context.connection_params.get("Authorization", context.header)
-        context.viewer = viewer_of(self._settings, given if isinstance(given, str) else None)
+        context.viewer = await viewer_of(self._settings, self._sessions, given if isinstance(given, str) else None)
         if context.viewer is None:
             raise ConnectionRejectionError
         return {"livesS": self._settings.jwt_expiration}

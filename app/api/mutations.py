@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Annotated
+from uuid import UUID
 
 import strawberry
 
@@ -10,12 +11,15 @@ from app.api.context import Context, Info
 from app.api.ids import run_id, sweep_id
 from app.api.inputs import SpecArgument, SweepArgument, WishArgument, WishInput
 from app.api.jobs import Share, Worker
+from app.api.people import PeopleMutations
 from app.api.runs import Run
 from app.api.sweeps import SubmitSweepResult, Sweep, checked, too_large
-from app.api.types import BadInput, Conflict, InvalidSpec, NotFound, QueueFull, resolver
+from app.api.types import BadInput, Conflict, Forbidden, InvalidSpec, NotFound, QueueFull, resolver
+from app.db.accounts import Role
 from app.db.models import RunKind
 from app.errors import BadInput as BadInputError
 from app.errors import Conflict as ConflictError
+from app.errors import Forbidden as ForbiddenError
 from app.errors import NotFound as NotFoundError
 from app.errors import QueueFull as QueueFullError
 from app.services import board, runs, sweeps, workers
@@ -31,22 +35,23 @@ SubmitRunResult = Annotated[
 DrainResult = Annotated[Worker | NotFound, strawberry.union("DrainResult", description="The worker, or that there is none.")]
 ShareResult = Annotated[Share | BadInput, strawberry.union("ShareResult", description="The share, or why it cannot be.")]
 RetryResult = Annotated[
-    Run | Sweep | NotFound | Conflict | QueueFull,
+    Run | Sweep | NotFound | Conflict | QueueFull | Forbidden,
     strawberry.union("RetryResult", description="What is queued again, or why it is not."),
 ]
 CancelSweepResult = Annotated[
-    Sweep | NotFound | Conflict, strawberry.union("CancelSweepResult", description="The sweep that will stop, or why it cannot be stopped.")
+    Sweep | NotFound | Conflict | Forbidden,
+    strawberry.union("CancelSweepResult", description="The sweep that will stop, or why it cannot be stopped."),
 ]
 CancelRunResult = Annotated[
-    Run | NotFound | Conflict, strawberry.union("CancelRunResult", description="The run that will stop, or why it cannot be stopped.")
+    Run | NotFound | Conflict | Forbidden, strawberry.union("CancelRunResult", description="The run that will stop, or why it cannot be stopped.")
 ]
 
 
 @strawberry.type(description="What changes something.")
-class Mutation:
+class Mutation(PeopleMutations):
     """The mutations."""
 
-    @resolver("Queue a backtest. Ask for its `state` until that is final.")
+    @resolver("Queue a backtest. Ask for its `state` until that is final.", needs=Role.ANALYST)
     async def submit_run(self, info: Info, spec: SpecArgument, wish: WishArgument = None) -> SubmitRunResult:
         """Submit, and ring for the workers."""
         context = info.context
@@ -61,7 +66,7 @@ class Mutation:
         await _ring(context)
         return Run.of(run)
 
-    @resolver("Queue a run or a sweep again that failed or was cancelled. A sweep goes on with the rows that it has.")
+    @resolver("Queue a run or a sweep again that failed or was cancelled. A sweep goes on with the rows that it has.", needs=Role.ANALYST)
     async def retry(
         self,
         info: Info,
@@ -70,17 +75,19 @@ class Mutation:
         """Queue it, and ring."""
         context = info.context
         try:
-            run = await runs.retry(context.sessions, run_id(id), by=context.viewer.name, limits=context.limits)
+            run = await runs.retry(context.sessions, await _theirs(context, run_id(id)), by=context.viewer.name, limits=context.limits)
         except NotFoundError as error:
             return NotFound.of(error)
         except ConflictError as error:
             return Conflict.of(error)
+        except ForbiddenError as error:
+            return Forbidden.of(error)
         except QueueFullError as error:
             return QueueFull.of(error)
         await _ring(context)
         return Sweep.of(run) if run.kind == RunKind.SWEEP else Run.of(run)
 
-    @resolver("Cancel a run: a queued one at once, a running one within seconds.")
+    @resolver("Cancel a run: a queued one at once, a running one within seconds.", needs=Role.ANALYST)
     async def cancel_run(
         self,
         info: Info,
@@ -88,13 +95,15 @@ class Mutation:
     ) -> CancelRunResult:
         """Cancel, or say why not."""
         try:
-            return Run.of(await runs.cancel(info.context.sessions, run_id(id)))
+            return Run.of(await runs.cancel(info.context.sessions, await _theirs(info.context, run_id(id))))
         except NotFoundError as error:
             return NotFound.of(error)
         except ConflictError as error:
             return Conflict.of(error)
+        except ForbiddenError as error:
+            return Forbidden.of(error)
 
-    @resolver("Have a worker end what it has and take nothing more, or take jobs again.")
+    @resolver("Have a worker end what it has and take nothing more, or take jobs again.", needs=Role.OPERATOR)
     async def drain_worker(
         self,
         info: Info,
@@ -107,7 +116,7 @@ class Mutation:
         except NotFoundError as error:
             return NotFound.of(error)
 
-    @resolver("Set a user's share of the workers.")
+    @resolver("Set a user's share of the workers.", needs=Role.OPERATOR)
     async def set_share(
         self,
         info: Info,
@@ -122,7 +131,7 @@ class Mutation:
         except BadInputError as error:
             return BadInput.of(error)
 
-    @resolver("Queue a sweep. Ask for its `state` until that is final; its rows can be read on the way.")
+    @resolver("Queue a sweep. Ask for its `state` until that is final; its rows can be read on the way.", needs=Role.ANALYST)
     async def submit_sweep(
         self,
         info: Info,
@@ -154,7 +163,7 @@ class Mutation:
         await _ring(context)
         return Sweep.of(run)
 
-    @resolver("Cancel a sweep: a queued one at once, a running one within seconds. Rows that are done stay readable.")
+    @resolver("Cancel a sweep: a queued one at once, a running one within seconds. Rows that are done stay readable.", needs=Role.ANALYST)
     async def cancel_sweep(
         self,
         info: Info,
@@ -162,11 +171,22 @@ class Mutation:
     ) -> CancelSweepResult:
         """Cancel, or say why not."""
         try:
-            return Sweep.of(await runs.cancel(info.context.sessions, sweep_id(id), kind=RunKind.SWEEP))
+            return Sweep.of(await runs.cancel(info.context.sessions, await _theirs(info.context, sweep_id(id)), kind=RunKind.SWEEP))
         except NotFoundError as error:
             return NotFound.of(error)
         except ConflictError as error:
             return Conflict.of(error)
+        except ForbiddenError as error:
+            return Forbidden.of(error)
+
+
+async def _theirs(context: Context, job_id: UUID) -> UUID:
+    # Whoever submitted a job decides over it, and operators over all.
+    if not context.viewer.may(Role.OPERATOR):
+        owner = await runs.owner(context.sessions, job_id)
+        if owner not in {None, context.viewer.name}:
+            raise ForbiddenError(f"{job_id} is {owner}'s: they decide over it, or an operator")
+    return job_id
 
 
 def _wish(asked: WishInput | None) -> runs.Wish:

@@ -13,11 +13,12 @@ from app.api.inputs import SpecArgument, SweepArgument
 from app.api.jobs import Job, Queue
 from app.api.markets import BarSeries, Instrument, MarketInput, SpreadSeries, Venue, columns
 from app.api.pages import decode_cursor, page_size
+from app.api.people import PeopleQueries
 from app.api.runs import RUNS, Run, RunConnection, RunState
 from app.api.scalars import Interval
 from app.api.specs import SpecCheck, Strategy, ValidSpec
 from app.api.sweeps import SWEEPS, Sweep, SweepCheck, SweepConnection, SweepEstimate, ValidSweep, checked
-from app.api.types import BadInput, InvalidSpec, NotFound, Viewer, resolver
+from app.api.types import BadInput, InvalidSpec, NotFound, Role, Viewer, resolver
 from app.db import models
 from app.errors import BadInput as BadInputError
 from app.errors import NotFound as NotFoundError
@@ -39,13 +40,13 @@ argument = strawberry.argument
 
 
 @strawberry.type(description="What can be asked.")
-class Query:
+class Query(PeopleQueries):
     """The queries."""
 
     @resolver("Who asks, by the token of the request.")
     def viewer(self, info: Info) -> Viewer:
         """Return the request's viewer."""
-        return Viewer(name=info.context.viewer.name, role=info.context.viewer.role)
+        return Viewer(name=info.context.viewer.name, role=Role(info.context.viewer.role.value))
 
     @resolver("All venues of which data is stored, by name.")
     async def venues(self, info: Info) -> list[Venue]:

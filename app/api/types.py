@@ -1,11 +1,15 @@
 """What all parts of the schema share: who asks, errors that a client can act on, and pages of lists."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from enum import Enum
 from typing import Self, TypeVar, cast
 
 import strawberry
+from strawberry.extensions import FieldExtension
 
-from app.api.context import Role
+from app.api.context import Info
+from app.db import accounts
+from app.errors import Forbidden as ForbiddenError
 from app.errors import QueueFull as QueueFullError
 from app.errors import answer
 from engine.errors import Problem as EngineProblem
@@ -15,9 +19,31 @@ field = strawberry.field
 _Resolver = TypeVar("_Resolver", bound=Callable[..., object])
 
 
-def resolver(description: str) -> Callable[[_Resolver], _Resolver]:
+class Needs(FieldExtension):
+    """The role that a field needs; without one every viewer may ask."""
+
+    def __init__(self, role: accounts.Role) -> None:
+        self.role = role
+
+    def resolve(self, next_: Callable[..., object], source: object, info: Info, **given: object) -> object:
+        """Refuse, or go on."""
+        self._hold(info)
+        return next_(source, info, **given)
+
+    async def resolve_async(self, next_: Callable[..., Awaitable[object]], source: object, info: Info, **given: object) -> object:
+        """Refuse, or go on."""
+        self._hold(info)
+        return await next_(source, info, **given)
+
+    def _hold(self, info: Info) -> None:
+        viewer = info.context.viewer
+        if not viewer.may(self.role):
+            raise ForbiddenError(f"{info.field_name} needs the role {self.role}, and {viewer.name} is {viewer.role}; ask an admin")
+
+
+def resolver(description: str, *, needs: accounts.Role | None = None) -> Callable[[_Resolver], _Resolver]:
     """Return the decorator that makes a method a field; Strawberry's own has no type that a checker can follow."""
-    return cast(Callable[[_Resolver], _Resolver], strawberry.field(description=description))
+    return cast(Callable[[_Resolver], _Resolver], strawberry.field(description=description, extensions=[Needs(needs)] if needs else []))
 
 
 def followed(description: str) -> Callable[[_Resolver], _Resolver]:
@@ -25,12 +51,22 @@ def followed(description: str) -> Callable[[_Resolver], _Resolver]:
     return cast(Callable[[_Resolver], _Resolver], strawberry.subscription(description=description))
 
 
+@strawberry.enum(description="What a viewer may do; each role includes those before it.")
+class Role(Enum):
+    """The roles of `app.db.accounts.Role`."""
+
+    VIEWER = strawberry.enum_value("viewer", description="Reads.")
+    ANALYST = strawberry.enum_value("analyst", description="Submits runs and sweeps, and cancels their own.")
+    OPERATOR = strawberry.enum_value("operator", description="Maintains the installation: workers, shares, jobs of others.")
+    ADMIN = strawberry.enum_value("admin", description="Decides who may do what.")
+
+
 @strawberry.type(description="Who asks.")
 class Viewer:
     """The holder of the token."""
 
     name: str = field(description="The name that stands in `createdBy` of what the viewer makes.")
-    role: Role = field(description="What the viewer may do. Until accounts exist, whoever holds a token is an admin.")
+    role: Role = field(description="What the viewer may do.")
 
 
 @strawberry.interface(name="Error", description="A refusal that a client can act on, as a member of a field's union.")
@@ -49,6 +85,11 @@ class Refusal:
 @strawberry.type(description="What was asked for does not exist.")
 class NotFound(Refusal):
     """No such run, venue or instrument."""
+
+
+@strawberry.type(description="Not for this viewer: somebody else's run, and the role does not reach so far.")
+class Forbidden(Refusal):
+    """For others."""
 
 
 @strawberry.type(description="Right in itself, but not in the present state: a run that is over cannot be cancelled.")

@@ -1,7 +1,7 @@
 """Roles with no more rights than their work takes: groups without a login, which an operator's own roles are made members of.
 
 usdc_arb_app      what API and workers do: rows of all tables in and out, nothing of their shape
-usdc_arb_read     looks on: reads rows, writes nothing
+usdc_arb_read     looks on: reads rows, but none of passwords and of what is signed in to; writes nothing
 usdc_arb_backup   dumps: reads rows and where sequences stand
 
 The owner of the tables, who migrates, is the role that makes these.
@@ -23,6 +23,13 @@ _GRANTS: Final = {
     BACKUP: ("SELECT ON {all} TABLES", "SELECT ON {all} SEQUENCES"),
 }
 
+REVOKED: Final = (
+    f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {APP}",
+    f"REVOKE UPDATE, DELETE ON audit FROM {APP}",
+    f"REVOKE ALL ON users, sign_ins FROM {READ}",
+)
+"""What is no business of theirs."""
+
 
 async def may_create(connection: AsyncConnection) -> bool:
     """Tell whether the connected role may make others."""
@@ -43,4 +50,5 @@ async def make(connection: AsyncConnection) -> None:
             await connection.exec_driver_sql(f"GRANT {grant.format(all='ALL')} IN SCHEMA public TO {role}")
             await connection.exec_driver_sql(f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT {grant.format(all='')} TO {role}")
     await connection.exec_driver_sql(f"GRANT TEMPORARY ON DATABASE {database} TO {APP}")  # imports compare in a temporary table
-    await connection.exec_driver_sql(f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {APP}")
+    for revoked in REVOKED:
+        await connection.exec_driver_sql(revoked)

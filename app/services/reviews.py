@@ -2,9 +2,10 @@
 
 from typing import cast
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.accounts import SignIn, User
 from app.db.models import Json
 from app.db.session import Sessions
 
@@ -23,6 +24,15 @@ _SLOW = text(
 _USERS = text("""
     SELECT created_by, count(*), count(*) FILTER (WHERE created_at > now() - interval '30 days'), max(created_at)
     FROM runs WHERE kind <> 'part' GROUP BY 1 ORDER BY 1""")
+_ACCOUNTS = (
+    select(User, func.count(SignIn.id).filter(SignIn.ended_at.is_(None), SignIn.expires_at > func.now()))
+    .outerjoin(SignIn, SignIn.user_id == User.id)
+    .group_by(User.id)
+    .order_by(User.email)
+)
+_REFUSED = text("""
+    SELECT actor, count(*) FROM audit WHERE action = 'sign_in_refused' AND at > now() - interval '30 days'
+    GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20""")
 _ROLES = text("SELECT rolname, rolsuper, rolcanlogin FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%' ORDER BY 1")
 
 
@@ -45,14 +55,26 @@ async def performance(sessions: Sessions, before: Json | None) -> Json:
 
 
 async def access(sessions: Sessions) -> Json:
-    """Return who has submitted, how much and when last, and which roles the database has. There are no accounts: a token opens everything."""
+    """Return the accounts, with what each may do and when it was last used, who has submitted how much, and which roles the database has."""
     async with sessions() as session:
         users = [
             {"user": user, "submitted": count, "last_30_days": recent, "last": last.isoformat()}
             for user, count, recent, last in await session.execute(_USERS)
         ]
+        accounts = [
+            {
+                "email": user.email,
+                "role": user.role,
+                "disabled": user.disabled,
+                "last_sign_in": user.last_sign_in.isoformat() if user.last_sign_in else None,
+                "password_since": user.password_at.isoformat(),
+                "signed_in_to": count,
+            }
+            for user, count in await session.execute(_ACCOUNTS)
+        ]
+        refused = {who: count for who, count in await session.execute(_REFUSED)}  # noqa: C416
         roles = [{"role": name, "superuser": above, "may_log_in": login} for name, above, login in await session.execute(_ROLES)]
-    return {"users": users, "database_roles": roles}
+    return {"accounts": accounts, "refused_sign_ins_30_days": refused, "users": users, "database_roles": roles}
 
 
 def _two(found: list[float] | None) -> Json | None:

@@ -77,6 +77,13 @@ async def get(sessions: Sessions, run_id: UUID, *, kind: RunKind | None = RunKin
         return await find(session, run_id, kind=kind)
 
 
+async def owner(sessions: Sessions, run_id: UUID) -> str | None:
+    """Return who submitted a job of any kind; None where there is none."""
+    async with sessions() as session:
+        found: str | None = await session.scalar(select(Run.created_by).where(Run.id == run_id))
+    return found
+
+
 async def find(session: AsyncSession, run_id: UUID, *, kind: RunKind | None = RunKind.BACKTEST) -> Run:
     """Return a run in a transaction of the caller's; NotFound if there is none."""
     run = await session.get(Run, run_id)

@@ -145,14 +145,6 @@ def test_missing_settings_are_named_each_with_an_example(cli: Cli) -> None:
             assert f"{variable} is not set; for example {variable}=" in ended.stderr
 
 
-def test_the_api_refuses_an_address_that_others_could_reach(cli: Cli) -> None:
-    secrets = dict.fromkeys(("DB_PASSWORD", "REDIS_PASSWORD", "API_SECRET_KEY", "JWT_SECRET"), "k" * 40)
-    ended = cli("serve", env={**secrets, "API_HOST": "0.0.0.0"})
-    is_one_clear_error(ended, 78)
-    assert "API_HOST is '0.0.0.0'" in ended.stderr
-    assert "ssh -L" in ended.stderr
-
-
 def test_a_server_without_its_queue_says_which_settings_lead_there(cli: Cli) -> None:
     secrets = dict.fromkeys(("DB_PASSWORD", "REDIS_PASSWORD", "API_SECRET_KEY", "JWT_SECRET"), "k" * 40)
     for command in ("serve", "worker"):

@@ -8,7 +8,7 @@ import jwt
 import pytest
 from starlette.applications import Starlette
 
-from app.api.auth import AUDIENCE, ISSUER, issue_token, viewer_of
+from app.api.auth import AUDIENCE, ISSUER, issue_token, read_header
 from app.settings import Settings
 from tests.app.api.asking import ask, client_of
 
@@ -52,7 +52,7 @@ def sign(settings: Settings, claims: dict[str, Any], *, algorithm: str = "HS256"
 
 
 def test_a_token_made_by_hand_as_ours_are_is_accepted(app_settings: Settings) -> None:
-    found = viewer_of(app_settings, f"bearer {sign(app_settings, GOOD)}")
+    found = read_header(app_settings, f"bearer {sign(app_settings, GOOD)}")
     assert found is not None
     assert found.name == "ada"
 
@@ -60,7 +60,7 @@ def test_a_token_made_by_hand_as_ours_are_is_accepted(app_settings: Settings) ->
 @pytest.mark.parametrize("missing", ["iss", "aud", "sub", "iat", "exp"])
 def test_a_token_without_one_of_its_claims_is_refused(app_settings: Settings, missing: str) -> None:
     claims = {name: value for name, value in GOOD.items() if name != missing}
-    assert viewer_of(app_settings, f"Bearer {sign(app_settings, claims)}") is None
+    assert read_header(app_settings, f"Bearer {sign(app_settings, claims)}") is None
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_token_without_one_of_its_claims_is_refused(app_settings: Settings, mi
     ],
 )
 def test_a_token_with_a_wrong_claim_is_refused(app_settings: Settings, wrong: dict[str, Any]) -> None:
-    assert viewer_of(app_settings, f"Bearer {sign(app_settings, GOOD | wrong)}") is None
+    assert read_header(app_settings, f"Bearer {sign(app_settings, GOOD | wrong)}") is None
 
 
 def test_a_token_of_another_algorithm_type_or_key_is_refused(app_settings: Settings) -> None:
@@ -85,11 +85,11 @@ def test_a_token_of_another_algorithm_type_or_key_is_refused(app_settings: Setti
         sign(app_settings, GOOD, key=app_settings.api_secret_key.get_secret_value()),
         sign(app_settings, GOOD)[:-4] + "AAAA",
     ]
-    assert [viewer_of(app_settings, f"Bearer {token}") for token in forged] == [None] * 5
+    assert [read_header(app_settings, f"Bearer {token}") for token in forged] == [None] * 5
 
 
 def test_the_algorithm_is_pinned_within_its_family(app_settings: Settings) -> None:
     key = "k" * 64
     settings = app_settings.model_copy(update={"jwt_secret": type(app_settings.jwt_secret)(key)})
-    assert viewer_of(settings, f"Bearer {sign(settings, GOOD, algorithm='HS256')}") is not None
-    assert viewer_of(settings, f"Bearer {sign(settings, GOOD, algorithm='HS512')}") is None
+    assert read_header(settings, f"Bearer {sign(settings, GOOD, algorithm='HS256')}") is not None
+    assert read_header(settings, f"Bearer {sign(settings, GOOD, algorithm='HS512')}") is None

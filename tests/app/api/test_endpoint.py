@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 import structlog
+from arq.connections import ArqRedis
 from graphql import GraphQLError
 from redis.asyncio import Redis
 from starlette.applications import Starlette
@@ -14,6 +15,8 @@ from app.api.application import create_app
 from app.api.errors import explain_all
 from app.api.guard import Limits
 from app.db.session import Sessions
+from app.main.api import make_app
+from app.main.servers import Servers
 from app.settings import Settings
 from tests.app.api.asking import client_of, post
 from tests.app.api.conftest import QUEUE
@@ -211,3 +214,12 @@ def test_one_exception_that_fails_several_fields_is_logged_once_under_one_refere
     assert len(logs) == 1
     assert [error["path"] for error in explained] == [["a"], ["b"]]
     assert len({error["message"] for error in explained}) == 1
+
+
+@pytest.mark.parametrize(("host", "shown"), [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("api", False)])
+async def test_the_schema_is_shown_to_this_machine_alone(host: str, shown: bool, sessions: Sessions, redis: Redis, app_settings: Settings) -> None:
+    queue = ArqRedis(connection_pool=redis.connection_pool)
+    app = make_app(app_settings.model_copy(update={"api_host": host}), Servers(sessions=sessions, redis=queue))
+    async with client_of(app, app_settings.api_secret_key.get_secret_value()) as client:
+        answer = await post(client, "{ __schema { queryType { name } } }")
+    assert ("errors" not in answer) == shown

@@ -51,7 +51,8 @@ def test_the_verbs_are_those_that_do_something_now() -> None:
     runs = [f"backtest {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
     sweeps = [f"sweep {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
     jobs = [f"jobs {verb}" for verb in ("list", "show", "queue", "share", "schedules", "retry", "drain", "cancel")]
-    assert sorted(COMMANDS) == sorted(verbs + runs + sweeps + jobs)
+    users = [f"users {verb}" for verb in ("create", "list", "role", "disable", "enable", "password", "sign-out", "audit")]
+    assert sorted(COMMANDS) == sorted(verbs + runs + sweeps + jobs + users)
 
 
 @each_command

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.schema import CreateTable
 
+from app.db.accounts import Role
 from app.db.jobs import EventKind
 from app.db.migrate import current, head, upgrade
 from app.db.models import Base, Import, Run, RunKind, RunState
@@ -61,6 +62,8 @@ async def test_checks_are_what_the_models_say(database_url: URL) -> None:
         "ck_runs_kind": [kind.value for kind in RunKind],
         "ck_run_events_event": [kind.value for kind in EventKind],
         "ck_shares_weight": [],
+        "ck_users_role": [role.value for role in Role],
+        "ck_users_email": [],
         "ck_imports_data": list(get_args(Data)),
         "ck_series_quality_grade": [grade.value for grade in Grade],
     }

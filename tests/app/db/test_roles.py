@@ -15,15 +15,17 @@ SEQUENCE = "SELECT last_value FROM venues_id_seq"
 CHANGE, REMOVE = "UPDATE bars SET open = 1", "DELETE FROM bars"
 MAY = {
     roles.APP: (INSERT, CHANGE, REMOVE, "INSERT INTO venues (name) VALUES ('v')", "CREATE TEMPORARY TABLE t (LIKE bars)",
-                "SELECT version_num FROM alembic_version"),
-    roles.READ: ("SELECT count(*) FROM bars", "SELECT * FROM candles_1h(1, 60000000, '2023-01-01Z', '2024-01-01Z')"),
+                "SELECT version_num FROM alembic_version", "INSERT INTO audit (actor, action, subject) VALUES ('a', 'b', 'c')",
+                "SELECT * FROM users"),
+    roles.READ: ("SELECT count(*) FROM bars", "SELECT * FROM audit", "SELECT * FROM candles_1h(1, 60000000, '2023-01-01Z', '2024-01-01Z')"),
     roles.BACKUP: ("SELECT count(*) FROM runs", "SELECT * FROM alembic_version", SEQUENCE),
 }  # fmt: skip
 NOT = {
     roles.APP: ("CREATE TABLE t (a int)", "DROP TABLE bars", "TRUNCATE bars", "ALTER TABLE bars ADD a int",
-                "UPDATE alembic_version SET version_num = '1'", "CREATE ROLE other", "CREATE INDEX ON bars (open)"),
+                "UPDATE alembic_version SET version_num = '1'", "UPDATE audit SET actor = 'x'",
+                "DELETE FROM audit", "CREATE ROLE other", "CREATE INDEX ON bars (open)"),
     roles.READ: (INSERT, CHANGE, REMOVE, "CREATE TABLE t (a int)", "CREATE TEMPORARY TABLE t (a int)",
-                 "INSERT INTO venues (name) VALUES ('w')", SEQUENCE),
+                 "INSERT INTO venues (name) VALUES ('w')", SEQUENCE, "SELECT email FROM users", "SELECT * FROM sign_ins"),
     roles.BACKUP: (INSERT, "DELETE FROM runs", "CREATE TABLE t (a int)", "CREATE TEMPORARY TABLE t (a int)"),
 }  # fmt: skip
 

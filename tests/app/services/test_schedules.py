@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from app.db.accounts import Role
 from app.db.jobs import Schedule
 from app.db.models import Json
 from app.db.session import Sessions
+from app.errors import Forbidden
 from app.jobs.chores import Chore, do_next
 from app.main.worker import chores
-from app.services import leases, reviews, schedules
+from app.services import accounts, leases, reviews, schedules, signing_in
 from app.services.schedules import Cadence, following, missed
 from app.settings import Settings
 from tests.app.jobs.stage import submit
+from tests.app.services.test_accounts import GOOD
 
 
 def at(text: str) -> datetime:
@@ -138,7 +141,15 @@ async def test_the_reviews_tell_waits_failures_growth_and_who_submitted(sessions
     assert 0 <= found["waited_s"]["half"] <= found["waited_s"]["of_20_19"] < 60
     assert list(found["grown_bytes"]) == ["runs"]
     assert found["grown_bytes"]["runs"] == found["table_bytes"]["runs"] > 0
+    await accounts.create(sessions, email="ada@example.com", role=Role.OPERATOR, password=GOOD, by="local")
+    await signing_in.sign_in(sessions, email="ada@example.com", password=GOOD, client="tests")
+    with pytest.raises(Forbidden):
+        await signing_in.sign_in(sessions, email="eve@example.com", password=GOOD, client="tests")
     seen = await reviews.access(sessions)
+    (account,) = seen["accounts"]
+    assert (account["email"], account["role"], account["disabled"], account["signed_in_to"]) == ("ada@example.com", "operator", False, 1)
+    assert account["last_sign_in"] >= account["password_since"]
+    assert seen["refused_sign_ins_30_days"] == {"eve@example.com": 1}
     (user,) = seen["users"]
     assert (user["user"], user["submitted"], user["last_30_days"]) == ("tester", 2, 2)
     assert seen["database_roles"]

@@ -1,0 +1,198 @@
+"""People as the schema shows them: users and their roles, where they are signed in, and what was done by whom."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+import strawberry
+from strawberry.scalars import JSON
+
+from app.api.context import Info
+from app.api.pages import decode_cursor, encode_cursor, page_size
+from app.api.types import BadInput, Conflict, NotFound, PageInfo, Role, field, resolver
+from app.db import accounts as tables
+from app.errors import BadInput as BadInputError
+from app.errors import Conflict as ConflictError
+from app.errors import NotFound as NotFoundError
+from app.services import accounts
+
+_AUDIT = "audit"
+_ADMIN = tables.Role.ADMIN
+ENTRIES_A_PAGE = 200
+
+argument = strawberry.argument
+Email = Annotated[str, argument(description="The user's email.")]
+
+
+@strawberry.type(description="Where a user is signed in.")
+class SignIn:
+    """A row of `sign_ins`."""
+
+    id: strawberry.ID = field(description="Its identifier.")
+    client: str = field(description="The address and the program that it came from.")
+    created_at: datetime = field(description="When it began.")
+    refreshed_at: datetime = field(description="When it was last gone on with.")
+    expires_at: datetime = field(description="When it ends by itself.")
+
+
+@strawberry.type(description="Somebody with an account.")
+class User:
+    """A row of `users`."""
+
+    user: strawberry.Private[tables.User]
+    email: str = field(description="The name, which does not change.")
+    role: Role = field(description="What the user may do.")
+    disabled: bool = field(description="Whether the user is shut out.")
+    created_at: datetime = field(description="Since when there is the account.")
+    last_sign_in: datetime | None = field(description="When the user last gave the password; null: never.")
+    password_at: datetime = field(description="Since when the password is the same.")
+    locked_until: datetime | None = field(description="Until when no password is looked at, after several that were wrong; null: it is.")
+
+    @classmethod
+    def of(cls, user: tables.User) -> Self:
+        """Return a row as the schema shows it."""
+        plain = {name: getattr(user, name) for name in ("email", "disabled", "created_at", "last_sign_in", "password_at", "locked_until")}
+        return cls(user=user, role=Role(user.role), **plain)
+
+    @resolver("Where the user is signed in, the latest first.")
+    async def sign_ins(self, info: Info) -> list[SignIn]:
+        """List them."""
+        names = ("client", "created_at", "refreshed_at", "expires_at")
+        found = await accounts.sign_ins(info.context.sessions, self.user.id)
+        return [SignIn(id=strawberry.ID(str(one.id)), **{name: getattr(one, name) for name in names}) for one in found]
+
+
+@strawberry.type(description="Something that was done, or tried.")
+class AuditEntry:
+    """A row of `audit`."""
+
+    at: datetime = field(description="When.")
+    actor: str = field(description="By whom: an email, or `local`, the holder of the API's own key.")
+    action: str = field(
+        description="user_created, role_set, user_disabled, user_enabled, password_set, password_changed, sign_ins_ended, signed_in, signed_out, "
+        "sign_in_refused, refresh_token_came_twice."
+    )
+    subject: str = field(description="To whom or what.")
+    detail: JSON = field(description="What else is known of it.")
+
+
+@strawberry.type(description="An entry in the list.")
+class AuditEdge:
+    """An entry and its cursor."""
+
+    cursor: str = field(description="Stands for this place in the list.")
+    node: AuditEntry = field(description="The entry.")
+
+
+@strawberry.type(description="A page of the audit log, the latest first.")
+class AuditConnection:
+    """A page of entries."""
+
+    edges: list[AuditEdge] = field(description="The entries with their cursors.")
+    page_info: PageInfo = field(description="Whether and where the list goes on.")
+
+
+AuditResult = Annotated[AuditConnection | BadInput, strawberry.union("AuditResult", description="The page, or what is wrong with what was asked.")]
+CreateUserResult = Annotated[User | BadInput | Conflict, strawberry.union("CreateUserResult", description="The new user, or why there is none.")]
+UserResult = Annotated[User | NotFound | Conflict, strawberry.union("UserResult", description="The user as it is now, or why nothing was changed.")]
+PasswordResult = Annotated[User | NotFound | BadInput, strawberry.union("PasswordResult", description="The user, or why the password is as it was.")]
+
+
+@strawberry.type
+class PeopleQueries:
+    """Queries of the root that are about people."""
+
+    @resolver("All users, by email. For admins.", needs=_ADMIN)
+    async def users(self, info: Info) -> list[User]:
+        """List them."""
+        return [User.of(user) for user in await accounts.page(info.context.sessions)]
+
+    @resolver("What was done by whom, the latest first. For admins.", needs=_ADMIN)
+    async def audit(
+        self,
+        info: Info,
+        first: Annotated[int, argument(description=f"Most entries to return, 1 to {ENTRIES_A_PAGE}.")] = 50,
+        after: Annotated[str | None, argument(description="The cursor after which the page begins.")] = None,
+    ) -> AuditResult:
+        """Read one page."""
+        try:
+            limit, before = page_size(first, ENTRIES_A_PAGE), int(decode_cursor(_AUDIT, after)) if after else None
+        except (BadInputError, ValueError) as error:
+            return BadInput.of(error if isinstance(error, BadInputError) else BadInputError("after: expected a cursor of this list"))
+        rows = await accounts.audit(info.context.sessions, first=limit + 1, before=before)
+        edges = [AuditEdge(cursor=encode_cursor(_AUDIT, row.id), node=_entry(row)) for row in rows[:limit]]
+        page = PageInfo.of([edge.cursor for edge in edges], before=after is not None, more=len(rows) > limit)
+        return AuditConnection(edges=edges, page_info=page)
+
+
+@strawberry.type
+class PeopleMutations:
+    """Mutations of the root that are about people."""
+
+    @resolver("Make a user. For admins.", needs=_ADMIN)
+    async def create_user(
+        self,
+        info: Info,
+        email: Annotated[str, argument(description="The email, which is the user's name and does not change.")],
+        role: Annotated[Role, argument(description="What the user may do.")],
+        password: Annotated[str, argument(description="The first password: 12 characters or more, hard to guess.")],
+    ) -> CreateUserResult:
+        """Make it."""
+        try:
+            made = await accounts.create(info.context.sessions, email=email, role=_stored(role), password=password, by=info.context.viewer.name)
+        except BadInputError as error:
+            return BadInput.of(error)
+        except ConflictError as error:
+            return Conflict.of(error)
+        return User.of(made)
+
+    @resolver("Give a user another role, at once. For admins.", needs=_ADMIN)
+    async def set_role(
+        self, info: Info, email: Email, role: Annotated[Role, argument(description="What the user may do from now on.")]
+    ) -> UserResult:
+        """Set it."""
+        try:
+            return User.of(await accounts.set_role(info.context.sessions, email, _stored(role), by=info.context.viewer.name))
+        except (NotFoundError, BadInputError) as error:
+            return NotFound.of(error)
+        except ConflictError as error:
+            return Conflict.of(error)
+
+    @resolver("Shut a user out at once, or let them in again. For admins.", needs=_ADMIN)
+    async def set_disabled(
+        self, info: Info, email: Email, disabled: Annotated[bool, argument(description="False: the user may sign in again.")] = True
+    ) -> UserResult:
+        """Set it."""
+        try:
+            return User.of(await accounts.set_disabled(info.context.sessions, email, disabled=disabled, by=info.context.viewer.name))
+        except (NotFoundError, BadInputError) as error:
+            return NotFound.of(error)
+        except ConflictError as error:
+            return Conflict.of(error)
+
+    @resolver("Give a user another password, which ends all that they are signed in to. For admins.", needs=_ADMIN)
+    async def set_password(
+        self, info: Info, email: Email, password: Annotated[str, argument(description="The new one: 12 characters or more, hard to guess.")]
+    ) -> PasswordResult:
+        """Set it."""
+        try:
+            return User.of(await accounts.set_password(info.context.sessions, email, password, by=info.context.viewer.name))
+        except NotFoundError as error:
+            return NotFound.of(error)
+        except BadInputError as error:
+            return BadInput.of(error)
+
+    @resolver("End all that a user is signed in to. For admins.", needs=_ADMIN)
+    async def end_sign_ins(self, info: Info, email: Email) -> UserResult:
+        """End them."""
+        try:
+            return User.of(await accounts.end_sign_ins(info.context.sessions, email, by=info.context.viewer.name))
+        except (NotFoundError, BadInputError) as error:
+            return NotFound.of(error)
+
+
+def _stored(role: Role) -> tables.Role:
+    return tables.Role(str(role.value))
+
+
+def _entry(row: tables.AuditEntry) -> AuditEntry:
+    return AuditEntry(at=row.at, actor=row.actor, action=row.action, subject=row.subject, detail=JSON(row.detail))
