@@ -1,7 +1,8 @@
-"""Who may ask: a bearer token, which is a short-lived JWT of somebody who signed in or of the machine's operator, or the API's own key."""
+"""Who may ask: a bearer token, which is a short-lived JWT of somebody who signed in or of the machine's operator, a user's key, or the API's own."""
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from app.api.errors import AWAY
 from app.api.responses import away, refusal
 from app.db.accounts import Role
 from app.db.session import Sessions
-from app.services import signing_in
+from app.services import keys, signing_in
 from app.services.signing_in import SignedIn
 from app.settings import Settings
 
@@ -50,28 +51,26 @@ def issue_access(settings: Settings, found: SignedIn) -> str:
 async def viewer_of(settings: Settings, sessions: Sessions, header: str | None) -> Viewer | None:
     """Return who an Authorization header stands for; None where it opens nothing. A user's role is the database's of this moment."""
     found = read_header(settings, header)
-    if not isinstance(found, Ticket):
+    if isinstance(found, Viewer) or found is None:
         return found
-    known = await signing_in.known(sessions, sign_in=found.sign_in, version=found.version)
-    return Viewer(name=known.email, role=known.role, user_id=known.user_id) if known is not None else None
+    if isinstance(found, Ticket):
+        known = await signing_in.known(sessions, sign_in=found.sign_in, version=found.version)
+    else:
+        known = await keys.known(sessions, *found)
+    return Viewer(name=known.email, role=known.role, user_id=known.user_id, by_key=not isinstance(found, Ticket)) if known is not None else None
 
 
-def read_header(settings: Settings, header: str | None) -> Viewer | Ticket | None:
-    """Return what an Authorization header says: the holder of a key, or a ticket; None where it is neither."""
+def read_header(settings: Settings, header: str | None) -> Viewer | Ticket | tuple[UUID, bytes] | None:
+    """Return what an Authorization header says: the holder of the API's own key, a ticket, or identifier and secret of a user's key; else None."""
     scheme, _, token = (header or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         return None
     if hmac.compare_digest(token.encode(), _secret(settings.api_secret_key).encode()):
         return Viewer(name=_HOLDER, role=Role.ADMIN)
+    if token.startswith(keys.PREFIX):
+        return keys.opened(token)
     claims = _claims(settings, token)
-    if claims is None:
-        return None
-    if "sid" not in claims:
-        return Viewer(name=str(claims["sub"]), role=Role.ADMIN) if claims["sub"] else None
-    try:
-        return Ticket(sign_in=UUID(str(claims["sid"])), version=int(claims["ver"]))
-    except (ValueError, KeyError, TypeError):
-        return None
+    return _read_claims(claims) if claims is not None else None
 
 
 class Authenticate:
@@ -91,13 +90,22 @@ class Authenticate:
         if viewer is None:
             message = (
                 "expected `Authorization: Bearer TOKEN` with a token of POST /auth/sign-in or of `usdc-arb token create` that has not expired, "
-                "or with API_SECRET_KEY"
+                "with a key of `usdc-arb keys create`, or with API_SECRET_KEY"
             )
             response = refusal(401, code="UNAUTHENTICATED", message=message, headers={"WWW-Authenticate": f'Bearer realm="{ISSUER}"'})
             await response(scope, receive, send)
         else:
             scope["viewer"] = viewer
             await self.app(scope, receive, send)
+
+
+def _read_claims(claims: Mapping[str, Any]) -> Viewer | Ticket | None:
+    if "sid" not in claims:
+        return Viewer(name=str(claims["sub"]), role=Role.ADMIN) if claims["sub"] else None
+    try:
+        return Ticket(sign_in=UUID(str(claims["sid"])), version=int(claims["ver"]))
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _signed(settings: Settings, subject: str, **more: object) -> str:

@@ -21,6 +21,8 @@ class Viewer:
     role: Role
     user_id: UUID | None = None
     """Of an account; None: whoever holds the API's own key, or a token of the machine's operator."""
+    by_key: bool = False
+    """Whether it is a program with a user's key, which makes no keys of its own."""
 
     def may(self, role: Role) -> bool:
         """Tell whether the viewer may do what a role may."""

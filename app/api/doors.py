@@ -62,8 +62,8 @@ class Doors:
 
     async def _password(self, request: Request, asked: dict[str, str]) -> Response:
         viewer: Viewer = request.scope["viewer"]
-        if viewer.user_id is None:
-            raise HTTPException(400, f"{viewer.name} has no account, and so no password")
+        if viewer.user_id is None or viewer.by_key:
+            raise HTTPException(400, f"{viewer.name} asks with a key, which has no password: sign in")
         await signing_in.change_password(self.sessions, user_id=viewer.user_id, old=asked["old"], new=asked["new"])
         return Response(status_code=204)
 

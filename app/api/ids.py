@@ -15,6 +15,11 @@ def sweep_id(text: str) -> UUID:
     return _identifier(text, what="sweep", by="submitSweep")
 
 
+def key_id(text: str) -> UUID:
+    """Return a key's identifier; NotFound for what cannot be one."""
+    return _identifier(text, what="key", by="createKey")
+
+
 def _identifier(text: str, *, what: str, by: str) -> UUID:
     try:
         return UUID(text)

@@ -2,18 +2,21 @@
 
 from datetime import datetime
 from typing import Annotated, Self
+from uuid import UUID
 
 import strawberry
 from strawberry.scalars import JSON
 
-from app.api.context import Info
+from app.api.context import Info, Viewer
+from app.api.ids import key_id
 from app.api.pages import decode_cursor, encode_cursor, page_size
-from app.api.types import BadInput, Conflict, NotFound, PageInfo, Role, field, resolver
+from app.api.types import BadInput, Conflict, Forbidden, NotFound, PageInfo, Role, field, resolver
 from app.db import accounts as tables
 from app.errors import BadInput as BadInputError
 from app.errors import Conflict as ConflictError
+from app.errors import Forbidden as ForbiddenError
 from app.errors import NotFound as NotFoundError
-from app.services import accounts
+from app.services import accounts, keys
 
 _AUDIT = "audit"
 _ADMIN = tables.Role.ADMIN
@@ -61,6 +64,33 @@ class User:
         return [SignIn(id=strawberry.ID(str(one.id)), **{name: getattr(one, name) for name in names}) for one in found]
 
 
+@strawberry.type(description="What a program opens the API with, in the name of a user.")
+class Key:
+    """A row of `api_keys`."""
+
+    id: strawberry.ID = field(description="Its identifier.")
+    user: str = field(description="The email of the user in whose name it asks.")
+    name: str = field(description="What it is for.")
+    role: Role = field(description="How far it reaches; no further than its user at the moment.")
+    created_at: datetime = field(description="When it was made.")
+    expires_at: datetime = field(description="When it runs out.")
+    used_at: datetime | None = field(description="When it was last used, to a minute; null: never.")
+
+    @classmethod
+    def of(cls, key: tables.ApiKey, user: tables.User) -> Self:
+        """Return a row as the schema shows it."""
+        plain = {name: getattr(key, name) for name in ("name", "created_at", "expires_at", "used_at")}
+        return cls(id=strawberry.ID(str(key.id)), user=user.email, role=Role(key.role), **plain)
+
+
+@strawberry.type(description="A key that was just made.")
+class NewKey:
+    """The one time that its text is shown."""
+
+    key: Key = field(description="The key.")
+    text: str = field(description="What opens the API, as `Authorization: Bearer TEXT`. It is kept as a hash, and shown this once.")
+
+
 @strawberry.type(description="Something that was done, or tried.")
 class AuditEntry:
     """A row of `audit`."""
@@ -69,7 +99,7 @@ class AuditEntry:
     actor: str = field(description="By whom: an email, or `local`, the holder of the API's own key.")
     action: str = field(
         description="user_created, role_set, user_disabled, user_enabled, password_set, password_changed, sign_ins_ended, signed_in, signed_out, "
-        "sign_in_refused, refresh_token_came_twice."
+        "sign_in_refused, refresh_token_came_twice, key_made, key_revoked."
     )
     subject: str = field(description="To whom or what.")
     detail: JSON = field(description="What else is known of it.")
@@ -96,6 +126,9 @@ CreateUserResult = Annotated[User | BadInput | Conflict, strawberry.union("Creat
 UserResult = Annotated[User | NotFound | Conflict, strawberry.union("UserResult", description="The user as it is now, or why nothing was changed.")]
 PasswordResult = Annotated[User | NotFound | BadInput, strawberry.union("PasswordResult", description="The user, or why the password is as it was.")]
 
+KeyResult = Annotated[NewKey | NotFound | BadInput | Forbidden, strawberry.union("KeyResult", description="The new key, or why there is none.")]
+RevokeKeyResult = Annotated[Key | NotFound, strawberry.union("RevokeKeyResult", description="The key that opens nothing now, or that there is none.")]
+
 
 @strawberry.type
 class PeopleQueries:
@@ -105,6 +138,11 @@ class PeopleQueries:
     async def users(self, info: Info) -> list[User]:
         """List them."""
         return [User.of(user) for user in await accounts.page(info.context.sessions)]
+
+    @resolver("The keys that open something, by user and name: the viewer's own, and all to an admin.")
+    async def keys(self, info: Info) -> list[Key]:
+        """List them."""
+        return [Key.of(key, user) for key, user in await keys.page(info.context.sessions, user_id=_own(info))]
 
     @resolver("What was done by whom, the latest first. For admins.", needs=_ADMIN)
     async def audit(
@@ -134,7 +172,10 @@ class PeopleMutations:
         info: Info,
         email: Annotated[str, argument(description="The email, which is the user's name and does not change.")],
         role: Annotated[Role, argument(description="What the user may do.")],
-        password: Annotated[str, argument(description="The first password: 12 characters or more, hard to guess.")],
+        password: Annotated[
+            str | None,
+            argument(description="The first password: 12 characters or more, hard to guess; null: a service account, with keys alone."),
+        ] = None,
     ) -> CreateUserResult:
         """Make it."""
         try:
@@ -188,6 +229,55 @@ class PeopleMutations:
             return User.of(await accounts.end_sign_ins(info.context.sessions, email, by=info.context.viewer.name))
         except (NotFoundError, BadInputError) as error:
             return NotFound.of(error)
+
+    @resolver("Make a key for a program: in one's own name, and as an admin in anybody's.", needs=tables.Role.VIEWER)
+    async def create_key(
+        self,
+        info: Info,
+        name: Annotated[str, argument(description="What it is for.")],
+        role: Annotated[Role, argument(description="How far it reaches: no further than its user.")],
+        days: Annotated[int, argument(description=f"For how long it opens anything, 1 to {keys.LONGEST_DAYS}.")] = 90,
+        user: Annotated[str | None, argument(description="In whose name it asks, by email; null: the viewer's.")] = None,
+    ) -> KeyResult:
+        """Make it."""
+        viewer = info.context.viewer
+        try:
+            _hold_to_own(viewer, _stored(role), user)
+            made = await keys.create(info.context.sessions, email=user or viewer.name, name=name, role=_stored(role), days=days, by=viewer.name)
+        except NotFoundError as error:
+            return NotFound.of(error)
+        except BadInputError as error:
+            return BadInput.of(error)
+        except ForbiddenError as error:
+            return Forbidden.of(error)
+        return NewKey(key=Key.of(made.key, made.user), text=made.text)
+
+    @resolver("Have a key open nothing from now on: one's own, and as an admin anybody's.", needs=tables.Role.VIEWER)
+    async def revoke_key(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument(description="The key's identifier.")],  # noqa: A002  the contract's name
+    ) -> RevokeKeyResult:
+        """Revoke it."""
+        try:
+            return Key.of(*await keys.revoke(info.context.sessions, key_id(id), by=info.context.viewer.name, user_id=_own(info)))
+        except NotFoundError as error:
+            return NotFound.of(error)
+
+
+def _hold_to_own(viewer: Viewer, role: tables.Role, user: str | None) -> None:
+    if viewer.by_key:
+        raise ForbiddenError("a key makes no keys: sign in")
+    if user is not None and user.strip().lower() != viewer.name and not viewer.may(_ADMIN):
+        raise ForbiddenError(f"a key in somebody else's name needs the role admin, and {viewer.name} is {viewer.role}")
+    if not viewer.may(role):
+        raise ForbiddenError(f"{viewer.name} is {viewer.role}, and cannot make a key that is {role}")
+
+
+def _own(info: Info) -> UUID | None:
+    # Of whom a viewer sees and revokes keys: an admin, of all. Who has no account here is an admin.
+    viewer = info.context.viewer
+    return None if viewer.may(_ADMIN) else viewer.user_id
 
 
 def _stored(role: Role) -> tables.Role:

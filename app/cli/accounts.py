@@ -12,9 +12,9 @@ from app.errors import BadInput
 _ROLES = ("viewer", "analyst", "operator", "admin")
 
 
-def create(email: str, *, role: str, password_file: Path | None, data: Path | None, url: str | None, as_json: bool) -> None:
+def create(email: str, *, role: str, password_file: Path | None, service: bool, data: Path | None, url: str | None, as_json: bool) -> None:
     """Make a user."""
-    given = {"email": email, "role": _role(role), "password": _password(password_file)}
+    given = {"email": email, "role": _role(role), "password": None if service else _password(password_file)}
     _change("CreateUser", given, f"{email.strip().lower()} is there, as {role.lower()}", data=data, url=url, as_json=as_json)
 
 
@@ -66,6 +66,41 @@ def show_audit(*, limit: int, data: Path | None, url: str | None, as_json: bool)
         detail = ", ".join(f"{name} {value}" for name, value in entry["detail"].items())
         rows.add_row(_time(entry["at"]), entry["actor"], entry["action"].replace("_", " "), entry["subject"], detail)
     output.show(rows if entries else "nothing was done yet")
+
+
+def create_key(name: str, *, user: str | None, role: str, days: int, data: Path | None, url: str | None, as_json: bool) -> None:
+    """Print a new key alone on its line."""
+    with client.connect(*connection.api(data, url)) as http:
+        made = client.choose(client.ask(http, "CreateKey", name=name, user=user, role=_role(role), days=days)["createKey"], "NewKey")
+    if as_json:
+        output.document({"text": made["text"], "key": made["key"]})
+        return
+    print(made["text"])
+    key = made["key"]
+    output.note(f"in the name of {key['user']}, as {key['role'].lower()}, until {_time(key['expiresAt'])}; shown this once; its name: {key['id']}")
+
+
+def show_keys(*, data: Path | None, url: str | None, as_json: bool) -> None:
+    """Print the keys."""
+    with client.connect(*connection.api(data, url)) as http:
+        keys = client.ask(http, "Keys")["keys"]
+    if as_json:
+        output.document({"keys": keys})
+        return
+    rows = output.table("key", "user", "role", "until", "last used", "for")
+    for key in keys:
+        rows.add_row(key["id"], key["user"], key["role"].lower(), _time(key["expiresAt"]), _time(key["usedAt"]), key["name"])
+    output.show(rows if keys else "no keys")
+
+
+def revoke_key(key_id: str, *, data: Path | None, url: str | None, as_json: bool) -> None:
+    """Have a key open nothing from now on."""
+    with client.connect(*connection.api(data, url)) as http:
+        key = client.choose(client.ask(http, "RevokeKey", id=key_id)["revokeKey"], "Key")
+    if as_json:
+        output.document({"key": {name: value for name, value in key.items() if name != "__typename"}})
+    else:
+        output.show(f"key {key_id} ({key['name']}, of {key['user']}) opens nothing from now on")
 
 
 def _change(name: str, given: Form, said: str, *, data: Path | None, url: str | None, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 
-from app.cli import admin, backtest, box, data, failure, jobs, server, sweep, users
+from app.cli import admin, backtest, box, data, failure, jobs, keys, server, sweep, users
 from app.cli.options import group
 
 app = group("Backtest cross-venue USDC arbitrage after everything that it costs.")
@@ -13,6 +13,7 @@ app.add_typer(backtest.app, name="backtest")
 app.add_typer(sweep.app, name="sweep")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(users.app, name="users")
+app.add_typer(keys.app, name="keys")
 app.add_typer(server.app)
 app.add_typer(admin.database, name="db")
 app.add_typer(admin.token, name="token")

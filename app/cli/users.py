@@ -19,14 +19,20 @@ PasswordFile = Annotated[
 ]
 
 
-@app.command(epilog=example("usdc-arb users create ada@example.com --role admin", "usdc-arb users create bot@example.com --password-file bot.txt"))
+@app.command(epilog=example("usdc-arb users create ada@example.com --role admin", "usdc-arb users create bot@example.com --role analyst --service"))
 def create(
-    email: Email, role: RoleName = "viewer", password_file: PasswordFile = None, data: Data = None, url: Url = None, as_json: Json = False
+    email: Email,
+    role: RoleName = "viewer",
+    password_file: PasswordFile = None,
+    service: Annotated[bool, typer.Option("--service", help="A service account: without a password, with keys alone.")] = False,
+    data: Data = None,
+    url: Url = None,
+    as_json: Json = False,
 ) -> None:
     """Make a user; the password is asked for, or read from a file, and never stands in the command line."""
     from app.cli import accounts
 
-    accounts.create(email, role=role, password_file=password_file, data=data, url=url, as_json=as_json)
+    accounts.create(email, role=role, password_file=password_file, service=service, data=data, url=url, as_json=as_json)
 
 
 @app.command("list", epilog=example("usdc-arb users list", "usdc-arb users list --json"))

@@ -23,10 +23,18 @@ class Role(StrEnum):
     ADMIN = "admin"
     """Decides who may do what."""
 
+    def least(self, other: "Role") -> "Role":
+        """Return the one of two that reaches less far."""
+        return other if self.includes(other) else self
+
     def includes(self, other: "Role") -> bool:
         """Tell whether whoever has this role may do what the other one may."""
         order = list(Role)
         return order.index(self) >= order.index(other)
+
+
+NONE = "-"
+"""Stands for no password: it is the hash of none."""
 
 
 class User(Base):
@@ -44,7 +52,7 @@ class User(Base):
     email: Mapped[str]
     role: Mapped[str]
     password: Mapped[str]
-    """Its argon2id hash, with the parameters and the salt."""
+    """Its argon2id hash, with the parameters and the salt; of a service account, which has keys alone, `NONE`."""
     password_at: Mapped[datetime] = mapped_column(server_default=func.now())
     disabled: Mapped[bool] = mapped_column(server_default=false())
     token_version: Mapped[int] = mapped_column(Integer, server_default=text("0"))
@@ -73,6 +81,29 @@ class SignIn(Base):
     current: Mapped[bytes] = mapped_column(LargeBinary)
     """Hash of what the last one has alone."""
     ended_at: Mapped[datetime | None]
+
+
+class ApiKey(Base):
+    """What a program opens the API with, in the name of a user: at most what the user may do, until it runs out."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint(f"role IN ({', '.join(repr(role.value) for role in Role)})", name="role"),
+        Index(None, "user_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    name: Mapped[str]
+    role: Mapped[str]
+    """How far it reaches: no further than its user."""
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    """Its hash."""
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    """When it was last used, to a minute."""
+    revoked_at: Mapped[datetime | None]
 
 
 class AuditEntry(Base):

@@ -26,7 +26,7 @@ _GRANTS: Final = {
 REVOKED: Final = (
     f"REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {APP}",
     f"REVOKE UPDATE, DELETE ON audit FROM {APP}",
-    f"REVOKE ALL ON users, sign_ins FROM {READ}",
+    f"REVOKE ALL ON users, sign_ins, api_keys FROM {READ}",
 )
 """What is no business of theirs."""
 

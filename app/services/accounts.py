@@ -8,7 +8,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.accounts import AuditEntry, Role, SignIn, User
+from app.db.accounts import NONE, AuditEntry, Role, SignIn, User
 from app.db.models import Json
 from app.db.session import Sessions
 from app.errors import BadInput, Conflict, NotFound
@@ -18,17 +18,18 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}")
 _ADMINS = text("SELECT pg_advisory_xact_lock(hashtext('usdc_arb admins'))")
 
 
-async def create(sessions: Sessions, *, email: str, role: Role, password: str, by: str) -> User:
-    """Make a user; BadInput where email or password cannot be one, Conflict where there is such a user."""
+async def create(sessions: Sessions, *, email: str, role: Role, password: str | None, by: str) -> User:
+    """Make a user; BadInput where email or password cannot be one, Conflict where there is such a user. Without a password: a service account."""
     email = named(email)
-    passwords.check(password, email=email)
-    user = User(email=email, role=role, password=await passwords.hashed(password))
+    if password is not None:
+        passwords.check(password, email=email)
+    user = User(email=email, role=role, password=await passwords.hashed(password) if password is not None else NONE)
     try:
         async with sessions.begin() as session:
             session.add(user)
             await session.flush()
             await session.refresh(user)
-            note(session, by, "user_created", email, role=role)
+            note(session, by, "user_created", email, role=role, **({} if password is not None else {"service": True}))
     except IntegrityError:
         raise Conflict(f"there is a user {email} already; `usdc-arb users list` shows all") from None
     return user

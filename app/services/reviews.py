@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.accounts import SignIn, User
 from app.db.models import Json
 from app.db.session import Sessions
+from app.services import keys
 
 _WAITS = text("""
     SELECT count(*) AS runs,
@@ -55,7 +56,7 @@ async def performance(sessions: Sessions, before: Json | None) -> Json:
 
 
 async def access(sessions: Sessions) -> Json:
-    """Return the accounts, with what each may do and when it was last used, who has submitted how much, and which roles the database has."""
+    """Return the accounts and keys, with what each may do and when it was last used, who has submitted how much, and which roles the database has."""
     async with sessions() as session:
         users = [
             {"user": user, "submitted": count, "last_30_days": recent, "last": last.isoformat()}
@@ -74,7 +75,17 @@ async def access(sessions: Sessions) -> Json:
         ]
         refused = {who: count for who, count in await session.execute(_REFUSED)}  # noqa: C416
         roles = [{"role": name, "superuser": above, "may_log_in": login} for name, above, login in await session.execute(_ROLES)]
-    return {"accounts": accounts, "refused_sign_ins_30_days": refused, "users": users, "database_roles": roles}
+    held = [
+        {
+            "user": user.email,
+            "name": key.name,
+            "role": key.role,
+            "expires": key.expires_at.isoformat(),
+            "last_used": key.used_at.isoformat() if key.used_at else None,
+        }
+        for key, user in await keys.page(sessions)
+    ]
+    return {"accounts": accounts, "keys": held, "refused_sign_ins_30_days": refused, "users": users, "database_roles": roles}
 
 
 def _two(found: list[float] | None) -> Json | None:

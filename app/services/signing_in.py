@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import Interval, case, cast, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.accounts import Role, SignIn, User
+from app.db.accounts import NONE, Role, SignIn, User
 from app.db.ids import new_id
 from app.db.session import Sessions
 from app.errors import BadInput, Forbidden
@@ -56,7 +56,7 @@ class Known:
 async def sign_in(sessions: Sessions, *, email: str, password: str, client: str) -> SignedIn:
     """Return who signed in; Forbidden where that cannot be, without saying why, Unavailable where too many do at once."""
     user = await _attempt(sessions, email)
-    right = await passwords.matches(password, user.password if user is not None else None)
+    right = await passwords.matches(password, user.password if user is not None and user.password != NONE else None)
     async with sessions.begin() as session:
         if user is None or not right or user.disabled:
             note(session, email.strip().lower()[:_SAID], "sign_in_refused", email.strip().lower()[:_SAID], client=client[:_SAID])

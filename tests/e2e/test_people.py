@@ -47,6 +47,23 @@ def test_an_account_from_its_beginning_to_its_end(cli: Cli, box: Path, tmp_path:
     assert GOOD not in shown
 
 
+def test_a_program_has_a_key_of_a_service_account(cli: Cli, box: Path) -> None:
+    bot = "bot@example.com"
+    assert cli("users", "create", bot, "--role", "analyst", "--service", "--data", box).returncode == 0
+    made = cli("keys", "create", "nightly", "--user", bot, "--role", "viewer", "--days", "7", "--data", box)
+    key = made.stdout.strip()
+    assert key.startswith("usdcarb_")
+    assert f"in the name of {bot}, as viewer, until" in made.stderr
+    with api(box) as http:
+        elsewhere = {"API_SECRET_KEY": key}
+        assert cli("backtest", "list", "--url", str(http.base_url), env=elsewhere).returncode == 0
+        (listed,) = asked(cli, "keys", "list", data=box)["keys"]
+        assert listed["usedAt"] is not None
+        assert cli("keys", "revoke", listed["id"], "--data", box).stdout == f"key {listed['id']} (nightly, of {bot}) opens nothing from now on\n"
+        is_one_clear_error(cli("backtest", "list", "--url", str(http.base_url), env=elsewhere), 77)
+    assert cli("keys", "list", "--data", box).stdout == "no keys\n"
+
+
 def test_a_password_is_asked_for_or_read_and_nowhere_else(cli: Cli, box: Path, tmp_path: Path) -> None:
     nobody = cli("users", "create", "eve@example.com", "--data", box)
     is_one_clear_error(nobody, 65)

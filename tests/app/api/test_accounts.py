@@ -40,6 +40,8 @@ MUTATIONS = {
     "setDisabled": Role.ADMIN,
     "setPassword": Role.ADMIN,
     "endSignIns": Role.ADMIN,
+    "createKey": Role.VIEWER,
+    "revokeKey": Role.VIEWER,
 }
 FOR_ADMINS = {"users", "audit"}
 NOBODY = "bob@example.com"
@@ -56,6 +58,8 @@ GIVEN: dict[str, Form] = {
     "SetDisabled": {"email": NOBODY, "disabled": True},
     "SetPassword": {"email": NOBODY, "password": GOOD},
     "EndSignIns": {"email": NOBODY},
+    "CreateKey": {"name": " ", "role": "VIEWER", "days": 1},
+    "RevokeKey": {"id": str(uuid4())},
     "Users": {},
     "Audit": {"first": 1},
 }
@@ -248,3 +252,23 @@ async def test_a_token_is_named_after_its_key_and_outlives_a_change_of_it(ada: h
     assert read_header(app_settings.model_copy(update=changed), header) == read_header(app_settings, header)
     assert read_header(app_settings.model_copy(update={"jwt_secret": new}), header) is None
     assert len(kid) == 8
+
+
+@pytest.mark.parametrize("ada", [Role.ANALYST], indirect=True)
+async def test_a_user_makes_keys_for_programs_and_a_program_makes_none(
+    ada: httpx2.AsyncClient, app: Starlette, client: httpx2.AsyncClient, sessions: Sessions
+) -> None:
+    await user(sessions, "eve@example.com", Role.ADMIN)
+    made = (await ask(ada, "CreateKey", name="nightly", role="ANALYST", days=7))["createKey"]
+    async with client_of(app, made["text"]) as program:
+        assert await ask(program, "Viewer") == {"viewer": {"name": "ada@example.com", "role": "ANALYST"}}
+        assert (await ask(program, "CreateKey", name="more", role="VIEWER", days=7))["createKey"]["message"] == "a key makes no keys: sign in"
+        assert (await door(program, "password", old=GOOD, new=OTHER)).status_code == 400
+        for role, of in (("OPERATOR", None), ("VIEWER", "eve@example.com")):
+            assert (await ask(ada, "CreateKey", name="x", role=role, days=7, user=of))["createKey"]["__typename"] == "Forbidden"
+        of_eve = (await ask(client, "CreateKey", name="x", role="VIEWER", days=7, user="eve@example.com"))["createKey"]["key"]
+        assert [key["user"] for key in (await ask(ada, "Keys"))["keys"]] == ["ada@example.com"]
+        assert [key["user"] for key in (await ask(client, "Keys"))["keys"]] == ["ada@example.com", "eve@example.com"]
+        assert (await ask(ada, "RevokeKey", id=of_eve["id"]))["revokeKey"]["__typename"] == "NotFound"
+        assert (await ask(ada, "RevokeKey", id=made["key"]["id"]))["revokeKey"]["name"] == "nightly"
+        assert (await program.post("/graphql", json={"query": "{ viewer { name } }"})).status_code == 401

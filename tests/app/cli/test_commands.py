@@ -52,7 +52,8 @@ def test_the_verbs_are_those_that_do_something_now() -> None:
     sweeps = [f"sweep {verb}" for verb in ("run", "list", "show", "cancel", "validate", "schema")]
     jobs = [f"jobs {verb}" for verb in ("list", "show", "queue", "share", "schedules", "retry", "drain", "cancel")]
     users = [f"users {verb}" for verb in ("create", "list", "role", "disable", "enable", "password", "sign-out", "audit")]
-    assert sorted(COMMANDS) == sorted(verbs + runs + sweeps + jobs + users)
+    keys = [f"keys {verb}" for verb in ("create", "list", "revoke")]
+    assert sorted(COMMANDS) == sorted(verbs + runs + sweeps + jobs + users + keys)
 
 
 @each_command

@@ -64,6 +64,7 @@ async def test_checks_are_what_the_models_say(database_url: URL) -> None:
         "ck_shares_weight": [],
         "ck_users_role": [role.value for role in Role],
         "ck_users_email": [],
+        "ck_api_keys_role": [role.value for role in Role],
         "ck_imports_data": list(get_args(Data)),
         "ck_series_quality_grade": [grade.value for grade in Grade],
     }

@@ -25,7 +25,8 @@ NOT = {
                 "UPDATE alembic_version SET version_num = '1'", "UPDATE audit SET actor = 'x'",
                 "DELETE FROM audit", "CREATE ROLE other", "CREATE INDEX ON bars (open)"),
     roles.READ: (INSERT, CHANGE, REMOVE, "CREATE TABLE t (a int)", "CREATE TEMPORARY TABLE t (a int)",
-                 "INSERT INTO venues (name) VALUES ('w')", SEQUENCE, "SELECT email FROM users", "SELECT * FROM sign_ins"),
+                 "INSERT INTO venues (name) VALUES ('w')", SEQUENCE, "SELECT email FROM users", "SELECT * FROM sign_ins",
+                 "SELECT * FROM api_keys"),
     roles.BACKUP: (INSERT, "DELETE FROM runs", "CREATE TABLE t (a int)", "CREATE TEMPORARY TABLE t (a int)"),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from app.db.session import Sessions
 from app.errors import Forbidden
 from app.jobs.chores import Chore, do_next
 from app.main.worker import chores
-from app.services import accounts, leases, reviews, schedules, signing_in
+from app.services import accounts, keys, leases, reviews, schedules, signing_in
 from app.services.schedules import Cadence, following, missed
 from app.settings import Settings
 from tests.app.jobs.stage import submit
@@ -145,7 +145,10 @@ async def test_the_reviews_tell_waits_failures_growth_and_who_submitted(sessions
     await signing_in.sign_in(sessions, email="ada@example.com", password=GOOD, client="tests")
     with pytest.raises(Forbidden):
         await signing_in.sign_in(sessions, email="eve@example.com", password=GOOD, client="tests")
+    await keys.create(sessions, email="ada@example.com", name="nightly", role=Role.VIEWER, days=7, by="local")
     seen = await reviews.access(sessions)
+    (key,) = seen["keys"]
+    assert (key["user"], key["name"], key["role"], key["last_used"]) == ("ada@example.com", "nightly", "viewer", None)
     (account,) = seen["accounts"]
     assert (account["email"], account["role"], account["disabled"], account["signed_in_to"]) == ("ada@example.com", "operator", False, 1)
     assert account["last_sign_in"] >= account["password_since"]
