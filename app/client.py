@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx2
 
@@ -23,6 +24,7 @@ FINAL: Final = frozenset({"DONE", "FAILED", "CANCELLED"})
 """States that a run never leaves."""
 
 _TIMEOUT_S = 30.0
+_AGAIN_S = (0.5, 2.0)  # pauses before what may have got lost is asked for again
 _POLL_S = (0.05, 0.5)  # first and longest pause between two looks at a run
 _BY_CODE = {found.code: error for error, found in reversed(list(ANSWERS.items()))}  # the first of a code counts
 
@@ -50,7 +52,20 @@ def ask(http: httpx2.Client, name: str, /, **variables: object) -> Form:
 
 def submit(http: httpx2.Client, toml: str, wish: Form | None = None) -> Form:
     """Queue the spec of a TOML text and return the run; SpecError where it cannot be run. `wish`: how soon it is wanted."""
-    return choose(ask(http, "SubmitRun", spec={"toml": toml}, wish=wish)["submitRun"], "Run")
+    return choose(queue(http, "SubmitRun", spec={"toml": toml}, wish=wish)["submitRun"], "Run")
+
+
+def queue(http: httpx2.Client, name: str, /, **variables: object) -> Form:
+    """Return the data of a named operation that queues something: where an answer got lost it is asked for again, which queues nothing twice."""
+    key = str(uuid4())
+    for pause in _AGAIN_S:
+        try:
+            return ask(http, name, **variables, requestKey=key)
+        except Unavailable as error:
+            if isinstance(error.__cause__, httpx2.ConnectError):
+                raise  # nobody is there: nothing was asked
+            time.sleep(pause)
+    return ask(http, name, **variables, requestKey=key)
 
 
 def choose(found: Form, wanted: str) -> Form:

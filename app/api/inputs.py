@@ -65,6 +65,13 @@ class WishInput:
         return Wish(priority=models.Priority[self.priority.name], deadline_at=self.deadline)
 
 
+RequestKey = Annotated[
+    str | None,
+    strawberry.argument(
+        description="A name of yours for this request, of up to 100 visible characters, as a UUID: asked again under it, you get what was queued "
+        "the first time, and nothing is queued again, for as long as that is kept. Null: each request queues."
+    ),
+]
 SpecArgument = Annotated[SpecInput, strawberry.argument(description="The spec, as JSON or as TOML.")]
 WishArgument = Annotated[WishInput | None, strawberry.argument(description="How soon it is wanted; null: in its turn, however late.")]
 SweepArgument = Annotated[SweepInput, strawberry.argument(description="The sweep, as JSON or as TOML.")]

@@ -1,6 +1,7 @@
 """What changes something: each mutation calls one service and answers with what became of it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -9,7 +10,7 @@ import strawberry
 from app import log
 from app.api.context import Context, Info
 from app.api.ids import run_id, sweep_id
-from app.api.inputs import SpecArgument, SweepArgument, WishArgument, WishInput
+from app.api.inputs import RequestKey, SpecArgument, SweepArgument, WishArgument, WishInput
 from app.api.jobs import Share, Worker
 from app.api.people import PeopleMutations
 from app.api.runs import Run
@@ -30,7 +31,7 @@ _RING_SECONDS = 2.0
 _log = log.get(__name__)
 
 SubmitRunResult = Annotated[
-    Run | InvalidSpec | BadInput | QueueFull, strawberry.union("SubmitRunResult", description="The queued run, or why it is not queued.")
+    Run | InvalidSpec | BadInput | Conflict | QueueFull, strawberry.union("SubmitRunResult", description="The queued run, or why it is not queued.")
 ]
 DrainResult = Annotated[Worker | NotFound, strawberry.union("DrainResult", description="The worker, or that there is none.")]
 ShareResult = Annotated[Share | BadInput, strawberry.union("ShareResult", description="The share, or why it cannot be.")]
@@ -52,15 +53,19 @@ class Mutation(PeopleMutations):
     """The mutations."""
 
     @resolver("Queue a backtest. Ask for its `state` until that is final.", needs=Role.ANALYST)
-    async def submit_run(self, info: Info, spec: SpecArgument, wish: WishArgument = None) -> SubmitRunResult:
+    async def submit_run(self, info: Info, spec: SpecArgument, wish: WishArgument = None, request_key: RequestKey = None) -> SubmitRunResult:
         """Submit, and ring for the workers."""
         context = info.context
         try:
-            run = await runs.submit(context.sessions, spec=spec.parse(), submitted_by=context.viewer.name, wish=_wish(wish), limits=context.limits)
+            run = await runs.submit(
+                context.sessions, spec=spec.parse(), submitted_by=context.viewer.name, wish=_wish(wish, request_key), limits=context.limits
+            )
         except SpecError as error:
             return InvalidSpec.of(error)
         except BadInputError as error:
             return BadInput.of(error)
+        except ConflictError as error:
+            return Conflict.of(error)
         except QueueFullError as error:
             return QueueFull.of(error)
         await _ring(context)
@@ -138,6 +143,7 @@ class Mutation(PeopleMutations):
         sweep: SweepArgument,
         large: Annotated[bool, strawberry.argument(description="Whether it is meant, however large it is.")] = False,
         wish: WishArgument = None,
+        request_key: RequestKey = None,
     ) -> SubmitSweepResult:
         """Submit, and ring for the workers; ask where it is large."""
         found = await checked(sweep)
@@ -153,11 +159,13 @@ class Mutation(PeopleMutations):
                 sweep=found,
                 submitted_by=context.viewer.name,
                 parts=sweeps.parts_of(measured),
-                wish=_wish(wish),
+                wish=_wish(wish, request_key),
                 limits=context.limits,
             )
         except BadInputError as error:
             return BadInput.of(error)
+        except ConflictError as error:
+            return Conflict.of(error)
         except QueueFullError as error:
             return QueueFull.of(error)
         await _ring(context)
@@ -189,8 +197,8 @@ async def _theirs(context: Context, job_id: UUID) -> UUID:
     return job_id
 
 
-def _wish(asked: WishInput | None) -> runs.Wish:
-    return asked.parse() if asked else runs.NO_WISH
+def _wish(asked: WishInput | None, request_key: str | None) -> runs.Wish:
+    return replace(asked.parse() if asked else runs.NO_WISH, request_key=request_key)
 
 
 async def _ring(context: Context) -> None:

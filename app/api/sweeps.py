@@ -173,7 +173,7 @@ SweepCheck = Annotated[
     ValidSweep | InvalidSpec | BadInput, strawberry.union("SweepCheck", description="A sweep that can be run, or what is wrong with it.")
 ]
 SubmitSweepResult = Annotated[
-    Sweep | InvalidSpec | BadInput | TooLarge | QueueFull,
+    Sweep | InvalidSpec | BadInput | Conflict | TooLarge | QueueFull,
     strawberry.union("SubmitSweepResult", description="The queued sweep, or why it is not queued."),
 ]
 

@@ -51,13 +51,13 @@ def run(path: Path, how: How, *, local: bool) -> None:
 
 def _submitted(http: Client, sweep: Sweep, how: How) -> str:
     # asks where the box finds that it is much
-    answer = client.ask(http, "SubmitSweep", sweep={"document": sweep.canonical()}, wish=how.wish, large=how.yes)["submitSweep"]
+    answer = client.queue(http, "SubmitSweep", sweep={"document": sweep.canonical()}, wish=how.wish, large=how.yes)["submitSweep"]
     if answer["__typename"] == "TooLarge":
         size = answer["message"].partition(": submit it")[0]
         if not sys.stdin.isatty():
             raise BadInput(f"{size}: expected somebody to ask whether that is meant, found no terminal; add --yes to run it, or take fewer trials")
         typer.confirm(f"{size}. Run it?", err=True, abort=True)
-        answer = client.ask(http, "SubmitSweep", sweep={"document": sweep.canonical()}, wish=how.wish, large=True)["submitSweep"]
+        answer = client.queue(http, "SubmitSweep", sweep={"document": sweep.canonical()}, wish=how.wish, large=True)["submitSweep"]
     return str(client.choose(answer, "Sweep")["id"])
 
 

@@ -240,6 +240,7 @@ class Run(Base):
         Index("ix_runs_deadline", "deadline_at", postgresql_where=text("state = 'queued' AND deadline_at IS NOT NULL")),
         Index(None, "finished_at"),
         Index(None, "parent_id", postgresql_where=text("parent_id IS NOT NULL")),
+        Index("ix_runs_request_key", "created_by", "request_key", unique=True, postgresql_where=text("request_key IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -279,6 +280,8 @@ class Run(Base):
     """Of a part: where it begins, in the order of `engine.sweep.part`; it has `trials` trials."""
     open_parts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     """Of a sweep: how many parts are not done. Until then it is running without a worker of its own."""
+    request_key: Mapped[str | None]
+    """A name of the submitter's for the request: asked again under it, nothing is queued."""
 
 
 class SweepPart(Base):

@@ -1,11 +1,13 @@
 """Runs as their users see them: submit, look, list, cancel, retry. What a worker does with them is in `leases`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.jobs import EventKind, RunEvent
@@ -19,6 +21,7 @@ from engine.config import Spec
 NAMES = {RunKind.BACKTEST: "run", RunKind.SWEEP: "sweep", RunKind.PART: "part"}
 """How people call them."""
 
+_KEY = re.compile(r"[!-~]{1,100}")
 _OPEN = (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -28,6 +31,8 @@ class Wish:
 
     priority: Priority = Priority.NORMAL
     deadline_at: datetime | None = None
+    request_key: str | None = None
+    """A name of theirs for the request: asked again under it, they get what they asked for the first time."""
 
 
 NO_WISH = Wish()
@@ -55,20 +60,45 @@ async def submit(sessions: Sessions, *, spec: Spec, submitted_by: str, wish: Wis
 
 
 async def enqueue(sessions: Sessions, run: Run, *, wish: Wish, limits: Limits, in_parts: Sequence[Run] = ()) -> Run:
-    """Queue what is to be computed, whole or in parts; commits all and the rings that they are owed together. QueueFull if there is no room."""
+    """Queue what is to be computed, whole or in parts; commits all and the rings that they are owed together.
+
+    Asked under a request key that the submitter has used, it returns what was queued then, whatever became of it, and queues nothing; Conflict where
+    that was something else. BadInput; QueueFull if there is no room.
+    """
+    known = await _asked_before(sessions, run, wish.request_key)
+    if known is not None:
+        return known
     if wish.deadline_at is not None and wish.deadline_at <= datetime.now(UTC):
         raise BadInput(f"deadline: expected a time to come, found {wish.deadline_at:%Y-%m-%d %H:%M:%S} UTC")
-    run.priority, run.deadline_at = wish.priority, wish.deadline_at
-    async with sessions.begin() as session:
-        await admit(session, run.created_by, limits)
-        session.add(run)
-        await session.flush()
-        for part in in_parts:
-            part.parent_id, part.priority, part.deadline_at = run.id, run.priority, run.deadline_at
-        session.add_all(in_parts)
-        await session.flush()
-        session.add_all(Outbox(run_id=each.id, attempt=each.attempt) for each in in_parts or (run,))
+    run.priority, run.deadline_at, run.request_key = wish.priority, wish.deadline_at, wish.request_key
+    try:
+        async with sessions.begin() as session:
+            await admit(session, run.created_by, limits)
+            session.add(run)
+            await session.flush()
+            for part in in_parts:
+                part.parent_id, part.priority, part.deadline_at = run.id, run.priority, run.deadline_at
+            session.add_all(in_parts)
+            await session.flush()
+            session.add_all(Outbox(run_id=each.id, attempt=each.attempt) for each in in_parts or (run,))
+    except IntegrityError:
+        known = await _asked_before(sessions, run, wish.request_key)  # somebody asked for the same at the same time
+        if known is None:
+            raise
+        return known
     return run
+
+
+async def _asked_before(sessions: Sessions, run: Run, key: str | None) -> Run | None:
+    if key is None:
+        return None
+    if not _KEY.fullmatch(key):
+        raise BadInput(f"requestKey: expected 1 to 100 visible characters, found {key[:120]!r}")
+    async with sessions() as session:
+        found: Run | None = await session.scalar(select(Run).where(Run.created_by == run.created_by, Run.request_key == key))
+    if found is not None and (found.kind, found.spec_hash) != (run.kind or RunKind.BACKTEST, run.spec_hash):
+        raise Conflict(f"requestKey: {key} stands for the {NAMES[RunKind(found.kind)]} {found.id}, which is another one; make up a new key")
+    return found
 
 
 async def get(sessions: Sessions, run_id: UUID, *, kind: RunKind | None = RunKind.BACKTEST) -> Run:

@@ -141,3 +141,22 @@ def test_a_server_on_this_machine_is_not_asked_for_through_a_proxy(monkeypatch: 
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     with answering(data(viewer=None)) as (url, _), client.connect(url, "t") as http:
         assert client.ask(http, "Viewer") == {"viewer": None}
+
+
+def test_what_may_have_got_lost_is_asked_for_again_under_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.client._AGAIN_S", (0.0, 0.0))
+    done = data(submitRun={"__typename": "Run", "id": "1"})
+    with answering((502, b"Bad Gateway"), refused("UNAVAILABLE", status=503), done) as (url, asked), client.connect(url, "token") as http:
+        assert client.submit(http, "toml")["id"] == "1"
+    keys = {body["variables"]["requestKey"] for body in asked}
+    assert (len(asked), len(keys)) == (3, 1)
+    with answering((502, b"Bad Gateway")) as (url, asked), client.connect(url, "token") as http, pytest.raises(Unavailable):
+        client.submit(http, "toml")
+    assert len(asked) == 3
+    assert keys.isdisjoint(body["variables"]["requestKey"] for body in asked)
+
+
+def test_nothing_is_asked_for_again_where_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.client._AGAIN_S", (600.0,))
+    with client.connect("http://127.0.0.1:1", "token") as http, pytest.raises(Unavailable, match="is `usdc-arb up` running"):
+        client.submit(http, "toml")
