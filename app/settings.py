@@ -77,6 +77,9 @@ def _kept(value: int) -> int:
     return value
 
 
+SECRETS_DIR = "SECRETS_DIR"
+"""The variable that names a folder of settings in files."""
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Kept = Annotated[int, Field(ge=0, le=36_500), AfterValidator(_kept)]
 Host = Annotated[str, AfterValidator(_host)]
@@ -163,14 +166,15 @@ class Settings(BaseSettings):
 
 
 def load_settings(overrides: Mapping[str, str] | None = None, *, env_file: Path | None = Path(".env")) -> Settings:
-    """Return the settings; `overrides` (by variable name) come before the environment, and that before `env_file`.
+    """Return the settings; `overrides` (by variable name) come before the environment, that before `env_file`, and that before the files of secrets.
 
-    Raises SettingsError, which names each variable that is missing or wrong, with an example.
+    SECRETS_DIR names a folder whose files hold a setting each, named after it (`db_password`), as containers get them; its last line break does not
+    count. Raises SettingsError, which names each variable that is missing or wrong, with an example.
     """
     values = {name.lower(): value for name, value in (overrides or {}).items() if name.lower() in Settings.model_fields}
     build: Any = Settings  # the required fields come from the environment, which the type checker cannot know
     try:
-        settings: Settings = build(_env_file=env_file, **values)
+        settings: Settings = build(_env_file=env_file, _secrets_dir=_secrets_dir(), **values)
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None  # the cause holds the values, secrets among them
     except OSError as error:
@@ -178,6 +182,17 @@ def load_settings(overrides: Mapping[str, str] | None = None, *, env_file: Path 
     except UnicodeDecodeError:
         raise SettingsError(f"{env_file} is not a text file in UTF-8; write it anew, starting from .env.example") from None
     return settings
+
+
+def _secrets_dir() -> Path | None:
+    named = os.environ.get(SECRETS_DIR)
+    if not named:
+        return None
+    folder = Path(named)
+    unreadable = [path for path in sorted(folder.iterdir()) if not os.access(path, os.R_OK)] if folder.is_dir() else [folder]
+    if unreadable:
+        raise SettingsError(f"{SECRETS_DIR}: {unreadable[0]} cannot be read; expected a folder of files, one a setting, that this user may read")
+    return folder
 
 
 def _explain(error: ValidationError) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.errors import NotFound, SettingsError, Unavailable
 from app.ops.box import record
-from app.settings import Settings, data_home, load_settings
+from app.settings import SECRETS_DIR, Settings, data_home, load_settings
 
 ENV_FILE = Path(".env")
 
@@ -16,8 +16,8 @@ def data_folder(data: Path | None) -> Path:
 
 
 def settings(data: Path | None) -> Settings:
-    """Return the settings of the box in a folder, or of the environment and .env where these name a database and no folder is given."""
-    if data is None and ("DB_PASSWORD" in os.environ or ENV_FILE.exists()):
+    """Return the settings of the box in a folder, or of environment, .env and files of secrets where these name a database and no folder is given."""
+    if data is None and ("DB_PASSWORD" in os.environ or os.environ.get(SECRETS_DIR) or ENV_FILE.exists()):
         return load_settings()
     try:
         return record.connect(data_folder(data)).settings

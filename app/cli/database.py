@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.cli import connection, output
 from app.db.hypertables import Edition
 from app.db.session import make_sessions
+from app.db.standing import Standing
 from app.main.database import lifecycle
 from app.services import storage
 from app.services.storage import Storage
@@ -75,7 +76,7 @@ def _versions(found: Storage) -> list[str]:
 
 
 def _form(found: Storage, kept: Mapping[str, int]) -> dict[str, object]:
-    tables = [one._asdict() | {"chunk": one.chunk and format_duration(one.chunk // timedelta(microseconds=1))} for one in found.tables]
+    tables = [_table(one) for one in found.tables]
     return {
         "revision": found.revision,
         "head": found.head,
@@ -85,6 +86,11 @@ def _form(found: Storage, kept: Mapping[str, int]) -> dict[str, object]:
         "kept_days": kept,
         "without": found.without,
     }
+
+
+def _table(one: Standing) -> dict[str, object]:
+    form = one._asdict() | {"chunk": one.chunk and format_duration(one.chunk // timedelta(microseconds=1))}
+    return {"rows_estimated" if name == "rows" else name: value for name, value in form.items()}
 
 
 async def _on(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:

@@ -134,6 +134,30 @@ def test_overrides_come_before_the_environment_and_that_before_the_file(monkeypa
     assert settings.db_password.get_secret_value() == SECRETS["DB_PASSWORD"]
 
 
+def test_secrets_may_lie_in_files_which_all_else_comes_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "secrets"
+    folder.mkdir()
+    for name, value in SECRETS.items():
+        (folder / name.lower()).write_text(f"{value}\n")
+    (folder / "db_host").write_text("file")
+    (folder / "something").write_text("else")
+    monkeypatch.setenv("SECRETS_DIR", str(folder))
+    monkeypatch.setenv("REDIS_PASSWORD", "environment")
+    settings = load_settings()
+    assert {name: getattr(settings, name.lower()).get_secret_value() for name in SECRETS} == SECRETS | {"REDIS_PASSWORD": "environment"}
+    assert settings.db_host == "file"
+    (folder / "jwt_secret").write_text("short\n")
+    with pytest.raises(SettingsError, match="JWT_SECRET has 5 bytes and needs 32 or more") as refused:
+        load_settings()
+    assert "short" not in str(refused.value)
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path / "none"))
+    with pytest.raises(SettingsError, match=r"SECRETS_DIR: .*none cannot be read; expected a folder of files"):
+        load_settings(SECRETS)
+
+
 def test_an_environment_file_that_is_no_text_is_refused() -> None:
     Path(".env").write_bytes(b"\xff\xfe\x00DB_HOST=x")
     with pytest.raises(SettingsError, match="not a text file"):

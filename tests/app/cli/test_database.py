@@ -32,6 +32,7 @@ def test_status_says_what_there_is_and_what_is_lost(capsys: pytest.CaptureFixtur
     form = json.loads(capsys.readouterr().out)
     names = ["bars", "quotes", "trades", "pool_states", "funding_rates"]
     assert (form["edition"], form["extension"], [one["name"] for one in form["tables"]]) == ("none", None, names)
+    assert [one["rows_estimated"] for one in form["tables"]] == [0] * 5
 
 
 def test_the_role_of_the_box_may_not_make_others() -> None:
