@@ -79,8 +79,9 @@ def test_strategies_share_the_panel(monkeypatch: pytest.MonkeyPatch) -> None:
         return build(spec, *data)
 
     monkeypatch.setattr(panel, "build", counted)
-    sweep.run(swept(world, GRID), world.data, threads=1)
-    assert len(built) == 1
+    trials = sweep.run(swept(world, GRID), world.data, threads=1).trials
+    assert trials.height > 10
+    assert len(built) == 2, "for all trials, and for what the checks counted in the data of the best"
 
 
 def test_both_loops_write_the_same_rows_of_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
