@@ -1,7 +1,8 @@
 """WebSocket /graphql: subscriptions, by graphql-transport-ws and no other protocol.
 
-The protocol is Strawberry's. What is ours: who may connect, the same guard and budget as of a request, what a client hears of errors, and limits: a
-connection has `INIT_S` to say who asks, and ends with the life of a token, whatever it came with; whoever goes on connects and asks again.
+The protocol is Strawberry's. What is ours: who may connect, the same guard and budget as of a request, what a client hears of errors, and limits. A
+connection has `INIT_S` to say who asks. It is looked at again every `AGAIN_S`, so that somebody who is shut out hears nothing more, and ends with the
+life of a token, whatever it came with; whoever goes on connects and asks again.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.schema import BaseSchema
@@ -31,7 +32,7 @@ from app import log
 from app.api.auth import viewer_of
 from app.api.context import Viewer
 from app.api.endpoint import Endpoint, Operation, charge, hold_to, name_of, operation_of, text_of
-from app.api.errors import explain_all
+from app.api.errors import AWAY, explain_all
 from app.api.responses import code_of
 from app.api.schema import subscribe
 from app.db.session import Sessions
@@ -39,6 +40,8 @@ from app.settings import Settings
 
 INIT_S = 10
 """For so long a connection may take to say who asks [s]."""
+AGAIN_S = 10.0
+"""After so long it is asked again whether who opened a connection still may [s]."""
 A_CONNECTION = 20
 """Subscriptions of one connection."""
 A_VIEWER = 100
@@ -46,7 +49,7 @@ A_VIEWER = 100
 CONNECTIONS = 1_000
 """Of one process."""
 
-_GOING_AWAY = 1001
+_GOING_AWAY, _TRY_AGAIN = 1001, 1013
 _log = log.get(__name__)
 
 
@@ -57,6 +60,12 @@ class Connection:
     header: str | None
     connection_params: Mapping[str, object] = field(default_factory=dict)
     viewer: Viewer | None = None
+
+    @property
+    def given(self) -> str | None:
+        """Return what it was opened with."""
+        found = self.connection_params.get("Authorization", self.header)
+        return found if isinstance(found, str) else None
 
 
 class Live(GraphQL[Connection, None]):
@@ -79,24 +88,40 @@ class Live(GraphQL[Connection, None]):
             await websocket.close()  # before it is accepted: refused
             return
         self._count(+1)
+        connection = scope["connection"] = Connection(header=websocket.headers.get("authorization"))
+        watching = asyncio.create_task(self._watch(connection))
+        serving = asyncio.create_task(self.run(websocket))
         try:
-            async with asyncio.timeout(self._settings.jwt_expiration):
-                await self.run(websocket)
-        except TimeoutError:
-            if websocket.application_state == WebSocketState.CONNECTED:
-                with suppress(RuntimeError):  # the client was faster
-                    await websocket.close(_GOING_AWAY, "a connection lives no longer than a token; connect again")
+            await asyncio.wait({watching, serving}, timeout=self._settings.jwt_expiration, return_when=asyncio.FIRST_COMPLETED)
+            if serving.done():
+                serving.result()
+            else:
+                await _close(websocket, _GOING_AWAY, "a token is no longer good, or as old as one may get; connect again")
+        except AWAY as error:
+            _log.warning("a server does not answer", error=repr(error))
+            await _close(websocket, _TRY_AGAIN, "the database does not answer; try again later")
         finally:
+            for task in (watching, serving):
+                task.cancel()
+            await asyncio.wait({watching, serving})
             self._count(-1)
+
+    async def _watch(self, connection: Connection) -> None:
+        # Ends when whoever opened the connection may no longer; while the database is away nobody can know.
+        while True:
+            await asyncio.sleep(AGAIN_S)
+            with suppress(*AWAY):
+                if connection.viewer is not None and await viewer_of(self._settings, self._sessions, connection.given) is None:
+                    return
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Connection:
         """Return the connection."""
-        return Connection(header=request.headers.get("authorization"))
+        found: Connection = request.scope["connection"]
+        return found
 
     async def on_ws_connect(self, context: Connection) -> dict[str, object]:
         """Let a client in that has a token, in the payload of `connection_init` or as a header; else its connection is closed, with 4403."""
-        given = context.connection_params.get("Authorization", context.header)
-        context.viewer = await viewer_of(self._settings, self._sessions, given if isinstance(given, str) else None)
+        context.viewer = await viewer_of(self._settings, self._sessions, context.given)
         if context.viewer is None:
             raise ConnectionRejectionError
         return {"livesS": self._settings.jwt_expiration}
@@ -122,6 +147,12 @@ class Live(GraphQL[Connection, None]):
     def _count(self, change: int) -> None:
         self._open += change
         self._endpoint.metrics.connections.set(self._open)
+
+
+async def _close(websocket: WebSocket, code: int, reason: str) -> None:
+    if websocket.application_state == WebSocketState.CONNECTED:
+        with suppress(RuntimeError, WebSocketDisconnect):  # the client was faster
+            await websocket.close(code, reason)
 
 
 class _Documents:

@@ -8,18 +8,21 @@ from typing import Any
 
 import httpx2
 import pytest
+from redis.asyncio import Redis
 from starlette.applications import Starlette
 from websockets import State
 from websockets.asyncio.client import ClientConnection, connect
 
+from app.api.application import create_app
 from app.api.live import A_CONNECTION
 from app.contract import operation
-from app.db.session import Sessions
-from app.services import leases, runs
+from app.db.session import Sessions, make_sessions
+from app.services import accounts, leases, runs
 from app.settings import Settings
 from tests.app.api.asking import post
 from tests.app.api.rows import claim, finish, submit
-from tests.app.api.test_served import address, remote
+from tests.app.api.test_served import address, remote, served
+from tests.app.services.test_accounts import GOOD, user
 
 __all__ = ["address", "remote"]
 
@@ -141,6 +144,19 @@ async def test_who_follows_before_saying_who_asks_is_cut_off(address: Address) -
     async with socket(address) as client:
         await client.follow(operation("JobEnded"))
         assert await client.closed() == 4401
+
+
+async def test_while_the_database_is_away_who_has_an_account_is_told_to_try_again(
+    address: Address, remote: httpx2.AsyncClient, sessions: Sessions, redis: Redis, app_settings: Settings
+) -> None:
+    await user(sessions)
+    token = (await remote.post("/auth/sign-in", json={"email": "ada@example.com", "password": GOOD})).json()["accessToken"]
+    engine, away = make_sessions(app_settings.database_url.set(host="127.0.0.1", port=1), 1)
+    app = create_app(sessions=away, redis=redis, queue="q", settings=app_settings, ring=redis.ping)
+    async with served(app) as at, socket(at) as client:
+        await client.send(type="connection_init", payload={"Authorization": f"Bearer {token}"})
+        assert await client.closed() == 1013
+    await engine.dispose()
 
 
 async def test_another_protocol_is_not_spoken(address: Address) -> None:
@@ -292,6 +308,28 @@ async def test_a_connection_lives_no_longer_than_a_token(client: Client, app: St
     await client.follow(operation("JobEnded"))
     assert await client.closed() == 1001
     assert client.socket.state == State.CLOSED
+
+
+async def test_somebody_who_is_shut_out_hears_nothing_more(
+    address: Address, remote: httpx2.AsyncClient, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.live.AGAIN_S", 0.05)
+    tokens = {}
+    for email in ("ada@example.com", "eve@example.com"):
+        await user(sessions, email)
+        tokens[email] = (await remote.post("/auth/sign-in", json={"email": email, "password": GOOD})).json()["accessToken"]
+    async with socket(address) as ada, socket(address) as eve:
+        for client, email in ((ada, "ada@example.com"), (eve, "eve@example.com")):
+            await client.send(type="connection_init", payload={"Authorization": f"Bearer {tokens[email]}"})
+            await client.hear()
+            await client.follow(operation("JobEnded"))
+        await accounts.set_disabled(sessions, "ada@example.com", disabled=True, by="local")
+        assert await ada.closed() == 1001
+        await eve.send(type="ping")
+        assert await eve.hear() == {"type": "pong"}
+    async with socket(address) as again:
+        await again.send(type="connection_init", payload={"Authorization": f"Bearer {tokens['ada@example.com']}"})
+        assert await again.closed() == 4403
 
 
 @pytest.mark.parametrize("app_settings", [{"api_trusted_only": True}], indirect=True)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import httpx2
@@ -15,8 +16,8 @@ from app.settings import Settings
 from tests.app.api.asking import ask, post
 
 
-@pytest.fixture
-async def address(app: Starlette) -> AsyncIterator[tuple[str, int]]:
+@asynccontextmanager
+async def served(app: Starlette) -> AsyncIterator[tuple[str, int]]:
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on"))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -26,6 +27,12 @@ async def address(app: Starlette) -> AsyncIterator[tuple[str, int]]:
         yield listening.getsockname()
         server.should_exit = True
         await serving
+
+
+@pytest.fixture
+async def address(app: Starlette) -> AsyncIterator[tuple[str, int]]:
+    async with served(app) as at:
+        yield at
 
 
 @pytest.fixture
