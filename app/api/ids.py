@@ -20,6 +20,11 @@ def key_id(text: str) -> UUID:
     return _identifier(text, what="key", by="createKey")
 
 
+def sign_in_id(text: str) -> UUID:
+    """Return the identifier of what somebody is signed in to; NotFound for what cannot be one."""
+    return _identifier(text, what="sign-in", by="signIns")
+
+
 def _identifier(text: str, *, what: str, by: str) -> UUID:
     try:
         return UUID(text)

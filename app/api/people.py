@@ -8,7 +8,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from app.api.context import Info, Viewer
-from app.api.ids import key_id
+from app.api.ids import key_id, sign_in_id
 from app.api.pages import decode_cursor, encode_cursor, page_size
 from app.api.types import BadInput, Conflict, Forbidden, NotFound, PageInfo, Role, field, resolver
 from app.db import accounts as tables
@@ -36,6 +36,12 @@ class SignIn:
     refreshed_at: datetime = field(description="When it was last gone on with.")
     expires_at: datetime = field(description="When it ends by itself.")
 
+    @classmethod
+    def of(cls, row: tables.SignIn) -> Self:
+        """Return a row as the schema shows it."""
+        plain = {name: getattr(row, name) for name in ("client", "created_at", "refreshed_at", "expires_at")}
+        return cls(id=strawberry.ID(str(row.id)), **plain)
+
 
 @strawberry.type(description="Somebody with an account.")
 class User:
@@ -59,9 +65,7 @@ class User:
     @resolver("Where the user is signed in, the latest first.")
     async def sign_ins(self, info: Info) -> list[SignIn]:
         """List them."""
-        names = ("client", "created_at", "refreshed_at", "expires_at")
-        found = await accounts.sign_ins(info.context.sessions, self.user.id)
-        return [SignIn(id=strawberry.ID(str(one.id)), **{name: getattr(one, name) for name in names}) for one in found]
+        return [SignIn.of(one) for one in await accounts.sign_ins(info.context.sessions, self.user.id)]
 
 
 @strawberry.type(description="What a program opens the API with, in the name of a user.")
@@ -98,8 +102,8 @@ class AuditEntry:
     at: datetime = field(description="When.")
     actor: str = field(description="By whom: an email, or `local`, the holder of the API's own key.")
     action: str = field(
-        description="user_created, role_set, user_disabled, user_enabled, password_set, password_changed, sign_ins_ended, signed_in, signed_out, "
-        "sign_in_refused, refresh_token_came_twice, key_made, key_revoked."
+        description="user_created, role_set, user_disabled, user_enabled, password_set, password_changed, sign_ins_ended, sign_in_ended, signed_in, "
+        "signed_out, sign_in_refused, refresh_token_came_twice, key_made, key_revoked."
     )
     subject: str = field(description="To whom or what.")
     detail: JSON = field(description="What else is known of it.")
@@ -129,6 +133,8 @@ PasswordResult = Annotated[User | NotFound | BadInput, strawberry.union("Passwor
 KeyResult = Annotated[NewKey | NotFound | BadInput | Forbidden, strawberry.union("KeyResult", description="The new key, or why there is none.")]
 RevokeKeyResult = Annotated[Key | NotFound, strawberry.union("RevokeKeyResult", description="The key that opens nothing now, or that there is none.")]
 
+EndSignInResult = Annotated[SignIn | NotFound, strawberry.union("EndSignInResult", description="What has ended, or that there is none.")]
+
 
 @strawberry.type
 class PeopleQueries:
@@ -138,6 +144,12 @@ class PeopleQueries:
     async def users(self, info: Info) -> list[User]:
         """List them."""
         return [User.of(user) for user in await accounts.page(info.context.sessions)]
+
+    @resolver("Where the viewer is signed in, the latest first; nowhere, with a key or a token of the machine's operator.")
+    async def sign_ins(self, info: Info) -> list[SignIn]:
+        """List them."""
+        viewer = info.context.viewer
+        return [SignIn.of(one) for one in await accounts.sign_ins(info.context.sessions, viewer.user_id)] if viewer.user_id else []
 
     @resolver("The keys that open something, by user and name: the viewer's own, and all to an admin.")
     async def keys(self, info: Info) -> list[Key]:
@@ -229,6 +241,19 @@ class PeopleMutations:
             return User.of(await accounts.end_sign_ins(info.context.sessions, email, by=info.context.viewer.name))
         except (NotFoundError, BadInputError) as error:
             return NotFound.of(error)
+
+    @resolver("End one thing that somebody is signed in to: of one's own, and as an admin of anybody's.", needs=tables.Role.VIEWER)
+    async def end_sign_in(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument(description="Its identifier.")],  # noqa: A002  the contract's name
+    ) -> EndSignInResult:
+        """End it."""
+        try:
+            ended = await accounts.end_sign_in(info.context.sessions, sign_in_id(id), by=info.context.viewer.name, user_id=_own(info))
+        except NotFoundError as error:
+            return NotFound.of(error)
+        return SignIn.of(ended)
 
     @resolver("Make a key for a program: in one's own name, and as an admin in anybody's.", needs=tables.Role.VIEWER)
     async def create_key(

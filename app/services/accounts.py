@@ -95,6 +95,19 @@ async def sign_ins(sessions: Sessions, user_id: UUID) -> Sequence[SignIn]:
         return (await session.scalars(select(SignIn).where(*alive).order_by(SignIn.refreshed_at.desc()))).all()
 
 
+async def end_sign_in(sessions: Sessions, sign_in: UUID, *, by: str, user_id: UUID | None = None) -> SignIn:
+    """End one thing that a user is signed in to; NotFound where there is none, or none of the user that is given."""
+    theirs = (SignIn.user_id == user_id,) if user_id is not None else ()
+    ended = update(SignIn).where(SignIn.id == sign_in, SignIn.ended_at.is_(None), *theirs).values(ended_at=func.now()).returning(SignIn)
+    async with sessions.begin() as session:
+        found = await session.scalar(ended)
+        user = await session.get(User, found.user_id) if found is not None else None
+        if found is None or user is None:
+            raise NotFound(f"nobody is signed in as {sign_in}")
+        note(session, by, "sign_in_ended", user.email, client=found.client)
+    return found
+
+
 async def audit(sessions: Sessions, *, first: int, before: int | None = None) -> Sequence[AuditEntry]:
     """Return what was done, the latest first; `before`: the entries before that one."""
     async with sessions() as session:

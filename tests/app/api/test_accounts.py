@@ -40,6 +40,7 @@ MUTATIONS = {
     "setDisabled": Role.ADMIN,
     "setPassword": Role.ADMIN,
     "endSignIns": Role.ADMIN,
+    "endSignIn": Role.VIEWER,
     "createKey": Role.VIEWER,
     "revokeKey": Role.VIEWER,
 }
@@ -58,6 +59,7 @@ GIVEN: dict[str, Form] = {
     "SetDisabled": {"email": NOBODY, "disabled": True},
     "SetPassword": {"email": NOBODY, "password": GOOD},
     "EndSignIns": {"email": NOBODY},
+    "EndSignIn": {"id": str(uuid4())},
     "CreateKey": {"name": " ", "role": "VIEWER", "days": 1},
     "RevokeKey": {"id": str(uuid4())},
     "Users": {},
@@ -272,3 +274,21 @@ async def test_a_user_makes_keys_for_programs_and_a_program_makes_none(
         assert (await ask(ada, "RevokeKey", id=of_eve["id"]))["revokeKey"]["__typename"] == "NotFound"
         assert (await ask(ada, "RevokeKey", id=made["key"]["id"]))["revokeKey"]["name"] == "nightly"
         assert (await program.post("/graphql", json={"query": "{ viewer { name } }"})).status_code == 401
+
+
+@pytest.mark.parametrize("ada", [Role.VIEWER], indirect=True)
+async def test_a_user_sees_and_ends_what_they_are_signed_in_to_and_nobody_elses(
+    ada: httpx2.AsyncClient, stranger: httpx2.AsyncClient, client: httpx2.AsyncClient, sessions: Sessions, app: Starlette
+) -> None:
+    await user(sessions, "eve@example.com")
+    await enter(stranger, "eve@example.com")
+    (of_eve,) = (await ask(client, "Users"))["users"][1]["signIns"]
+    async with client_of(app, (await enter(stranger))["accessToken"]) as phone:
+        mine = (await ask(ada, "SignIns"))["signIns"]
+        assert len(mine) == 2
+        assert (await ask(ada, "EndSignIn", id=of_eve["id"]))["endSignIn"]["__typename"] == "NotFound"
+        assert (await ask(ada, "EndSignIn", id=mine[0]["id"]))["endSignIn"]["id"] == mine[0]["id"]
+        assert (await phone.post("/graphql", json={"query": "{ viewer { name } }"})).status_code == 401
+    assert [one["id"] for one in (await ask(ada, "SignIns"))["signIns"]] == [mine[1]["id"]]
+    assert (await ask(client, "EndSignIn", id=of_eve["id"]))["endSignIn"]["__typename"] == "SignIn"
+    assert (await ask(client, "SignIns"))["signIns"] == []
