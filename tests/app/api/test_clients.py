@@ -10,9 +10,12 @@ from uuid import UUID
 
 import pytest
 
+from app.db.accounts import Role
+from app.db.session import Sessions
 from app.settings import Settings
 from tests.app.api.rows import weekend
 from tests.app.api.test_served import address
+from tests.app.services.test_accounts import GOOD, user
 
 PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text(encoding="utf-8")
 __all__ = ["address"]
@@ -32,8 +35,11 @@ async def output(at: tuple[str, int], settings: Settings, *command: str, **more:
     return out.decode()
 
 
-async def test_python_reads_a_result_into_a_frame(address: tuple[str, int], app_settings: Settings, done: UUID) -> None:
-    said = await output(address, app_settings, sys.executable, "-W", "error", "-c", shown("python", "httpx2"))
+async def test_python_signs_in_and_reads_a_result_into_a_frame(
+    address: tuple[str, int], app_settings: Settings, sessions: Sessions, done: UUID
+) -> None:
+    ada = await user(sessions, role=Role.VIEWER)
+    said = await output(address, app_settings, sys.executable, "-W", "error", "-c", shown("python", "httpx2"), EMAIL=ada.email, PASSWORD=GOOD)
     result = weekend()[1]
     assert said == f"{result.summary['verdict']}\n{result.fills.height} orders\n"
 
