@@ -87,12 +87,6 @@ async def ada(app: Starlette, sessions: Sessions, stranger: httpx2.AsyncClient, 
         yield client
 
 
-@pytest.fixture(autouse=True)
-async def no_tries_yet(redis: Redis) -> None:
-    for key in await redis.keys("usdc-arb:*"):
-        await redis.delete(key)
-
-
 @pytest.mark.parametrize("ada", [Role.ANALYST], indirect=True)
 async def test_who_signed_in_asks_under_their_email_and_role(ada: httpx2.AsyncClient) -> None:
     assert await ask(ada, "Viewer") == {"viewer": {"name": "ada@example.com", "role": "ANALYST"}}
